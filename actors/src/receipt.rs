@@ -1,0 +1,70 @@
+//! The receipt that travels with a message until nobody owes anything for it.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Where debts are kept: the ingest's ring of unacknowledged messages, or a test's.
+///
+/// Calls come from any thread, and never block.
+pub trait Ledger: Send + Sync + 'static {
+    /// One more party owes something for `entry`.
+    fn owe(&self, entry: u64);
+    /// One party has done what it owed for `entry`.
+    fn settle(&self, entry: u64);
+    /// A receipt for `entry` was dropped without being settled: whatever it stood for is lost.
+    fn abandon(&self, entry: u64);
+}
+
+/// A debt to the broker: the message it stands for may be acknowledged once every clone is settled.
+///
+/// Whoever still owes something for a reading holds a clone. Dropping one unsettled is a fault that
+/// ends the process, since a reading would otherwise stay unacknowledged for ever, or be forgotten.
+#[must_use = "a receipt that is dropped unsettled ends the process"]
+pub struct Receipt {
+    debt: Option<(Arc<dyn Ledger>, u64)>,
+}
+
+impl Receipt {
+    /// A receipt for `entry`, which must already be owed once in `ledger`.
+    pub fn new(ledger: Arc<dyn Ledger>, entry: u64) -> Self {
+        Self { debt: Some((ledger, entry)) }
+    }
+
+    /// A receipt for something nobody waits for: QoS 0, a timer.
+    pub fn none() -> Self {
+        Self { debt: None }
+    }
+
+    /// Ends this party's debt.
+    pub fn settle(mut self) {
+        if let Some((ledger, entry)) = self.debt.take() {
+            ledger.settle(entry);
+        }
+    }
+}
+
+impl Clone for Receipt {
+    fn clone(&self) -> Self {
+        if let Some((ledger, entry)) = &self.debt {
+            ledger.owe(*entry);
+        }
+        Self { debt: self.debt.clone() }
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        if let Some((ledger, entry)) = self.debt.take() {
+            ledger.abandon(entry);
+        }
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.debt {
+            Some((_, entry)) => write!(f, "Receipt({entry})"),
+            None => f.write_str("Receipt(none)"),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! WardWatch: real-time patient monitoring on an MQTT broker.
+
+pub mod broker;
+pub mod mqtt;
+pub mod simulator;

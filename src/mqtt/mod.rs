@@ -1,0 +1,6 @@
+//! The bus: what comes in, what goes out, and the words on it.
+
+pub mod ingest;
+pub mod publisher;
+pub mod ring;
+pub mod topics;
