@@ -1,1 +1,158 @@
-//! (being written)
+//! Every topic of the contract: the one file that says how a topic is spelled.
+
+use thiserror::Error;
+use wardwatch_actors::people::identity::{self, NameFault, PatientId};
+
+/// What an incoming topic names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Address<'a> {
+    /// A reading of the patient `unit/patient`, names checked.
+    Vitals(&'a str),
+    /// The admission record of the patient `unit/patient`, names checked.
+    Record(&'a str),
+    /// The status of a device, its name checked.
+    DeviceStatus(&'a str),
+    /// A mark on the probe topic of the instance of this name.
+    Probe(&'a str),
+}
+
+/// Why a topic cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TopicFault {
+    /// A name in it is not allowed.
+    #[error("topic `{topic}` names no patient or device")]
+    Name { topic: String, source: NameFault },
+    /// Its shape is none of the contract's.
+    #[error("topic `{0}` is none that WardWatch listens to; a reading goes to vitals/UNIT/PATIENT")]
+    Unknown(String),
+}
+
+/// The contract's topics below one prefix.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Topics {
+    prefix: String,
+}
+
+impl Topics {
+    /// Topics below `prefix`, which may itself have several levels (`hospital/wardwatch`).
+    pub fn new(prefix: &str) -> Self {
+        Self { prefix: prefix.trim_end_matches('/').to_owned() }
+    }
+
+    /// Reads an incoming topic.
+    pub fn read<'a>(&self, topic: &'a str) -> Result<Address<'a>, TopicFault> {
+        let unknown = || TopicFault::Unknown(topic.to_owned());
+        let below = topic.strip_prefix(&*self.prefix).and_then(|t| t.strip_prefix('/')).ok_or_else(unknown)?;
+        let (kind, rest) = below.split_once('/').ok_or_else(unknown)?;
+        let named = |source| TopicFault::Name { topic: topic.to_owned(), source };
+        match kind {
+            "vitals" => check_patient(rest).map(|()| Address::Vitals(rest)).map_err(named),
+            "patients" => check_patient(rest).map(|()| Address::Record(rest)).map_err(named),
+            "devices" => match rest.strip_suffix("/status") {
+                Some(device) => {
+                    identity::check_name(device).map(|()| Address::DeviceStatus(device)).map_err(named)
+                }
+                None => Err(unknown()),
+            },
+            "probe" => Ok(Address::Probe(rest)),
+            _ => Err(unknown()),
+        }
+    }
+
+    /// Readings of one patient.
+    pub fn vitals(&self, patient: &PatientId) -> String {
+        format!("{}/vitals/{patient}", self.prefix)
+    }
+
+    /// Readings of everybody, malformed topics included.
+    pub fn all_vitals(&self) -> String {
+        format!("{}/vitals/#", self.prefix)
+    }
+
+    /// The admission record of one patient.
+    pub fn record(&self, patient: &PatientId) -> String {
+        format!("{}/patients/{patient}", self.prefix)
+    }
+
+    /// Every admission record.
+    pub fn all_records(&self) -> String {
+        format!("{}/patients/#", self.prefix)
+    }
+
+    /// The status of one device, which is also its last will.
+    pub fn device_status(&self, device: &str) -> String {
+        format!("{}/devices/{device}/status", self.prefix)
+    }
+
+    /// The status of every device.
+    pub fn all_devices(&self) -> String {
+        format!("{}/devices/#", self.prefix)
+    }
+
+    /// Alert changes of one priority about one subject (`icu-1/p-17`, `icu-1/_` or `_/_`).
+    pub fn alerts(&self, priority: &str, subject: &str) -> String {
+        format!("{}/alerts/{priority}/{subject}", self.prefix)
+    }
+
+    /// Every alert change, for a listener.
+    pub fn all_alerts(&self) -> String {
+        format!("{}/alerts/#", self.prefix)
+    }
+
+    /// What a late subscriber needs about one patient.
+    pub fn state(&self, patient: &PatientId) -> String {
+        format!("{}/state/{patient}", self.prefix)
+    }
+
+    /// A score of one patient.
+    pub fn scores(&self, score: &str, patient: &PatientId) -> String {
+        format!("{}/scores/{score}/{patient}", self.prefix)
+    }
+
+    /// What was refused, and why.
+    pub fn rejected(&self) -> String {
+        format!("{}/rejected", self.prefix)
+    }
+
+    /// The heartbeat of one instance, which is also its last will.
+    pub fn system(&self, instance: &str) -> String {
+        format!("{}/system/{instance}", self.prefix)
+    }
+
+    /// Where one instance sends its own mark to itself.
+    pub fn probe(&self, instance: &str) -> String {
+        format!("{}/probe/{instance}", self.prefix)
+    }
+}
+
+/// Checks `unit/patient` without keeping it.
+fn check_patient(id: &str) -> Result<(), NameFault> {
+    let (unit, patient) = id.split_once('/').ok_or_else(|| NameFault::NotAPatient(id.to_owned()))?;
+    identity::check_name(unit)?;
+    identity::check_name(patient)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_topics_of_the_contract_are_read() {
+        let topics = Topics::new("wardwatch");
+        assert_eq!(topics.read("wardwatch/vitals/icu-1/p-17"), Ok(Address::Vitals("icu-1/p-17")));
+        assert_eq!(topics.read("wardwatch/patients/icu-1/p-17"), Ok(Address::Record("icu-1/p-17")));
+        assert_eq!(topics.read("wardwatch/devices/mon-17/status"), Ok(Address::DeviceStatus("mon-17")));
+        assert_eq!(topics.read("wardwatch/probe/wardwatch"), Ok(Address::Probe("wardwatch")));
+    }
+
+    #[test]
+    fn a_malformed_topic_is_refused_with_its_reason() {
+        let topics = Topics::new("wardwatch");
+        for bad in ["wardwatch/vitals/icu-1", "wardwatch/vitals/icu 1/p", "wardwatch/vitals/a/b/c", "wardwatch/vitals/_/p"] {
+            assert!(matches!(topics.read(bad), Err(TopicFault::Name { .. })), "{bad}");
+        }
+        for bad in ["", "wardwatch", "other/vitals/a/b", "wardwatch/devices/mon-17", "wardwatchvitals/a/b"] {
+            assert!(matches!(topics.read(bad), Err(TopicFault::Unknown(_))), "{bad}");
+        }
+    }
+}
