@@ -1,0 +1,1 @@
+//! What a site decides: limits, delays, admission. Every value has a default.

@@ -1,0 +1,50 @@
+//! One message of values that a device measured at one time.
+
+use crate::clock::Timestamp;
+use crate::people::identity::DeviceId;
+use crate::vitals::{Consciousness, Values, VitalSet};
+
+/// A reading as it came from a device, every value plausible.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// The device's time, as sent.
+    pub observed_at: Option<Timestamp>,
+    /// When it arrived here.
+    pub received_at: Timestamp,
+    /// Who measured it; devices that do not say are one device.
+    pub device: Option<DeviceId>,
+    /// The device's own count, as sent.
+    pub seq: Option<u64>,
+    /// What was measured.
+    pub values: Values,
+    /// What the device says it could not measure: a null, or a zero that stands for one.
+    pub not_measured: VitalSet,
+    /// Level of consciousness.
+    pub consciousness: Option<Consciousness>,
+    /// Whether the patient breathes additional oxygen.
+    pub supplemental_oxygen: Option<bool>,
+    /// Marks what is not a person's.
+    pub simulated: bool,
+}
+
+impl Reading {
+    /// A reading without values, received at `received_at`.
+    pub fn empty(received_at: Timestamp) -> Self {
+        Self {
+            observed_at: None,
+            received_at,
+            device: None,
+            seq: None,
+            values: Values::default(),
+            not_measured: VitalSet::default(),
+            consciousness: None,
+            supplemental_oxygen: None,
+            simulated: false,
+        }
+    }
+
+    /// Whether it says anything of the patient; one of only zeros or nulls does not.
+    pub fn has_measurements(&self) -> bool {
+        !self.values.is_empty() || self.consciousness.is_some() || self.supplemental_oxygen.is_some()
+    }
+}
