@@ -1,0 +1,126 @@
+//! The closed list of conditions, and what each is about.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::people::identity::DeviceId;
+use crate::vitals::Vital;
+
+/// Whether an alert is about the patient, the equipment, or only advice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Physiological,
+    Technical,
+    Advisory,
+}
+
+/// A score that a rule computes, by the name that stands in topics.
+///
+/// A new score needs no change here: its rule names it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScoreName(std::borrow::Cow<'static, str>);
+
+impl ScoreName {
+    /// A score of this name, as `news2`.
+    pub const fn new(name: &'static str) -> Self {
+        Self(std::borrow::Cow::Borrowed(name))
+    }
+
+    /// The name in topics and JSON.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A fact that is or may be hazardous. Alerts of one subject and condition are one at a time.
+///
+/// The order is the order in which what is due at the same time is published.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// A vital sign is below its limit.
+    Low(Vital),
+    /// A vital sign is above its limit.
+    High(Vital),
+    /// A score says the patient is at risk.
+    Risk(ScoreName),
+    /// A vital sign that used to come does not.
+    Missing(Vital),
+    /// A device from which nothing comes.
+    DeviceSilent(DeviceId),
+    /// A device whose last will says it is gone.
+    DeviceOffline(DeviceId),
+    /// A device's clock is wrong; of the installation (no device): our own.
+    ClockWrong(Option<DeviceId>),
+    /// A rule or the patient's own core failed on a reading.
+    AnalysisFailed,
+    /// A patient of the unit sends more than can be meant.
+    DeviceFlooding(DeviceId),
+    /// Nothing can be written to the store.
+    StoreLost,
+    /// The broker cannot be reached.
+    BrokerLost,
+    /// No more patients are admitted.
+    AdmissionFull,
+    /// What came and went while nothing could be heard.
+    BacklogSummary,
+}
+
+impl Condition {
+    /// About whom or what.
+    pub const fn kind(&self) -> Kind {
+        match self {
+            Self::Low(_) | Self::High(_) | Self::Risk(_) => Kind::Physiological,
+            Self::BacklogSummary => Kind::Advisory,
+            _ => Kind::Technical,
+        }
+    }
+
+    /// The device it is about, where several of one patient can have it.
+    pub const fn device(&self) -> Option<&DeviceId> {
+        match self {
+            Self::DeviceSilent(device) | Self::DeviceOffline(device) | Self::DeviceFlooding(device) => {
+                Some(device)
+            }
+            Self::ClockWrong(device) => device.as_ref(),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Condition {
+    /// Its name in topics and JSON, as `heart_rate.high`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Low(vital) => write!(f, "{vital}.low"),
+            Self::High(vital) => write!(f, "{vital}.high"),
+            Self::Risk(score) => write!(f, "{}.risk", score.as_str()),
+            Self::Missing(vital) => write!(f, "{vital}.missing"),
+            Self::DeviceSilent(_) => f.write_str("device.silent"),
+            Self::DeviceOffline(_) => f.write_str("device.offline"),
+            Self::ClockWrong(_) => f.write_str("clock.wrong"),
+            Self::AnalysisFailed => f.write_str("analysis.failed"),
+            Self::DeviceFlooding(_) => f.write_str("device.flooding"),
+            Self::StoreLost => f.write_str("store.lost"),
+            Self::BrokerLost => f.write_str("broker.lost"),
+            Self::AdmissionFull => f.write_str("admission.full"),
+            Self::BacklogSummary => f.write_str("backlog.summary"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_contract() {
+        assert_eq!(Condition::High(Vital::HeartRate).to_string(), "heart_rate.high");
+        assert_eq!(Condition::Risk(ScoreName::new("news2")).to_string(), "news2.risk");
+        assert_eq!(Condition::Missing(Vital::OxygenSaturation).to_string(), "oxygen_saturation.missing");
+        assert_eq!(Condition::StoreLost.kind(), Kind::Technical);
+    }
+}

@@ -1,0 +1,145 @@
+//! What an analyzer says of one condition, and why.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alerts::{Condition, Priority};
+use crate::clock::{Span, Timestamp};
+use crate::people::identity::DeviceId;
+use crate::vitals::{Quantity, Vital};
+
+/// Whether the fact is so, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Presence {
+    Present,
+    Absent,
+    /// The value is missing or too old to tell.
+    Unknown,
+}
+
+/// How long a condition must last before it counts, at each priority, and before its fall does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// The condition delay of low, medium and high priority.
+    pub delay: [Span; 3],
+    /// How long a lower priority, or the end, must last.
+    pub clear_delay: Span,
+}
+
+impl Timing {
+    /// At once, at every priority.
+    pub const IMMEDIATE: Self = Self { delay: [Span::ZERO; 3], clear_delay: Span::ZERO };
+}
+
+/// The reading that something rests on, as its device named it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadingRef {
+    /// None where the device gave no name.
+    pub device: Option<DeviceId>,
+    /// The device's count, as sent.
+    pub seq: Option<u64>,
+    /// The time as sent; where none was sent, the arrival.
+    pub time: Timestamp,
+    /// Whether `time` was sent.
+    pub timed: bool,
+}
+
+/// On which side of its limits a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    Low,
+    High,
+}
+
+/// Why: the facts of a finding. Says itself in words, and knows when it is another cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// A value against its limits.
+    Limit { vital: Vital, side: Side, value: Quantity, limit: Option<Quantity>, extreme: Option<Quantity> },
+    /// A score, in words, with its points and the points from which each priority holds.
+    Score { words: String, risk: String, points: u32, from: [Option<u32>; 3] },
+    /// Nothing of this vital sign since then.
+    Missing { vital: Vital, since: Timestamp },
+    /// Nothing from the device since then.
+    Silent { since: Timestamp },
+    /// The device's last will, or its own word.
+    Offline,
+    /// A clock that is off by this much; positive: behind ours.
+    Clock { off_by: Span },
+    /// The rules that failed.
+    Failed { rules: Vec<String> },
+    /// Anything else, in words.
+    Words { words: String },
+}
+
+impl Cause {
+    /// The value that it rests on.
+    pub fn value(&self) -> Option<Quantity> {
+        match self {
+            Self::Limit { value, .. } => Some(*value),
+            Self::Score { points, .. } => i32::try_from(*points).ok().map(Quantity::whole),
+            _ => None,
+        }
+    }
+
+    /// The limit that holds at this priority.
+    pub fn limit(&self, priority: Priority) -> Option<Quantity> {
+        match self {
+            Self::Limit { limit, extreme, .. } => match priority {
+                Priority::High => extreme.or(*limit),
+                _ => limit.or(*extreme),
+            },
+            Self::Score { from, .. } => {
+                let place = Priority::ALERTING.iter().position(|p| *p == priority)?;
+                from[place].and_then(|points| i32::try_from(points).ok()).map(Quantity::whole)
+            }
+            _ => None,
+        }
+    }
+
+    /// The UCUM code of value and limit.
+    pub fn ucum(&self) -> Option<&'static str> {
+        match self {
+            Self::Limit { vital, .. } => Some(vital.facts().ucum),
+            Self::Score { .. } => Some("{score}"),
+            _ => None,
+        }
+    }
+
+    /// Whether `self` is another cause than `told` at this priority; a new value alone is not.
+    pub fn differs(&self, told: &Self, priority: Priority) -> bool {
+        match (self, told) {
+            (Self::Limit { vital: now, .. }, Self::Limit { vital: then, .. }) => {
+                now != then || self.limit(priority) != told.limit(priority)
+            }
+            (Self::Score { risk: now, .. }, Self::Score { risk: then, .. }) => now != then,
+            (Self::Failed { rules: now }, Self::Failed { rules: then }) => now != then,
+            _ => false,
+        }
+    }
+}
+
+/// What a rule found about one condition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Of what.
+    pub condition: Condition,
+    /// The highest priority whose limit the value is beyond.
+    pub reached: Option<Priority>,
+    /// The highest priority whose limit, less the hysteresis, it is still beyond; never below `reached`.
+    pub kept: Option<Priority>,
+    /// Whether the fact can be told at all.
+    pub presence: Presence,
+    /// Why.
+    pub cause: Cause,
+    /// When the fact was so: the judged time of the reading it rests on, or of the verdict.
+    pub at: Timestamp,
+    /// The reading that it rests on; none for silence.
+    pub reading: Option<ReadingRef>,
+    /// How long before it counts.
+    pub timing: Timing,
+    /// Why it ended, where that is not plain.
+    pub reason: Option<&'static str>,
+}

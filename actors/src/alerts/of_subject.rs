@@ -1,0 +1,162 @@
+//! Every alert of one subject: a patient, a unit or the installation.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alerts::change::AlertChange;
+use crate::alerts::finding::Finding;
+use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName};
+use crate::alerts::{Condition, Priority};
+use crate::clock::{Span, Timestamp, Uptime};
+use crate::people::identity::DeviceId;
+
+/// A condition that came and went while nothing was told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Passed {
+    pub condition: Condition,
+    pub priority: Priority,
+    pub onset: Timestamp,
+    pub end: Timestamp,
+}
+
+/// How many of what passed are named in a summary; the rest is counted.
+const PASSED_NAMED: usize = 20;
+
+/// Every alert life cycle of one subject, in the order of their conditions.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Alerts {
+    life_cycles: Vec<LifeCycle>,
+    /// When alerts that began without a reading last ended, which names the next one.
+    ends: Vec<(Condition, Timestamp)>,
+    passed: Vec<Passed>,
+    passed_in_all: u32,
+}
+
+impl Alerts {
+    /// Takes what one rule found; conditions of the rule that it does not name are not so.
+    pub fn judge(&mut self, rule: &RuleName, findings: Vec<Finding>, moment: &Moment, caption: &Caption<'_>) {
+        for place in 0..self.life_cycles.len() {
+            let of = &self.life_cycles[place];
+            if of.rule == *rule && !findings.iter().any(|found| found.condition == of.condition) {
+                self.step(place, None, moment, caption);
+            }
+        }
+        for finding in findings {
+            match self.life_cycles.binary_search_by(|of| of.condition.cmp(&finding.condition)) {
+                Ok(place) => self.step(place, Some(finding), moment, caption),
+                Err(place) if finding.reached.is_some() => {
+                    self.life_cycles.insert(place, LifeCycle::new(rule.clone(), &finding, moment));
+                    self.step(place, Some(finding), moment, caption);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn step(&mut self, place: usize, finding: Option<Finding>, moment: &Moment, caption: &Caption<'_>) {
+        let anchor = self.anchor(place, caption);
+        let ended = self.life_cycles[place].step(finding, moment, caption, anchor);
+        self.note_end(place, ended);
+    }
+
+    /// Ends the first delay that is over at `due`, by deadline, then condition; false when none is.
+    pub fn run_out(&mut self, due: Uptime, caption: &Caption<'_>) -> bool {
+        let deadlines = self.life_cycles.iter().enumerate();
+        let first = deadlines.filter_map(|(place, of)| of.deadline().map(|deadline| (deadline, place))).min();
+        let Some((_, place)) = first.filter(|(deadline, _)| *deadline <= due) else { return false };
+        let anchor = self.anchor(place, caption);
+        let ended = self.life_cycles[place].run_out(caption, anchor);
+        self.note_end(place, ended);
+        true
+    }
+
+    /// When the next delay ends by itself.
+    pub fn next_deadline(&self) -> Option<Uptime> {
+        self.life_cycles.iter().filter_map(LifeCycle::deadline).min()
+    }
+
+    /// Gives up every timer that is due.
+    pub fn drop_timers(&mut self, due: Uptime) {
+        self.life_cycles.iter_mut().for_each(|of| of.drop_timers(due));
+    }
+
+    /// Moves the deadlines by `by`: the clock that counts uptime started anew.
+    pub fn shift(&mut self, by: Span) {
+        self.life_cycles.iter_mut().for_each(|of| of.shift(by));
+    }
+
+    /// Publishes the difference between what is so and what has been told.
+    pub fn tell(&mut self, caption: &Caption<'_>) -> Vec<AlertChange> {
+        self.tell_all(caption, false)
+    }
+
+    /// The device's backlog is drained: tells what is left of it, and what came and went.
+    pub fn release(
+        &mut self,
+        device: &DeviceId,
+        caption: &Caption<'_>,
+    ) -> (Vec<AlertChange>, Vec<Passed>, u32) {
+        for of in &mut self.life_cycles {
+            of.withheld_by.take_if(|by| by == device);
+        }
+        let changes = self.tell_all(caption, true);
+        (changes, std::mem::take(&mut self.passed), std::mem::take(&mut self.passed_in_all))
+    }
+
+    /// Ends everything for a reason: discharged, transferred, left.
+    pub fn end(&mut self, reason: &str, at: Timestamp, caption: &Caption<'_>) -> Vec<AlertChange> {
+        self.life_cycles.iter_mut().for_each(|of| of.end(reason, at));
+        self.tell_all(caption, false)
+    }
+
+    /// What is open goes on under another subject, where nothing of it has been told yet.
+    pub fn continue_as(&mut self, caption: &Caption<'_>) {
+        self.life_cycles.iter_mut().for_each(|of| of.continue_as(caption));
+    }
+
+    /// The last change of each alert that is open for all who listen.
+    pub fn told(&self) -> impl Iterator<Item = &AlertChange> {
+        self.life_cycles.iter().filter_map(LifeCycle::told)
+    }
+
+    /// The conditions under way, of which findings should say even that they ended.
+    pub fn tracked(&self) -> impl Iterator<Item = &Condition> {
+        self.life_cycles.iter().map(|of| &of.condition)
+    }
+
+    /// Whether the condition exists, told or not.
+    pub fn is_open(&self, condition: &Condition) -> bool {
+        self.life_cycles.iter().any(|of| of.condition == *condition && of.is_open())
+    }
+
+    fn tell_all(&mut self, caption: &Caption<'_>, backlog: bool) -> Vec<AlertChange> {
+        let mut changes = Vec::new();
+        for of in self.life_cycles.iter_mut().filter(|of| of.withheld_by.is_none()) {
+            of.tell(caption, backlog, &mut changes);
+        }
+        self.life_cycles.retain(|of| !of.is_over());
+        changes
+    }
+
+    /// What names an alert of this life cycle that begins without a reading.
+    fn anchor(&self, place: usize, caption: &Caption<'_>) -> Timestamp {
+        let condition = &self.life_cycles[place].condition;
+        self.ends.iter().find(|(ended, _)| ended == condition).map_or(caption.stay, |(_, end)| *end)
+    }
+
+    /// Remembers an end that names the next such alert, and what came and went unheard.
+    fn note_end(&mut self, place: usize, ended: Option<Open>) {
+        let Some(ended) = ended else { return };
+        let of = &self.life_cycles[place];
+        if ended.onset_reading.is_none() {
+            self.ends.retain(|(condition, _)| *condition != of.condition);
+            self.ends.push((of.condition.clone(), of.time()));
+        }
+        if of.withheld_by.is_some() && of.told().is_none_or(|told| told.id != ended.id) {
+            self.passed_in_all += 1;
+            if self.passed.len() < PASSED_NAMED {
+                let (condition, end) = (of.condition.clone(), of.time());
+                self.passed.push(Passed { condition, priority: ended.priority, onset: ended.onset, end });
+            }
+        }
+    }
+}
