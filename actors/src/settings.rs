@@ -1,1 +1,0 @@
-//! What a site decides: limits, delays, admission. Every value has a default.

@@ -1,0 +1,199 @@
+//! What holds where: limits and silence spans by class and unit, worked out once at the start.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::duration::Written;
+use super::limits::{LimitFault, Limits};
+use super::overrides::{ByClass, LimitOverrides};
+use crate::clock::Span;
+use crate::people::{Class, UnitId};
+use crate::vitals::Vital;
+
+/// The limits of every class, and of every unit that differs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitTable {
+    classes: ByClass<Arc<Limits>>,
+    units: BTreeMap<UnitId, ByClass<Arc<Limits>>>,
+}
+
+/// Limits that cannot be judged, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableFault {
+    pub class: Class,
+    /// The unit whose overrides do not fit; none where the class itself is at fault.
+    pub unit: Option<UnitId>,
+    pub fault: LimitFault,
+}
+
+impl TableFault {
+    fn is_of_class(&self, class: Class, vital: Vital) -> bool {
+        self.unit.is_none() && self.class == class && self.fault.vital == vital
+    }
+}
+
+impl LimitTable {
+    /// The defaults with the site's settings by class, then those by unit, laid over them.
+    pub fn new(
+        classes: &ByClass<LimitOverrides>,
+        units: &BTreeMap<UnitId, ByClass<LimitOverrides>>,
+    ) -> Result<Self, Vec<TableFault>> {
+        let mut faults: Vec<TableFault> = Vec::new();
+        let mut merge = |class, unit: Option<&UnitId>, below: &Limits, above: &LimitOverrides| {
+            let (limits, found) = below.overlaid(above);
+            for fault in found {
+                // What is wrong with the class already is not told again for each unit.
+                if !faults.iter().any(|known| known.is_of_class(class, fault.vital)) {
+                    faults.push(TableFault { class, unit: unit.cloned(), fault });
+                }
+            }
+            Arc::new(limits)
+        };
+        let classes =
+            ByClass::build(|class| merge(class, None, &Limits::of_class(class), classes.get(class)));
+        let mut by_unit = BTreeMap::new();
+        for (unit, overrides) in units {
+            let limits = ByClass::build(|class| match overrides.get(class) {
+                nothing if nothing.is_empty() => classes.get(class).clone(),
+                above => merge(class, Some(unit), classes.get(class), above),
+            });
+            by_unit.insert(unit.clone(), limits);
+        }
+        if faults.is_empty() { Ok(Self { classes, units: by_unit }) } else { Err(faults) }
+    }
+
+    /// The limits of a class in a unit.
+    pub fn limits(&self, class: Class, unit: &str) -> Arc<Limits> {
+        self.units.get(unit).unwrap_or(&self.classes).get(class).clone()
+    }
+
+    /// The limits of a class where no unit differs.
+    pub fn of_class(&self, class: Class) -> &Arc<Limits> {
+        self.classes.get(class)
+    }
+
+    /// The units in which limits of this class differ, with theirs.
+    pub fn differing(&self, class: Class) -> impl Iterator<Item = (&UnitId, &Arc<Limits>)> {
+        let usual = self.classes.get(class);
+        self.units
+            .iter()
+            .map(move |(unit, limits)| (unit, limits.get(class)))
+            .filter(move |(_, limits)| **limits != *usual)
+    }
+}
+
+impl Default for LimitTable {
+    fn default() -> Self {
+        Self { classes: ByClass::build(|class| Arc::new(Limits::of_class(class))), units: BTreeMap::new() }
+    }
+}
+
+/// For some vitals, how long each may be silent: `{"heart_rate":"30s"}`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SilenceOverrides(BTreeMap<Vital, Written>);
+
+impl SilenceOverrides {
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How long this vital may be silent, where it is set.
+    pub fn get(&self, vital: Vital) -> Option<Span> {
+        self.0.get(&vital).map(|written| written.0)
+    }
+
+    /// Every vital for which something is set, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (Vital, Span)> + '_ {
+        self.0.iter().map(|(vital, written)| (*vital, written.0))
+    }
+}
+
+/// When a vital is missing, where the site fixes it; elsewhere its usual interval decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MissingTable {
+    /// After how long a `.missing`, `device.silent` or `device.offline` rises from low to medium priority.
+    ///
+    /// 5 min by default (contract, alert conditions).
+    pub medium_after: Span,
+    /// What is fixed for every unit.
+    pub classes: ByClass<SilenceOverrides>,
+    /// What is fixed for single units, over that.
+    pub units: BTreeMap<UnitId, ByClass<SilenceOverrides>>,
+}
+
+impl MissingTable {
+    /// The fixed span after which this vital is missing, none where its usual interval decides.
+    pub fn fixed(&self, class: Class, unit: &str, vital: Vital) -> Option<Span> {
+        let of_unit = self.units.get(unit).and_then(|classes| classes.get(class).get(vital));
+        of_unit.or_else(|| self.classes.get(class).get(vital))
+    }
+}
+
+impl Default for MissingTable {
+    fn default() -> Self {
+        Self { medium_after: Span::from_mins(5), classes: ByClass::default(), units: BTreeMap::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::vitals::Quantity;
+
+    fn units(json: &str) -> BTreeMap<UnitId, ByClass<LimitOverrides>> {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_unit_is_laid_over_its_class_and_the_class_over_the_defaults() {
+        let classes = serde_json::from_str(r#"{"adult":{"heart_rate":{"low":45,"high":125}}}"#).unwrap();
+        let units = units(r#"{"icu-1":{"adult":{"heart_rate":{"high":110}}}}"#);
+        let table = LimitTable::new(&classes, &units).unwrap();
+        let low_high = |unit| {
+            let limits = table.limits(Class::Adult, unit);
+            let rate = limits.get(Vital::HeartRate);
+            (rate.low, rate.high)
+        };
+        let whole = |units| Some(Quantity::whole(units));
+        assert_eq!(low_high("icu-1"), (whole(45), whole(110)));
+        assert_eq!(low_high("ward-2"), (whole(45), whole(125)));
+        assert_eq!(table.limits(Class::Neonate, "icu-1"), LimitTable::default().limits(Class::Neonate, ""));
+        assert_eq!(table.differing(Class::Adult).count(), 1);
+        assert_eq!(table.differing(Class::Neonate).count(), 0);
+    }
+
+    #[test]
+    fn a_unit_that_does_not_fit_its_class_is_named() {
+        let units = units(r#"{"icu-1":{"adult":{"heart_rate":{"low":125}}},"icu-2":{}}"#);
+        let faults = LimitTable::new(&ByClass::default(), &units).unwrap_err();
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].unit.as_ref().map(UnitId::as_str), Some("icu-1"));
+    }
+
+    #[test]
+    fn a_fault_of_the_class_is_told_once() {
+        let classes = serde_json::from_str(r#"{"adult":{"heart_rate":{"low":130}}}"#).unwrap();
+        let units = units(r#"{"icu-1":{"adult":{"heart_rate":{"low":135}}}}"#);
+        let faults = LimitTable::new(&classes, &units).unwrap_err();
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].unit, None);
+    }
+
+    #[test]
+    fn a_fixed_span_of_the_unit_goes_before_that_of_the_class() {
+        let table = MissingTable {
+            classes: serde_json::from_str(r#"{"adult":{"heart_rate":"30s","etco2":"1min"}}"#).unwrap(),
+            units: serde_json::from_str(r#"{"icu-1":{"adult":{"heart_rate":"10s"}}}"#).unwrap(),
+            ..MissingTable::default()
+        };
+        let fixed = |unit, vital| table.fixed(Class::Adult, unit, vital).map(Span::as_ms);
+        assert_eq!(fixed("icu-1", Vital::HeartRate), Some(10_000));
+        assert_eq!(fixed("icu-1", Vital::Etco2), Some(60_000));
+        assert_eq!(fixed("ward-2", Vital::HeartRate), Some(30_000));
+        assert_eq!(fixed("icu-1", Vital::Temperature), None);
+    }
+}
