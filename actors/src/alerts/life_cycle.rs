@@ -116,17 +116,18 @@ impl LifeCycle {
     ) -> Option<Open> {
         let fresh = finding.as_ref().is_none_or(|f| f.at >= moment.at);
         self.withhold(fresh, moment);
-        let (reached, kept, at) = match &finding {
-            Some(found) => (found.reached, found.kept.max(found.reached), found.at),
-            None => (None, None, moment.at),
+        let (kept, at) = match &finding {
+            Some(found) => (found.kept.max(found.reached), found.at),
+            None => (None, moment.at),
         };
         let known = finding.as_ref().is_none_or(|f| f.presence != Presence::Unknown);
+        if known {
+            let found = finding.as_ref();
+            self.note_rising(found.and_then(|f| f.reached), found.and_then(|f| f.reading.as_ref()), at, fresh, moment);
+        }
         match finding {
             Some(found) => self.take(found),
             None => self.presence = Presence::Present,
-        }
-        if known {
-            self.note_rising(reached, at, fresh, moment);
         }
         let risen = if known { self.risen(at) } else { None };
         let held = self.open.as_ref().map(|open| open.priority).min(kept);
@@ -155,7 +156,14 @@ impl LifeCycle {
     }
 
     /// Starts the delay of each priority that is reached, breaks that of each that is not.
-    fn note_rising(&mut self, reached: Option<Priority>, at: Timestamp, fresh: bool, moment: &Moment) {
+    fn note_rising(
+        &mut self,
+        reached: Option<Priority>,
+        reading: Option<&ReadingRef>,
+        at: Timestamp,
+        fresh: bool,
+        moment: &Moment,
+    ) {
         for (place, priority) in Priority::ALERTING.into_iter().enumerate() {
             if reached < Some(priority) {
                 self.rising[place] = None;
@@ -164,7 +172,7 @@ impl LifeCycle {
             let started = self.rising[place].is_none();
             let since = self.rising[place].get_or_insert_with(|| Since {
                 at,
-                reading: moment.reading.clone(),
+                reading: reading.cloned(),
                 deadline: moment.now.uptime,
             });
             if started || fresh {
@@ -192,7 +200,7 @@ impl LifeCycle {
             }
             let since = self.falling[place].get_or_insert_with(|| Since {
                 at: moment.at,
-                reading: moment.reading.clone(),
+                reading: None,
                 deadline: moment.now.uptime,
             });
             let left = (since.at + self.timing.clear_delay).since(moment.at);

@@ -79,7 +79,7 @@ macro_rules! name {
 
         impl<'de> Deserialize<'de> for $name {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let name = String::deserialize(deserializer)?;
+                let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
                 name.parse().map_err(serde::de::Error::custom)
             }
         }
@@ -125,6 +125,18 @@ impl std::str::FromStr for PatientId {
         check_name(unit)?;
         check_name(patient)?;
         Ok(Self(id.into()))
+    }
+}
+
+impl DeviceId {
+    /// The device of readings that name none.
+    pub fn unnamed() -> Self {
+        Self("_".into())
+    }
+
+    /// Whether it stands for readings that name no device.
+    pub fn is_unnamed(&self) -> bool {
+        &*self.0 == "_"
     }
 }
 

@@ -1,7 +1,10 @@
 //! Who is watched and where: ids, the admission record, the site's rules of admission.
 
 pub mod class;
+pub mod device_clock;
 pub mod identity;
+pub mod record;
 
 pub use class::Class;
 pub use identity::{DeviceId, PatientId, Subject, UnitId};
+pub use record::{AdmissionRecord, Spo2Scale};

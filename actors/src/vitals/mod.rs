@@ -1,5 +1,6 @@
 //! Vital signs: what is measured, in which unit, within which range. One file a quantity.
 
+pub mod chart;
 pub mod consciousness;
 mod diastolic_pressure;
 mod etco2;
@@ -12,6 +13,7 @@ mod pulse_rate;
 pub mod quantity;
 pub mod reading;
 mod respiratory_rate;
+pub mod rhythm;
 mod systolic_pressure;
 mod temperature;
 
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::clock::Span;
+pub use chart::Chart;
 pub use consciousness::Consciousness;
 pub use quantity::{Quantity, Resolution};
 pub use reading::Reading;
@@ -176,8 +179,13 @@ impl VitalSet {
         self.0 == 0
     }
 
+    /// How many of the set come before this one in their order.
+    pub const fn before(self, vital: Vital) -> usize {
+        (self.0 & ((1 << vital.index()) - 1)).count_ones() as usize
+    }
+
     /// Those in the set, in their order.
-    pub fn iter(self) -> impl Iterator<Item = Vital> {
+    pub fn iter(self) -> impl Iterator<Item = Vital> + Clone {
         Vital::ALL.into_iter().filter(move |vital| self.contains(*vital))
     }
 }

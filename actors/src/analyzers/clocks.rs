@@ -1,0 +1,29 @@
+//! Clocks of devices that are wrong.
+
+use super::{Analysis, Analyzer, View};
+use crate::alerts::{Cause, Condition, Finding, Presence, Priority, ReadingRef, RuleName, Timing};
+
+/// Finds devices whose clock is wrong, unless our own clock is the likelier fault.
+pub struct ClockAnalyzer;
+
+impl Analyzer for ClockAnalyzer {
+    fn name(&self) -> RuleName {
+        RuleName::Borrowed("clocks")
+    }
+
+    fn analyze(&self, view: &View) -> Analysis {
+        let wrong = view.chart.equipment.iter().filter_map(|e| Some((&e.device, e.off_by?)));
+        let findings = wrong.map(|(device, off_by)| Finding {
+            condition: Condition::ClockWrong(Some(device.clone())),
+            reached: Some(Priority::Low).filter(|_| !view.own_clock_suspect),
+            kept: Some(Priority::Low),
+            presence: Presence::Present,
+            cause: Cause::Clock { off_by },
+            at: view.at,
+            reading: view.reading.as_deref().map(ReadingRef::clone),
+            timing: Timing::IMMEDIATE,
+            reason: None,
+        });
+        Analysis { findings: findings.collect(), ..Analysis::default() }
+    }
+}

@@ -1,0 +1,215 @@
+//! Values beyond a limit: one condition for each vital and side, escalating from limit to extreme.
+
+use super::view::Voice;
+use super::{Analysis, Analyzer, View};
+use crate::alerts::{Cause, Condition, Finding, Presence, Priority, ReadingRef, RuleName, Side, Timing};
+use crate::clock::Span;
+use crate::settings::limits::always_high_below;
+use crate::settings::{Limits, VitalLimits};
+use crate::vitals::chart::Latest;
+use crate::vitals::{Quantity, Vital};
+
+/// Finds values beyond the limits of class, unit and patient.
+///
+/// Medium priority outside `low`–`high`, high priority outside the extremes; a limit itself is inside.
+/// SpO2 below 80 %, a heart rate of 0 and a respiratory rate of 0 are high for everybody.
+pub struct LimitAnalyzer;
+
+impl Analyzer for LimitAnalyzer {
+    fn name(&self) -> RuleName {
+        RuleName::Borrowed("limits")
+    }
+
+    fn analyze(&self, view: &View) -> Analysis {
+        let mut analysis = Analysis::default();
+        for vital in Limits::VITALS {
+            let limits = view.limits.get(vital);
+            match speaker(view, vital) {
+                Some((measured, latest)) => {
+                    for side in [Side::Low, Side::High] {
+                        let found = judge(vital, measured, side, limits, latest);
+                        let Some(found) = found else { continue };
+                        if found.kept.is_some() || view.tracks(&found.condition) {
+                            analysis.findings.push(found);
+                        }
+                    }
+                }
+                None => unknown(view, vital, &mut analysis),
+            }
+        }
+        if !view.tracked.is_empty() {
+            recheck(view, &mut analysis);
+        }
+        analysis
+    }
+}
+
+/// The value that speaks for `vital`: the pulse rate where no fresh heart rate is there.
+fn speaker(view: &View, vital: Vital) -> Option<(Vital, &Latest)> {
+    match view.voice(vital) {
+        Voice::Fresh(latest, _) => Some((vital, latest)),
+        Voice::Unknown | Voice::Never if vital == Vital::HeartRate => match view.voice(Vital::PulseRate) {
+            Voice::Fresh(latest, _) => Some((Vital::PulseRate, latest)),
+            Voice::Unknown | Voice::Never => None,
+        },
+        Voice::Unknown | Voice::Never => None,
+    }
+}
+
+/// Says of what is under way that nothing can be said: absence of data never clears.
+fn unknown(view: &View, vital: Vital, analysis: &mut Analysis) {
+    for (side, condition) in [(Side::Low, Condition::Low(vital)), (Side::High, Condition::High(vital))] {
+        let Some(latest) = view.chart.latest(vital).filter(|_| view.tracks(&condition)) else { continue };
+        let limits = view.limits.get(vital);
+        analysis.findings.push(Finding {
+            reached: None,
+            kept: Some(Priority::High),
+            presence: Presence::Unknown,
+            ..finding(vital, vital, side, &Beyond::of(vital, limits, side), limits, latest)
+        });
+    }
+}
+
+/// The verdict on what is under way changes when its value grows too old or stops coming.
+fn recheck(view: &View, analysis: &mut Analysis) {
+    for vital in Limits::VITALS.into_iter().chain([Vital::PulseRate]) {
+        if let Voice::Fresh(_, until) = view.voice(vital) {
+            analysis.recheck(until);
+        }
+    }
+}
+
+/// The limits on one side: that of medium and that of high priority.
+struct Beyond {
+    limit: Option<Quantity>,
+    extreme: Option<Quantity>,
+}
+
+impl Beyond {
+    fn of(vital: Vital, limits: &VitalLimits, side: Side) -> Self {
+        match side {
+            Side::Low => Self { limit: limits.low, extreme: limits.extreme_low.max(always_high_below(vital)) },
+            Side::High => Self { limit: limits.high, extreme: limits.extreme_high },
+        }
+    }
+}
+
+/// Judges one value against one side; none where the side has no limits at all.
+fn judge(vital: Vital, measured: Vital, side: Side, limits: &VitalLimits, latest: &Latest) -> Option<Finding> {
+    let beyond = Beyond::of(vital, limits, side);
+    if beyond.limit.is_none() && beyond.extreme.is_none() {
+        return None;
+    }
+    let priority = |hysteresis: Quantity| {
+        let outside = |limit: Option<Quantity>| {
+            limit.is_some_and(|limit| match side {
+                Side::Low => latest.value < limit + hysteresis,
+                Side::High => latest.value > limit - hysteresis,
+            })
+        };
+        match (outside(beyond.extreme), outside(beyond.limit)) {
+            (true, _) => Some(Priority::High),
+            (false, true) => Some(Priority::Medium),
+            (false, false) => None,
+        }
+    };
+    let (reached, kept) = (priority(Quantity::ZERO), priority(limits.hysteresis));
+    Some(Finding { reached, kept, ..finding(vital, measured, side, &beyond, limits, latest) })
+}
+
+fn finding(
+    vital: Vital,
+    measured: Vital,
+    side: Side,
+    beyond: &Beyond,
+    limits: &VitalLimits,
+    latest: &Latest,
+) -> Finding {
+    let condition = match side {
+        Side::Low => Condition::Low(vital),
+        Side::High => Condition::High(vital),
+    };
+    Finding {
+        condition,
+        reached: None,
+        kept: None,
+        presence: Presence::Present,
+        cause: Cause::Limit {
+            vital: measured,
+            side,
+            value: latest.value,
+            limit: beyond.limit,
+            extreme: beyond.extreme,
+        },
+        at: latest.at,
+        reading: Some(ReadingRef::clone(&latest.reading)),
+        timing: Timing {
+            delay: [limits.delay, limits.delay, limits.extreme_delay],
+            clear_delay: Span::ZERO,
+        },
+        reason: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::view::testing::view_of;
+    use super::*;
+
+    /// What an adult's value of this vital reaches and keeps.
+    fn adult(vital: Vital, value: i32) -> Option<(String, Option<Priority>, Option<Priority>)> {
+        let analysis = LimitAnalyzer.analyze(&view_of(&[(vital, value)]));
+        analysis.findings.first().map(|f| (f.condition.to_string(), f.reached, f.kept))
+    }
+
+    const MEDIUM: Option<Priority> = Some(Priority::Medium);
+    const HIGH: Option<Priority> = Some(Priority::High);
+
+    #[test]
+    fn a_value_at_the_limit_is_inside_it() {
+        assert_eq!(adult(Vital::HeartRate, 100), None);
+        assert_eq!(adult(Vital::HeartRate, 120), Some(("heart_rate.high".into(), None, MEDIUM)));
+        assert_eq!(adult(Vital::HeartRate, 121), Some(("heart_rate.high".into(), MEDIUM, MEDIUM)));
+        assert_eq!(adult(Vital::HeartRate, 150), Some(("heart_rate.high".into(), MEDIUM, HIGH)));
+        assert_eq!(adult(Vital::HeartRate, 151), Some(("heart_rate.high".into(), HIGH, HIGH)));
+        assert_eq!(adult(Vital::HeartRate, 50), Some(("heart_rate.low".into(), None, MEDIUM)));
+        assert_eq!(adult(Vital::HeartRate, 39), Some(("heart_rate.low".into(), HIGH, HIGH)));
+    }
+
+    #[test]
+    fn a_value_beyond_the_hysteresis_keeps_nothing() {
+        assert_eq!(adult(Vital::HeartRate, 117), None);
+        assert_eq!(adult(Vital::HeartRate, 118), Some(("heart_rate.high".into(), None, MEDIUM)));
+        assert_eq!(adult(Vital::OxygenSaturation, 91), None);
+        assert_eq!(adult(Vital::OxygenSaturation, 90), Some(("oxygen_saturation.low".into(), None, MEDIUM)));
+    }
+
+    #[test]
+    fn asystole_apnoea_and_a_saturation_below_80_are_high_even_where_every_limit_is_off() {
+        for vital in [Vital::HeartRate, Vital::RespiratoryRate, Vital::OxygenSaturation] {
+            let off = VitalLimits::default();
+            let view = view_of(&[(vital, if vital == Vital::OxygenSaturation { 79 } else { 0 })]);
+            let latest = view.chart.latest(vital).unwrap();
+            let found = judge(vital, vital, Side::Low, &off, latest).unwrap();
+            assert_eq!(found.reached, HIGH, "{vital}");
+        }
+    }
+
+    #[test]
+    fn the_pulse_speaks_where_no_heart_rate_is_there() {
+        let found = LimitAnalyzer.analyze(&view_of(&[(Vital::PulseRate, 160)])).findings.remove(0);
+        assert_eq!(found.condition, Condition::High(Vital::HeartRate));
+        assert!(matches!(found.cause, Cause::Limit { vital: Vital::PulseRate, .. }));
+        let both = view_of(&[(Vital::HeartRate, 80), (Vital::PulseRate, 160)]);
+        assert_eq!(LimitAnalyzer.analyze(&both).findings, []);
+    }
+
+    #[test]
+    fn a_condition_under_way_whose_value_grew_too_old_is_unknown_and_kept() {
+        let mut view = view_of(&[(Vital::HeartRate, 160)]);
+        view.tracked = std::sync::Arc::new([Condition::High(Vital::HeartRate)]);
+        view.now.uptime = view.now.uptime + Vital::HeartRate.facts().valid_for;
+        let found = LimitAnalyzer.analyze(&view).findings.remove(0);
+        assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));
+    }
+}

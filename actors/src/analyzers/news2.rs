@@ -1,0 +1,397 @@
+//! The National Early Warning Score 2 (Royal College of Physicians, 2017).
+//!
+//! For adults from 16 years, not in pregnancy. The bands and points are the published ones and no
+//! site's to change. A missing or old input never scores 0: the score then has a floor and a ceiling.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::{Analysis, Analyzer, Score, View};
+use crate::alerts::{Cause, Condition, Finding, Presence, Priority, ReadingRef, RuleName, ScoreName, Timing};
+use crate::clock::{Span, Uptime};
+use crate::people::{Class, Spo2Scale};
+use crate::settings::{News2Settings, Settings};
+use crate::vitals::{Consciousness, Quantity, Vital};
+
+/// The score's name in topics.
+pub const NEWS2: ScoreName = ScoreName::new("news2");
+
+/// From this age on, in completed years.
+const ADULT_FROM_YEARS: i16 = 16;
+
+/// The seven parameters, in the order of the chart.
+const RESPIRATORY_RATE: &str = "respiratory_rate";
+const OXYGEN_SATURATION: &str = "oxygen_saturation";
+const SUPPLEMENTAL_OXYGEN: &str = "supplemental_oxygen";
+const SYSTOLIC_PRESSURE: &str = "systolic_pressure";
+const PULSE: &str = "pulse";
+const CONSCIOUSNESS: &str = "consciousness";
+const TEMPERATURE: &str = "temperature";
+
+/// Computes NEWS2 and finds the risk it means.
+pub struct News2Analyzer {
+    settings: Arc<Settings>,
+}
+
+impl News2Analyzer {
+    /// With the site's delays and validity.
+    pub fn new(settings: &Arc<Settings>) -> Self {
+        Self { settings: Arc::clone(settings) }
+    }
+}
+
+impl Analyzer for News2Analyzer {
+    fn name(&self) -> RuleName {
+        RuleName::Borrowed("news2")
+    }
+
+    fn analyze(&self, view: &View) -> Analysis {
+        let settings = &self.settings.news2;
+        if !settings.enabled {
+            return Analysis::default();
+        }
+        if let Some(reason) = excluded(view) {
+            return Analysis { score: Some(no_score(reason)), ..Analysis::default() };
+        }
+        let (inputs, recheck_at) = Inputs::of(view, settings);
+        let points = inputs.points();
+        let condition = Condition::Risk(NEWS2);
+        let score = points.score();
+        let mut findings = Vec::new();
+        if points.kept().is_some() && (points.reached().is_some() || view.tracks(&condition))
+            || view.tracks(&condition)
+        {
+            findings.push(finding(condition, &points, &score, view, settings));
+        }
+        Analysis { findings, recheck_at, score: Some(score) }
+    }
+}
+
+/// Why the score does not apply to this patient, if it does not.
+fn excluded(view: &View) -> Option<&'static str> {
+    if view.class() != Class::Adult {
+        return Some("NEWS2 is not for children: the record's class is not adult");
+    }
+    if view.record.age_years(view.now.wall).is_some_and(|age| age < ADULT_FROM_YEARS) {
+        return Some("NEWS2 is not for children under 16 years");
+    }
+    if view.record.pregnant {
+        return Some("NEWS2 is not for pregnancy");
+    }
+    None
+}
+
+fn no_score(reason: &'static str) -> Score {
+    Score {
+        name: NEWS2,
+        parts: Vec::new(),
+        missing: Vec::new(),
+        at_least: 0,
+        at_most: 0,
+        risk: Cow::Borrowed("none"),
+        excluded: Some(Cow::Borrowed(reason)),
+    }
+}
+
+/// The inputs that are young enough to count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Inputs {
+    pub respiratory_rate: Option<Quantity>,
+    pub oxygen_saturation: Option<Quantity>,
+    pub supplemental_oxygen: Option<bool>,
+    pub systolic_pressure: Option<Quantity>,
+    pub pulse: Option<Quantity>,
+    pub consciousness: Option<Consciousness>,
+    pub temperature: Option<Quantity>,
+    pub scale_two: bool,
+}
+
+impl Inputs {
+    /// What counts at the view's moment, and when the first of it will not.
+    fn of(view: &View, settings: &News2Settings) -> (Self, Option<Uptime>) {
+        let mut recheck_at: Option<Uptime> = None;
+        let mut counts = |measured: Uptime, valid_for: Span| {
+            let until = measured + valid_for;
+            let young = view.now.uptime < until;
+            if young {
+                recheck_at = Some(recheck_at.map_or(until, |before| before.min(until)));
+            }
+            young
+        };
+        let mut value = |vital: Vital| {
+            let latest = view.chart.latest(vital)?;
+            counts(latest.measured, settings.valid_for.of(vital)).then_some(latest.value)
+        };
+        let inputs = Self {
+            respiratory_rate: value(Vital::RespiratoryRate),
+            oxygen_saturation: value(Vital::OxygenSaturation),
+            supplemental_oxygen: view.chart.oxygen.map(|held| held.value),
+            systolic_pressure: value(Vital::SystolicPressure),
+            pulse: value(Vital::HeartRate).or_else(|| value(Vital::PulseRate)),
+            temperature: value(Vital::Temperature),
+            scale_two: view.record.spo2_scale == Spo2Scale::Two,
+            consciousness: view
+                .chart
+                .consciousness
+                .filter(|held| counts(held.measured, settings.valid_for.consciousness))
+                .map(|held| held.value),
+        };
+        (inputs, recheck_at)
+    }
+
+    /// The points of each parameter.
+    pub fn points(&self) -> Points {
+        let air = self.supplemental_oxygen.map(|oxygen| !oxygen);
+        let whole = |value: Option<Quantity>| value.map(|value| value.rounded(crate::vitals::Resolution::Whole));
+        let tenth = |value: Option<Quantity>| value.map(|value| value.rounded(crate::vitals::Resolution::Tenth));
+        let saturation = match whole(self.oxygen_saturation) {
+            None => Part::missing(3),
+            Some(value) if self.scale_two => scale_two(value, air),
+            Some(value) => Part::of(scale_one(value)),
+        };
+        Points([
+            (RESPIRATORY_RATE, Part::or_missing(whole(self.respiratory_rate).map(respiratory_rate), 3)),
+            (OXYGEN_SATURATION, saturation),
+            (SUPPLEMENTAL_OXYGEN, Part::or_missing(self.supplemental_oxygen.map(|o| if o { 2 } else { 0 }), 2)),
+            (SYSTOLIC_PRESSURE, Part::or_missing(whole(self.systolic_pressure).map(systolic_pressure), 3)),
+            (PULSE, Part::or_missing(whole(self.pulse).map(pulse), 3)),
+            (CONSCIOUSNESS, Part::or_missing(self.consciousness.map(consciousness), 3)),
+            (TEMPERATURE, Part::or_missing(tenth(self.temperature).map(temperature), 3)),
+        ])
+    }
+}
+
+/// The points of one parameter: known, or at most so many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    pub points: Option<u8>,
+    pub at_most: u8,
+}
+
+impl Part {
+    const fn of(points: u8) -> Self {
+        Self { points: Some(points), at_most: points }
+    }
+
+    const fn missing(at_most: u8) -> Self {
+        Self { points: None, at_most }
+    }
+
+    fn or_missing(points: Option<u8>, at_most: u8) -> Self {
+        points.map_or(Self::missing(at_most), Self::of)
+    }
+}
+
+const fn at(value: Quantity, whole: i32) -> bool {
+    value.as_hundredths() >= whole * 100
+}
+
+fn respiratory_rate(value: Quantity) -> u8 {
+    match value {
+        v if at(v, 25) => 3,
+        v if at(v, 21) => 2,
+        v if at(v, 12) => 0,
+        v if at(v, 9) => 1,
+        _ => 3,
+    }
+}
+
+fn scale_one(value: Quantity) -> u8 {
+    match value {
+        v if at(v, 96) => 0,
+        v if at(v, 94) => 1,
+        v if at(v, 92) => 2,
+        _ => 3,
+    }
+}
+
+/// Scale 2: from 93 % on, points are given only on oxygen; where that is unknown, they may be due.
+fn scale_two(value: Quantity, air: Option<bool>) -> Part {
+    let on_oxygen = match value {
+        v if at(v, 97) => 3,
+        v if at(v, 95) => 2,
+        v if at(v, 93) => 1,
+        v if at(v, 88) => return Part::of(0),
+        v if at(v, 86) => return Part::of(1),
+        v if at(v, 84) => return Part::of(2),
+        _ => return Part::of(3),
+    };
+    match air {
+        Some(true) => Part::of(0),
+        Some(false) => Part::of(on_oxygen),
+        None => Part::missing(on_oxygen),
+    }
+}
+
+fn systolic_pressure(value: Quantity) -> u8 {
+    match value {
+        v if at(v, 220) => 3,
+        v if at(v, 111) => 0,
+        v if at(v, 101) => 1,
+        v if at(v, 91) => 2,
+        _ => 3,
+    }
+}
+
+fn pulse(value: Quantity) -> u8 {
+    match value {
+        v if at(v, 131) => 3,
+        v if at(v, 111) => 2,
+        v if at(v, 91) => 1,
+        v if at(v, 51) => 0,
+        v if at(v, 41) => 1,
+        _ => 3,
+    }
+}
+
+fn consciousness(level: Consciousness) -> u8 {
+    match level {
+        Consciousness::Alert => 0,
+        Consciousness::Confusion
+        | Consciousness::Voice
+        | Consciousness::Pain
+        | Consciousness::Unresponsive => 3,
+    }
+}
+
+fn temperature(value: Quantity) -> u8 {
+    match value.as_hundredths() {
+        3910.. => 2,
+        3810.. => 1,
+        3610.. => 0,
+        3510.. => 1,
+        _ => 3,
+    }
+}
+
+/// What the points mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Risk {
+    Low,
+    /// A 3 in a single parameter.
+    LowMedium,
+    Medium,
+    High,
+}
+
+impl Risk {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::LowMedium => "low-medium",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+
+    const fn of(total: u8, single_three: bool) -> Self {
+        match total {
+            7.. => Self::High,
+            5..=6 => Self::Medium,
+            _ if single_three => Self::LowMedium,
+            _ => Self::Low,
+        }
+    }
+
+    const fn priority(self) -> Option<Priority> {
+        match self {
+            Self::High => Some(Priority::High),
+            Self::Medium => Some(Priority::Medium),
+            Self::LowMedium => Some(Priority::Low),
+            Self::Low => None,
+        }
+    }
+}
+
+/// The points of all seven parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Points([(&'static str, Part); 7]);
+
+impl Points {
+    /// The points present.
+    pub fn at_least(&self) -> u8 {
+        self.0.iter().filter_map(|(_, part)| part.points).sum()
+    }
+
+    /// The points present plus the most that what is missing can add.
+    pub fn at_most(&self) -> u8 {
+        self.0.iter().map(|(_, part)| part.at_most).sum()
+    }
+
+    /// The risk of the points present.
+    pub fn risk(&self) -> Risk {
+        Risk::of(self.at_least(), self.0.iter().any(|(_, part)| part.points == Some(3)))
+    }
+
+    /// What is reached on the points present.
+    pub fn reached(&self) -> Option<Priority> {
+        self.risk().priority()
+    }
+
+    /// What may still be so on the points that what is missing can add.
+    pub fn kept(&self) -> Option<Priority> {
+        Risk::of(self.at_most(), self.0.iter().any(|(_, part)| part.at_most == 3)).priority()
+    }
+
+    fn complete(&self) -> bool {
+        self.0.iter().all(|(_, part)| part.points.is_some())
+    }
+
+    /// As it is published.
+    pub fn score(&self) -> Score {
+        let named = |(name, part): &(&'static str, Part)| Some((Cow::Borrowed(*name), part.points?));
+        let missing = self.0.iter().filter(|(_, part)| part.points.is_none());
+        Score {
+            name: NEWS2,
+            parts: self.0.iter().filter_map(named).collect(),
+            missing: missing.map(|(name, _)| Cow::Borrowed(*name)).collect(),
+            at_least: self.at_least(),
+            at_most: self.at_most(),
+            risk: Cow::Borrowed(self.risk().name()),
+            excluded: None,
+        }
+    }
+}
+
+fn finding(
+    condition: Condition,
+    points: &Points,
+    score: &Score,
+    view: &View,
+    settings: &News2Settings,
+) -> Finding {
+    let presence = if points.complete() || points.reached().is_some() { Presence::Present } else { Presence::Unknown };
+    Finding {
+        condition,
+        reached: points.reached(),
+        kept: points.kept(),
+        presence,
+        cause: Cause::Score {
+            words: words(score),
+            risk: score.risk.to_string(),
+            points: u32::from(score.at_least),
+            from: [None, Some(5), Some(7)],
+        },
+        at: view.at,
+        reading: view.reading.as_deref().map(ReadingRef::clone),
+        timing: Timing { delay: [settings.delay; 3], clear_delay: settings.clear_delay },
+        reason: None,
+    }
+}
+
+/// `NEWS2 7, high risk: respiratory rate 2, oxygen saturation 2, …; without temperature`.
+fn words(score: &Score) -> String {
+    let plain = |name: &str| name.replace('_', " ");
+    let scored = score.parts.iter().filter(|(_, points)| *points > 0);
+    let parts: Vec<_> = scored.map(|(name, points)| format!("{} {points}", plain(name))).collect();
+    let missing: Vec<_> = score.missing.iter().map(|name| plain(name)).collect();
+    let floor = if missing.is_empty() { "" } else { "at least " };
+    let mut words = format!("NEWS2 {floor}{}, {} risk", score.at_least, score.risk);
+    if !parts.is_empty() {
+        words.push_str(&format!(": {}", parts.join(", ")));
+    }
+    if !missing.is_empty() {
+        words.push_str(&format!("; without {}", missing.join(", ")));
+    }
+    words
+}
