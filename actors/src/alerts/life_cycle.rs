@@ -123,7 +123,13 @@ impl LifeCycle {
         let known = finding.as_ref().is_none_or(|f| f.presence != Presence::Unknown);
         if known {
             let found = finding.as_ref();
-            self.note_rising(found.and_then(|f| f.reached), found.and_then(|f| f.reading.as_ref()), at, fresh, moment);
+            self.note_rising(
+                found.and_then(|f| f.reached),
+                found.and_then(|f| f.reading.as_ref()),
+                at,
+                fresh,
+                moment,
+            );
         }
         match finding {
             Some(found) => self.take(found),

@@ -88,14 +88,22 @@ struct Beyond {
 impl Beyond {
     fn of(vital: Vital, limits: &VitalLimits, side: Side) -> Self {
         match side {
-            Side::Low => Self { limit: limits.low, extreme: limits.extreme_low.max(always_high_below(vital)) },
+            Side::Low => {
+                Self { limit: limits.low, extreme: limits.extreme_low.max(always_high_below(vital)) }
+            }
             Side::High => Self { limit: limits.high, extreme: limits.extreme_high },
         }
     }
 }
 
 /// Judges one value against one side; none where the side has no limits at all.
-fn judge(vital: Vital, measured: Vital, side: Side, limits: &VitalLimits, latest: &Latest) -> Option<Finding> {
+fn judge(
+    vital: Vital,
+    measured: Vital,
+    side: Side,
+    limits: &VitalLimits,
+    latest: &Latest,
+) -> Option<Finding> {
     let beyond = Beyond::of(vital, limits, side);
     if beyond.limit.is_none() && beyond.extreme.is_none() {
         return None;
@@ -143,10 +151,7 @@ fn finding(
         },
         at: latest.at,
         reading: Some(ReadingRef::clone(&latest.reading)),
-        timing: Timing {
-            delay: [limits.delay, limits.delay, limits.extreme_delay],
-            clear_delay: Span::ZERO,
-        },
+        timing: Timing { delay: [limits.delay, limits.delay, limits.extreme_delay], clear_delay: Span::ZERO },
         reason: None,
     }
 }

@@ -8,8 +8,8 @@ use super::{Analysis, Analyzer, View};
 use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, Timing};
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::settings::Settings;
-use crate::vitals::chart::{Equipment, Latest};
 use crate::vitals::Vital;
+use crate::vitals::chart::{Equipment, Latest};
 
 /// Finds vitals and devices that have fallen silent.
 pub struct MissingAnalyzer {
@@ -29,7 +29,8 @@ impl Analyzer for MissingAnalyzer {
     }
 
     fn analyze(&self, view: &View) -> Analysis {
-        let mut inquiry = Inquiry { view, medium_after: self.settings.missing.medium_after, told: Analysis::default() };
+        let mut inquiry =
+            Inquiry { view, medium_after: self.settings.missing.medium_after, told: Analysis::default() };
         for equipment in &view.chart.equipment {
             inquiry.device(equipment);
         }
@@ -155,7 +156,11 @@ mod tests {
     use super::*;
 
     /// A patient whose heart rate and SpO2 came each second from one device, `silent` seconds ago.
-    fn silent_for(heart_rate_s: i64, saturation_s: i64, tracked: &[Condition]) -> Vec<(String, Option<Priority>)> {
+    fn silent_for(
+        heart_rate_s: i64,
+        saturation_s: i64,
+        tracked: &[Condition],
+    ) -> Vec<(String, Option<Priority>)> {
         let mut view = view_of(&[(Vital::HeartRate, 72), (Vital::OxygenSaturation, 98)]);
         let start = Uptime::from_ms(10_000_000);
         let heard = |seconds: i64| start - Span::from_secs(seconds);
@@ -200,6 +205,9 @@ mod tests {
     fn what_is_missing_stays_so_when_its_device_falls_silent() {
         let missing = Condition::Missing(Vital::OxygenSaturation);
         let found = silent_for(30, 60, &[missing]);
-        assert_eq!(found, [("device.silent".to_owned(), LOW), ("oxygen_saturation.missing".to_owned(), None)]);
+        assert_eq!(
+            found,
+            [("device.silent".to_owned(), LOW), ("oxygen_saturation.missing".to_owned(), None)]
+        );
     }
 }

@@ -142,8 +142,10 @@ impl Inputs {
     /// The points of each parameter.
     pub fn points(&self) -> Points {
         let air = self.supplemental_oxygen.map(|oxygen| !oxygen);
-        let whole = |value: Option<Quantity>| value.map(|value| value.rounded(crate::vitals::Resolution::Whole));
-        let tenth = |value: Option<Quantity>| value.map(|value| value.rounded(crate::vitals::Resolution::Tenth));
+        let whole =
+            |value: Option<Quantity>| value.map(|value| value.rounded(crate::vitals::Resolution::Whole));
+        let tenth =
+            |value: Option<Quantity>| value.map(|value| value.rounded(crate::vitals::Resolution::Tenth));
         let saturation = match whole(self.oxygen_saturation) {
             None => Part::missing(3),
             Some(value) if self.scale_two => scale_two(value, air),
@@ -152,7 +154,10 @@ impl Inputs {
         Points([
             (RESPIRATORY_RATE, Part::or_missing(whole(self.respiratory_rate).map(respiratory_rate), 3)),
             (OXYGEN_SATURATION, saturation),
-            (SUPPLEMENTAL_OXYGEN, Part::or_missing(self.supplemental_oxygen.map(|o| if o { 2 } else { 0 }), 2)),
+            (
+                SUPPLEMENTAL_OXYGEN,
+                Part::or_missing(self.supplemental_oxygen.map(|o| if o { 2 } else { 0 }), 2),
+            ),
             (SYSTOLIC_PRESSURE, Part::or_missing(whole(self.systolic_pressure).map(systolic_pressure), 3)),
             (PULSE, Part::or_missing(whole(self.pulse).map(pulse), 3)),
             (CONSCIOUSNESS, Part::or_missing(self.consciousness.map(consciousness), 3)),
@@ -360,7 +365,8 @@ fn finding(
     view: &View,
     settings: &News2Settings,
 ) -> Finding {
-    let presence = if points.complete() || points.reached().is_some() { Presence::Present } else { Presence::Unknown };
+    let presence =
+        if points.complete() || points.reached().is_some() { Presence::Present } else { Presence::Unknown };
     Finding {
         condition,
         reached: points.reached(),

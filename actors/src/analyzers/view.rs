@@ -72,8 +72,8 @@ impl View {
     pub fn voice(&self, vital: Vital) -> Voice<'_> {
         let Some(latest) = self.chart.latest(vital) else { return Voice::Never };
         let valid_until = latest.measured + vital.facts().valid_for;
-        let missing_at = (self.silent_after(vital, latest))
-            .map(|span| latest.heard.max(self.listening_since) + span);
+        let missing_at =
+            (self.silent_after(vital, latest)).map(|span| latest.heard.max(self.listening_since) + span);
         let until = missing_at.map_or(valid_until, |missing| missing.min(valid_until));
         if self.now.uptime < until { Voice::Fresh(latest, until) } else { Voice::Unknown }
     }

@@ -38,9 +38,19 @@ pub struct DeviceClock {
 
 impl DeviceClock {
     /// Judges the time of a reading that is not a duplicate.
-    pub fn judge(&mut self, sent: Option<Timestamp>, seq: Option<u64>, now: Now, rules: &AlertSettings) -> Judged {
+    pub fn judge(
+        &mut self,
+        sent: Option<Timestamp>,
+        seq: Option<u64>,
+        now: Now,
+        rules: &AlertSettings,
+    ) -> Judged {
         let Some(time) = sent else {
-            return Judged { at: now.wall, backlog: false, backlog_ended: std::mem::take(&mut self.in_backlog) };
+            return Judged {
+                at: now.wall,
+                backlog: false,
+                backlog_ended: std::mem::take(&mut self.in_backlog),
+            };
         };
         let stepped_back = self.stepped_back(time, seq);
         let late = !stepped_back && self.last.is_some_and(|(newest, _)| time < newest);

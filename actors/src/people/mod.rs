@@ -3,7 +3,10 @@
 pub mod class;
 pub mod device_clock;
 pub mod identity;
+pub mod outcome;
+pub mod patient;
 pub mod record;
+pub mod source;
 
 pub use class::Class;
 pub use identity::{DeviceId, PatientId, Subject, UnitId};

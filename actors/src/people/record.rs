@@ -64,7 +64,8 @@ impl AdmissionRecord {
     /// Completed years of age at `at`, where the date of birth is known.
     pub fn age_years(&self, at: Timestamp) -> Option<i16> {
         let born = self.born?;
-        let today = jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let today =
+            jiff::Timestamp::from_millisecond(at.unix_ms()).ok()?.to_zoned(jiff::tz::TimeZone::UTC).date();
         let birthday_to_come = (today.month(), today.day()) < (born.month(), born.day());
         Some(today.year() - born.year() - i16::from(birthday_to_come))
     }

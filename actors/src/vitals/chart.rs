@@ -74,12 +74,14 @@ pub struct Entry<'a> {
 }
 
 /// What of a reading was charted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Charted {
+    /// Newer values are known of all that it has: it is no sign of life.
+    Late,
+    /// Another device holds the vitals that it has.
+    HeldByAnother,
     /// It is the newest, at least in part, or a sign of life without a value.
     New,
-    /// Newer values are known of all it has, or another device holds them.
-    History,
 }
 
 impl Chart {
@@ -101,28 +103,23 @@ impl Chart {
     /// Charts a reading: each value that is not older than the one known, and not held by another device.
     pub fn enter(&mut self, entry: &Entry<'_>) -> Charted {
         let measured = entry.now.uptime - entry.now.wall.since(entry.at).max(Span::ZERO);
-        let mut charted = !entry.reading.has_measurements();
+        let mut charted = if entry.reading.has_measurements() { Charted::Late } else { Charted::New };
         for (vital, value) in entry.reading.values.iter() {
-            charted |= self.enter_value(vital, value, measured, entry);
+            charted = charted.max(self.enter_value(vital, value, measured, entry));
         }
-        charted |= self.enter_held(measured, entry);
-        if charted { Charted::New } else { Charted::History }
+        charted.max(self.enter_held(measured, entry))
     }
 
-    fn enter_value(
-        &mut self,
-        vital: Vital,
-        value: Quantity,
-        measured: Uptime,
-        entry: &Entry<'_>,
-    ) -> bool {
+    fn enter_value(&mut self, vital: Vital, value: Quantity, measured: Uptime, entry: &Entry<'_>) -> Charted {
         let place = self.place(vital);
         let mut rhythm = Rhythm::default();
         if self.present.contains(vital) {
             let known = &self.latest[place];
-            let held_by_it = known.is_of(entry.device);
-            if known.at > entry.at || (!held_by_it && known.holds(entry.now.uptime, entry.listening_since)) {
-                return false;
+            if !known.is_of(entry.device) && known.holds(entry.now.uptime, entry.listening_since) {
+                return Charted::HeldByAnother;
+            }
+            if known.at > entry.at {
+                return Charted::Late;
             }
             rhythm = known.rhythm;
             rhythm.note(entry.at.since(known.at));
@@ -135,23 +132,23 @@ impl Chart {
             self.present.insert(vital);
             self.latest.insert(place, latest);
         }
-        true
+        Charted::New
     }
 
-    fn enter_held(&mut self, measured: Uptime, entry: &Entry<'_>) -> bool {
+    fn enter_held(&mut self, measured: Uptime, entry: &Entry<'_>) -> Charted {
         let (reading, at) = (entry.reading, entry.at);
-        let mut charted = false;
+        let mut charted = Charted::Late;
         if let Some(value) = reading.consciousness
             && self.consciousness.is_none_or(|held| held.at <= at)
         {
             self.consciousness = Some(Held { value, at, measured });
-            charted = true;
+            charted = Charted::New;
         }
         if let Some(value) = oxygen_of(reading)
             && self.oxygen.is_none_or(|held| held.at <= at)
         {
             self.oxygen = Some(Held { value, at, measured });
-            charted = true;
+            charted = Charted::New;
         }
         charted
     }

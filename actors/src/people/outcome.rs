@@ -1,0 +1,125 @@
+//! What one message or timer caused: decisions as values, for those who carry them out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use thiserror::Error;
+
+use crate::alerts::{AlertChange, Moment};
+use crate::analyzers::{Score, View};
+use crate::clock::Timestamp;
+use crate::people::device_clock::Leaning;
+use crate::people::identity::{DeviceId, PatientId};
+use crate::people::record::AdmissionRecord;
+use crate::vitals::{Chart, Vital};
+
+/// A verdict to be found: the view for every rule, and what to do with their findings.
+#[derive(Debug, Clone)]
+pub struct Inquiry {
+    pub view: Arc<View>,
+    pub moment: Moment,
+    /// The device whose backlog ended with this reading.
+    pub backlog_ended: Option<DeviceId>,
+}
+
+/// What to do with a reading.
+#[derive(Debug, Clone)]
+pub enum Observed {
+    /// It came before.
+    Duplicate,
+    /// It is not taken.
+    Refused(Refusal),
+    /// Newer values are known, or another device holds them: kept, not judged.
+    History,
+    /// It is to be judged.
+    Judge(Inquiry),
+}
+
+/// Why a reading of a known form is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Refusal {
+    #[error("the record of {patient} names its devices, and `{device}` is none of them")]
+    OtherDevice { patient: PatientId, device: DeviceId },
+    #[error("{0} was discharged or transferred; a record admits again, or 15 min without a reading")]
+    Departed(PatientId),
+    #[error("{0} is not admitted: in registered mode only a record admits")]
+    NotAdmitted(PatientId),
+    #[error("{patient} is not admitted: all {max} places are taken (admission.max_patients)")]
+    Full { patient: PatientId, max: usize },
+    #[error("device `{device}` sends more than {max} readings a second (admission.max_rate)")]
+    Flooding { device: DeviceId, max: u32 },
+    #[error("more than {max} readings wait until the admission records have been heard")]
+    TooEarly { max: usize },
+    #[error("judging this reading failed inside WardWatch; the patient goes on without it")]
+    Failed,
+}
+
+/// Something the census must know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// The device measures this patient.
+    Measures(DeviceId),
+    /// Its clock seems to be off, or no longer.
+    Leans(DeviceId, Option<Leaning>),
+    /// It sends more than can be meant.
+    Floods(DeviceId),
+    /// The patient was not heard of for so long that it leaves.
+    Leaves,
+}
+
+/// What one message or timer caused.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// In the order in which they are published.
+    pub changes: Vec<AlertChange>,
+    /// Scores that changed.
+    pub scores: Vec<Score>,
+    /// What late subscribers are to find.
+    pub state: Option<StateChange>,
+    pub notices: Vec<Notice>,
+}
+
+impl Outcome {
+    /// Whether nothing has to be published.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty() && self.scores.is_empty() && self.state.is_none()
+    }
+
+    /// Adds what was caused later.
+    pub fn extend(&mut self, later: Self) {
+        self.changes.extend(later.changes);
+        self.scores.extend(later.scores);
+        self.state = later.state.or(self.state.take());
+        self.notices.extend(later.notices);
+    }
+}
+
+/// The retained state of one patient.
+#[derive(Debug, Clone)]
+pub enum StateChange {
+    Now(Box<PatientState>),
+    /// The patient is not here any more.
+    Emptied,
+}
+
+/// What a late subscriber needs of one patient.
+#[derive(Debug, Clone)]
+pub struct PatientState {
+    pub record: Arc<AdmissionRecord>,
+    pub chart: Arc<Chart>,
+    pub time: Timestamp,
+    pub missing: Vec<Vital>,
+    /// The last change of each open alert.
+    pub alerts: Vec<AlertChange>,
+    pub scores: Vec<Score>,
+    pub simulated: bool,
+}
+
+/// A refused message, with its payload for whoever mends it.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    pub patient: PatientId,
+    pub refusal: Refusal,
+    pub payload: Bytes,
+    pub at: Timestamp,
+}

@@ -1,0 +1,500 @@
+//! Everything WardWatch remembers of one patient, and how a reading changes it.
+
+use std::sync::{Arc, LazyLock};
+
+use serde::{Deserialize, Serialize};
+
+use crate::alerts::change::{Event, Signal, alert_id};
+use crate::alerts::{
+    AlertChange, Alerts, Caption, Cause, Condition, Finding, Moment, Passed, Presence, Priority, ReadingRef,
+    RuleName, Timing,
+};
+use crate::analyzers::{Analysis, Score, View};
+use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::people::identity::{DeviceId, PatientId, Subject};
+use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
+use crate::people::record::AdmissionRecord;
+use crate::people::source::Source;
+use crate::settings::{Limits, Settings};
+use crate::vitals::chart::{Charted, Entry, Equipment};
+use crate::vitals::{Chart, Reading, Vital};
+
+/// How often the retained state is published where nothing but values changed.
+const STATE_EVERY: Span = Span::from_secs(10);
+
+/// How many devices of one patient are remembered; the one not heard for longest goes first.
+const MOST_DEVICES: usize = 16;
+
+/// The rule that owns what is said of WardWatch's own failures.
+const CORE: RuleName = RuleName::Borrowed("patient");
+
+/// Shared by all patients for whom no site fixes a silence.
+static NOTHING_FIXED: LazyLock<FixedSilence> = LazyLock::new(|| Arc::new([None; Vital::COUNT]));
+
+type FixedSilence = Arc<[Option<Span>; Vital::COUNT]>;
+
+/// From when on silence counts; none while nothing can be heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listening {
+    pub since: Option<Uptime>,
+    /// Whether our own clock is the likelier fault.
+    pub own_clock_suspect: bool,
+}
+
+/// Everything WardWatch remembers of one patient.
+///
+/// One value: it is copied before each step, so that a step that fails leaves no trace, and saved and
+/// restored as a whole.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Patient {
+    id: PatientId,
+    record: Arc<AdmissionRecord>,
+    /// Whether a record admitted the patient, or a reading.
+    recorded: bool,
+    chart: Arc<Chart>,
+    sources: Vec<Source>,
+    alerts: Alerts,
+    scores: Vec<Score>,
+    recheck_at: Option<Uptime>,
+    simulated: bool,
+    /// When the stay began.
+    stay: Timestamp,
+    heard: Uptime,
+    /// When the retained state was last published, and whether anything changed since.
+    stated: Option<Uptime>,
+    state_is_old: bool,
+    #[serde(skip)]
+    site: Site,
+}
+
+/// What the site's settings mean for this patient; worked out anew after a restart.
+#[derive(Debug, Clone)]
+struct Site {
+    settings: Arc<Settings>,
+    limits: Arc<Limits>,
+    fixed_silence: FixedSilence,
+    /// The conditions under way.
+    tracked: Arc<[Condition]>,
+}
+
+impl Default for Site {
+    fn default() -> Self {
+        let fixed_silence = Arc::clone(&NOTHING_FIXED);
+        Self { settings: Arc::default(), limits: Arc::default(), fixed_silence, tracked: Arc::new([]) }
+    }
+}
+
+impl Patient {
+    /// A patient whose stay begins with the first reading or a record, at `stay`.
+    pub fn new(id: PatientId, settings: &Arc<Settings>, stay: Timestamp, now: Now) -> Self {
+        let mut patient = Self {
+            id,
+            record: Arc::default(),
+            recorded: false,
+            chart: Arc::default(),
+            sources: Vec::new(),
+            alerts: Alerts::default(),
+            scores: Vec::new(),
+            recheck_at: None,
+            simulated: false,
+            stay,
+            heard: now.uptime,
+            stated: None,
+            state_is_old: true,
+            site: Site::default(),
+        };
+        patient.site.settings = Arc::clone(settings);
+        patient.apply_settings();
+        patient
+    }
+
+    /// The patient's id.
+    pub fn id(&self) -> &PatientId {
+        &self.id
+    }
+
+    /// How many alerts are open for those who listen.
+    pub fn open_alerts(&self) -> usize {
+        self.alerts.told().count()
+    }
+
+    /// A reading arrived.
+    pub fn observe(&mut self, reading: &Reading, listening: Listening, now: Now) -> Observed {
+        let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
+        if !self.record.allows(reading.device.as_ref()) {
+            return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
+        }
+        let settings = Arc::clone(&self.site.settings);
+        let source = self.source(&device);
+        if source.repeats(reading) {
+            return Observed::Duplicate;
+        }
+        let judged = source.judge_time(reading, now, &settings.alerts);
+        let max = settings.admission.max_rate;
+        if source.floods(judged.at, max) {
+            return Observed::Refused(Refusal::Flooding { device, max });
+        }
+        let off_by = source.clock.off_by();
+        let origin = Arc::new(ReadingRef {
+            device: reading.device.clone(),
+            seq: reading.seq,
+            time: reading.observed_at.unwrap_or(reading.received_at),
+            timed: reading.observed_at.is_some(),
+        });
+        let listening_since = listening.since.unwrap_or(now.uptime);
+        let chart = Arc::make_mut(&mut self.chart);
+        let entry = Entry { reading, device: &device, at: judged.at, origin: &origin, now, listening_since };
+        let charted = chart.enter(&entry);
+        let live = charted > Charted::Late;
+        hear(chart, &device, off_by, live.then_some(now), judged.backlog);
+        if live {
+            (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
+        }
+        if charted < Charted::New && !judged.backlog_ended {
+            return Observed::History;
+        }
+        let backlog_of = judged.backlog.then(|| device.clone());
+        let moment = Moment { at: judged.at, now, reading: Some(ReadingRef::clone(&origin)), backlog_of };
+        let mut inquiry = self.inquiry(moment, Some(origin), listening);
+        inquiry.backlog_ended = judged.backlog_ended.then_some(device);
+        Observed::Judge(inquiry)
+    }
+
+    /// The rules have answered: those that failed by none.
+    pub fn judge(&mut self, inquiry: &Inquiry, answers: Vec<(RuleName, Option<Analysis>)>) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut failed = Vec::new();
+        let mut scores = Vec::new();
+        self.recheck_at = None;
+        let subject = Subject::Patient(self.id.clone());
+        let caption = caption(&subject, &self.record, self.simulated, self.stay);
+        for (rule, analysis) in answers {
+            let Some(analysis) = analysis else {
+                failed.push(rule.into_owned());
+                continue;
+            };
+            self.recheck_at = self.recheck_at.into_iter().chain(analysis.recheck_at).min();
+            scores.extend(analysis.score);
+            self.alerts.judge(&rule, analysis.findings, &inquiry.moment, &caption);
+        }
+        if !failed.is_empty() || inquiry.moment.reading.is_some() {
+            self.alerts.judge(&CORE, failure(failed, &inquiry.moment), &inquiry.moment, &caption);
+        }
+        outcome.changes = self.alerts.tell(&caption);
+        if let Some(device) = &inquiry.backlog_ended {
+            outcome.changes.extend(release(&mut self.alerts, device, &inquiry.moment, &caption));
+        }
+        outcome.scores = self.new_scores(scores);
+        outcome.notices = self.notices(&inquiry.moment);
+        self.conclude(&mut outcome, inquiry.moment.now);
+        outcome
+    }
+
+    /// Judging this reading, or a timer, failed inside WardWatch: says so, and goes on without it.
+    pub fn failed(&mut self, now: Now) -> Outcome {
+        let subject = Subject::Patient(self.id.clone());
+        let caption = caption(&subject, &self.record, self.simulated, self.stay);
+        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        self.alerts.judge(&CORE, failure(vec![CORE.into_owned()], &moment), &moment, &caption);
+        let mut outcome = Outcome { changes: self.alerts.tell(&caption), ..Outcome::default() };
+        self.conclude(&mut outcome, now);
+        outcome
+    }
+
+    /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
+    pub fn tick(&mut self, due: Uptime, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
+        let now = Now { uptime: due.min(now.uptime), wall: now.wall_at(due.min(now.uptime)) };
+        let subject = Subject::Patient(self.id.clone());
+        let caption = caption(&subject, &self.record, self.simulated, self.stay);
+        let mut outcome = Outcome::default();
+        while self.alerts.run_out(due, &caption) {
+            outcome.changes.extend(self.alerts.tell(&caption));
+        }
+        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let rules = &self.site.settings.alerts;
+        for source in &mut self.sources {
+            if source.clock.backlog_due(due, rules) {
+                outcome.changes.extend(release(&mut self.alerts, &source.device, &moment, &caption));
+            }
+        }
+        if self.leave_at().is_some_and(|leave| leave <= due) {
+            outcome.notices.push(Notice::Leaves);
+            self.heard = now.uptime;
+        }
+        self.conclude(&mut outcome, now);
+        let recheck = self.recheck_at.take_if(|recheck| *recheck <= due);
+        (outcome, recheck.map(|_| self.inquiry(moment, None, listening)))
+    }
+
+    /// Gives up what is due after it failed twice.
+    pub fn drop_timers(&mut self, due: Uptime) {
+        self.alerts.drop_timers(due);
+        self.recheck_at.take_if(|recheck| *recheck <= due);
+        self.stated = Some(due);
+    }
+
+    /// When something is due without any message.
+    pub fn next_deadline(&self) -> Option<Uptime> {
+        let rules = &self.site.settings.alerts;
+        let backlogs = self.sources.iter().filter_map(|source| source.clock.backlog_deadline(rules));
+        let state = self.stated.filter(|_| self.state_is_old).map(|stated| stated + STATE_EVERY);
+        let others = [self.alerts.next_deadline(), self.recheck_at, state, self.leave_at()];
+        others.into_iter().flatten().chain(backlogs).min()
+    }
+
+    /// An admission record came; none where it is the one that holds already.
+    pub fn admit(&mut self, record: AdmissionRecord, listening: Listening, now: Now) -> Option<Inquiry> {
+        if self.recorded && *self.record == record {
+            return None;
+        }
+        self.record = Arc::new(record);
+        (self.recorded, self.state_is_old) = (true, true);
+        self.apply_settings();
+        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        self.stated = None;
+        Some(self.inquiry(moment, None, listening))
+    }
+
+    /// A device of this patient says that it is gone, or back; or its last will does.
+    pub fn device_status(
+        &mut self,
+        device: &DeviceId,
+        online: bool,
+        listening: Listening,
+        now: Now,
+    ) -> Inquiry {
+        let chart = Arc::make_mut(&mut self.chart);
+        hear(chart, device, None, None, false);
+        if let Some(equipment) = chart.equipment_of(device) {
+            equipment.offline = if online { None } else { equipment.offline.or(Some(now.uptime)) };
+        }
+        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        self.inquiry(moment, None, listening)
+    }
+
+    /// The stay ends: open alerts end with it, and the retained state goes.
+    pub fn leave(&mut self, reason: &str, now: Now) -> Outcome {
+        let subject = Subject::Patient(self.id.clone());
+        let caption = caption(&subject, &self.record, self.simulated, self.stay);
+        let changes = self.alerts.end(reason, now.wall, &caption);
+        Outcome { changes, state: Some(StateChange::Emptied), ..Outcome::default() }
+    }
+
+    /// The same person in another unit: memory and alerts go along, and have yet to be told there.
+    pub fn transferred_to(mut self, id: PatientId) -> Self {
+        self.id = id;
+        let subject = Subject::Patient(self.id.clone());
+        let caption = caption(&subject, &self.record, self.simulated, self.stay);
+        self.alerts.continue_as(&caption);
+        self.scores.clear();
+        (self.recorded, self.stated) = (false, None);
+        self
+    }
+
+    fn inquiry(&self, moment: Moment, reading: Option<Arc<ReadingRef>>, listening: Listening) -> Inquiry {
+        let view = Arc::new(View {
+            patient: self.id.clone(),
+            record: Arc::clone(&self.record),
+            chart: Arc::clone(&self.chart),
+            limits: Arc::clone(&self.site.limits),
+            fixed_silence: Arc::clone(&self.site.fixed_silence),
+            tracked: Arc::clone(&self.site.tracked),
+            at: moment.at,
+            now: moment.now,
+            reading,
+            listening_since: listening.since.unwrap_or(moment.now.uptime),
+            own_clock_suspect: listening.own_clock_suspect,
+        });
+        Inquiry { view, moment, backlog_ended: None }
+    }
+
+    /// What is remembered of a device.
+    fn source(&mut self, device: &DeviceId) -> &mut Source {
+        let place = self.sources.iter().position(|source| source.device == *device).unwrap_or_else(|| {
+            if self.sources.len() == MOST_DEVICES {
+                self.forget_a_device();
+            }
+            self.sources.push(Source::new(device.clone()));
+            self.sources.len() - 1
+        });
+        &mut self.sources[place]
+    }
+
+    /// Makes room: forgets the device that was not heard for longest.
+    fn forget_a_device(&mut self) {
+        let chart = Arc::make_mut(&mut self.chart);
+        let longest = chart.equipment.iter().enumerate().min_by_key(|(_, equipment)| equipment.heard);
+        if let Some((place, _)) = longest {
+            let forgotten = chart.equipment.remove(place);
+            self.sources.retain(|source| source.device != forgotten.device);
+        }
+    }
+
+    /// Works out what the site's settings mean for this patient.
+    fn apply_settings(&mut self) {
+        let (settings, unit, class) = (&self.site.settings, self.id.unit(), self.record.class);
+        let limits = settings.limits.limits(class, unit);
+        // A record is checked before it is taken; what no longer fits after a change of the site's
+        // settings falls back to the site's own limits.
+        self.site.limits = limits.with(&self.record.limits).map(Arc::new).unwrap_or(limits);
+        let fixed = Vital::ALL.map(|vital| settings.missing.fixed(class, unit, vital));
+        self.site.fixed_silence =
+            if fixed.iter().any(Option::is_some) { Arc::new(fixed) } else { Arc::clone(&NOTHING_FIXED) };
+        self.note_tracked();
+    }
+
+    fn note_tracked(&mut self) {
+        if !self.site.tracked.iter().eq(self.alerts.tracked()) {
+            self.site.tracked = self.alerts.tracked().cloned().collect();
+        }
+    }
+
+    /// The scores that differ from what was last published.
+    fn new_scores(&mut self, scores: Vec<Score>) -> Vec<Score> {
+        let mut changed = Vec::new();
+        for score in scores {
+            match self.scores.iter_mut().find(|known| known.name == score.name) {
+                Some(known) if *known == score => continue,
+                Some(known) => *known = score.clone(),
+                None => self.scores.push(score.clone()),
+            }
+            changed.push(score);
+        }
+        changed
+    }
+
+    /// What the census must know of the device whose reading was judged.
+    fn notices(&mut self, moment: &Moment) -> Vec<Notice> {
+        let Some(reading) = &moment.reading else { return Vec::new() };
+        let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
+        let Some(source) = self.sources.iter_mut().find(|source| source.device == device) else {
+            return Vec::new();
+        };
+        source.new_leaning().map(|leaning| Notice::Leans(device, leaning)).into_iter().collect()
+    }
+
+    /// After each step: what is under way now, and whether the state is to be published.
+    fn conclude(&mut self, outcome: &mut Outcome, now: Now) {
+        self.note_tracked();
+        let due = self.stated.is_none_or(|stated| now.uptime.since(stated) >= STATE_EVERY);
+        let changed = !outcome.changes.is_empty() || !outcome.scores.is_empty();
+        if changed || (due && self.state_is_old) {
+            outcome.state = Some(StateChange::Now(Box::new(self.state(now))));
+            (self.stated, self.state_is_old) = (Some(now.uptime), false);
+        }
+    }
+
+    fn state(&self, now: Now) -> PatientState {
+        let is_missing = |vital: &Vital| self.alerts.is_open(&Condition::Missing(*vital));
+        PatientState {
+            record: Arc::clone(&self.record),
+            chart: Arc::clone(&self.chart),
+            time: now.wall,
+            missing: Vital::ALL.into_iter().filter(is_missing).collect(),
+            alerts: self.alerts.told().cloned().collect(),
+            scores: self.scores.clone(),
+            simulated: self.simulated,
+        }
+    }
+
+    /// When a patient whom no record admitted leaves.
+    fn leave_at(&self) -> Option<Uptime> {
+        (!self.recorded).then(|| self.heard + self.site.settings.admission.leave_after)
+    }
+}
+
+/// Notes that a device exists and, where it was heard, when.
+fn hear(chart: &mut Chart, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
+    match (chart.equipment_of(device), heard) {
+        (Some(equipment), Some(now)) => {
+            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
+            equipment.offline.take_if(|_| !backlog);
+        }
+        (Some(_), None) => {}
+        (None, heard) => {
+            let (heard, heard_at) =
+                heard.map_or((Uptime::START, Timestamp::from_unix_ms(0)), |now| (now.uptime, now.wall));
+            let device = device.clone();
+            chart.equipment.push(Equipment { device, heard, heard_at, offline: None, off_by });
+        }
+    }
+}
+
+fn caption<'a>(
+    subject: &'a Subject,
+    record: &'a AdmissionRecord,
+    simulated: bool,
+    stay: Timestamp,
+) -> Caption<'a> {
+    Caption { subject, bed: record.bed.as_deref(), simulated, stay }
+}
+
+/// Says which rules failed; nothing where none did.
+fn failure(rules: Vec<String>, moment: &Moment) -> Vec<Finding> {
+    if rules.is_empty() {
+        return Vec::new();
+    }
+    vec![Finding {
+        condition: Condition::AnalysisFailed,
+        reached: Some(Priority::High),
+        kept: Some(Priority::High),
+        presence: Presence::Present,
+        cause: Cause::Failed { rules },
+        at: moment.at,
+        reading: moment.reading.clone(),
+        timing: Timing::IMMEDIATE,
+        reason: None,
+    }]
+}
+
+/// What is left to say after a device's backlog, and one summary of what came and went.
+fn release(
+    alerts: &mut Alerts,
+    device: &DeviceId,
+    moment: &Moment,
+    caption: &Caption<'_>,
+) -> Vec<AlertChange> {
+    let (mut changes, passed, in_all) = alerts.release(device, caption);
+    if let Some(first) = passed.first() {
+        changes.push(summary(&passed, in_all, first.onset, moment, caption));
+    }
+    changes
+}
+
+/// One advisory word about what came and went while nothing could be told; it is never open.
+fn summary(
+    passed: &[Passed],
+    in_all: u32,
+    onset: Timestamp,
+    moment: &Moment,
+    caption: &Caption<'_>,
+) -> AlertChange {
+    let named: Vec<_> = passed
+        .iter()
+        .map(|p| format!("{} ({}) from {} to {}", p.condition, p.priority.name(), p.onset, p.end))
+        .collect();
+    let more = usize::try_from(in_all).unwrap_or(0).saturating_sub(passed.len());
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    let words = format!("While nothing could be told, came and went: {}{more}", named.join("; "));
+    let condition = Condition::BacklogSummary;
+    AlertChange {
+        id: alert_id(caption.subject, &condition, None, Some(onset)),
+        sequence: 1,
+        event: Event::Raised,
+        condition,
+        priority: Priority::Info,
+        previous_priority: None,
+        subject: caption.subject.clone(),
+        bed: caption.bed.map(str::to_owned),
+        message: words.clone(),
+        cause: Cause::Words { words },
+        onset,
+        time: moment.at,
+        reading: moment.reading.clone(),
+        presence: Presence::Absent,
+        signal: Signal::Off,
+        backlog: true,
+        simulated: caption.simulated,
+        reason: None,
+    }
+}
