@@ -1,5 +1,6 @@
 //! WardWatch: real-time patient monitoring on an MQTT broker.
 
 pub mod broker;
+pub mod config;
 pub mod mqtt;
 pub mod simulator;
