@@ -30,6 +30,14 @@ pub struct Given {
     pub value: Node,
 }
 
+impl Given {
+    /// Whether a secret stands where many may read it.
+    pub fn is_a_password_in_a_file(&self) -> bool {
+        matches!(self.place, Place::File { .. })
+            && self.path.starts_with(&["mqtt", "password"].map(str::to_owned))
+    }
+}
+
 /// Every key that was given, the later ones over the earlier ones.
 #[derive(Debug, Default)]
 pub struct Givens {
@@ -90,10 +98,12 @@ impl Givens {
         let (document, errors) = DeTable::parse_recoverable(text);
         for error in errors {
             let line = line_of(text, &error.span().unwrap_or(0..0));
-            let wrong = format!("{}; allowed is TOML", error.message());
+            let wrong = format!("not TOML: {}", error.message());
             self.faults.push(Fault { place: self.line(line), key: None, wrong });
         }
         self.read_section(text, &mut Vec::new(), document.get_ref());
+        let Self { all, faults, .. } = self;
+        all.retain(|given| !faults.iter().any(|fault| fault.place == given.place));
     }
 
     fn read_section(&mut self, text: &str, path: &mut Vec<String>, section: &DeTable<'_>) {

@@ -7,15 +7,15 @@ use std::path::Path;
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::{Class, identity};
 use wardwatch_actors::settings::limits::LONGEST_DELAY;
-use wardwatch_actors::settings::{LimitKey, SilenceOverrides, TableFault};
+use wardwatch_actors::settings::{LimitFault, LimitKey, SilenceOverrides, TableFault};
 
-use super::fault::{Fault, Place};
+use super::fault::Fault;
 use super::given::{Givens, written};
 use super::{Config, StoreUrl};
 
-/// Every rule that this configuration breaks.
-pub fn faults(config: &Config, givens: &Givens) -> Vec<Fault> {
-    let mut rules = Rules { givens, faults: Vec::new() };
+/// Every rule that this configuration breaks, where `unread` are the keys that were given and could not be read.
+pub fn faults(config: &Config, givens: &Givens, unread: &[Vec<String>]) -> Vec<Fault> {
+    let mut rules = Rules { givens, unread, faults: Vec::new() };
     rules.broker(config);
     rules.credentials(config);
     rules.admission(config);
@@ -31,6 +31,7 @@ pub fn faults(config: &Config, givens: &Givens) -> Vec<Fault> {
 
 struct Rules<'a> {
     givens: &'a Givens,
+    unread: &'a [Vec<String>],
     faults: Vec<Fault>,
 }
 
@@ -60,17 +61,13 @@ impl Rules<'_> {
             ("mqtt.certificate_file", &mqtt.certificate_file, true),
             ("mqtt.key_file", &mqtt.key_file, true),
         ];
-        for (key, path, needs_tls) in files {
-            let Some(path) = path else { continue };
-            self.readable(key, path);
-            if needs_tls && !mqtt.url.tls {
+        for (key, file, needs_tls) in files {
+            let Some(file) = file else { continue };
+            self.readable(key, file);
+            if needs_tls && !mqtt.url.tls && !self.is_unread(&path("mqtt.url")) {
                 let wrong = format!("is of no use with {}; allowed is a url with mqtts://", mqtt.url);
                 self.tell(key, wrong);
             }
-        }
-        if let Some(Place::File { .. }) = self.givens.exact_place(&path("mqtt.password")) {
-            let allowed = "allowed is password_file, or the variable WARDWATCH__MQTT__PASSWORD";
-            self.tell("mqtt.password", format!("a password may not stand in this file; {allowed}"));
         }
         if mqtt.password.is_some() && mqtt.password_file.is_some() {
             self.tell("mqtt.password", "is given beside password_file; allowed is one of them".to_owned());
@@ -133,22 +130,18 @@ impl Rules<'_> {
     fn missing(&mut self, config: &Config) {
         let missing = &config.missing;
         self.within("missing.medium_after", missing.medium_after, Span::ZERO..=Span::from_hours(1));
-        self.silences("missing.adult", &missing.adult);
-        self.silences("missing.paediatric", &missing.paediatric);
-        self.silences("missing.neonate", &missing.neonate);
+        self.silences(&path("missing.adult"), &missing.adult);
+        self.silences(&path("missing.paediatric"), &missing.paediatric);
+        self.silences(&path("missing.neonate"), &missing.neonate);
         for (unit, of_unit) in &config.units {
             for class in Class::ALL {
                 let section = ["units", unit.as_str(), "missing", class.name()].map(str::to_owned);
-                self.silences_at(&section, of_unit.missing.get(class));
+                self.silences(&section, of_unit.missing.get(class));
             }
         }
     }
 
-    fn silences(&mut self, section: &str, silences: &SilenceOverrides) {
-        self.silences_at(&path(section), silences);
-    }
-
-    fn silences_at(&mut self, section: &[String], silences: &SilenceOverrides) {
+    fn silences(&mut self, section: &[String], silences: &SilenceOverrides) {
         for (vital, span) in silences.iter() {
             let key = [section, &[vital.name().to_owned()]].concat();
             if !vital.facts().watched {
@@ -175,31 +168,32 @@ impl Rules<'_> {
         );
     }
 
-    /// Tells a fault of merged limits at the key that the site wrote, be it the one at fault or the one it clashes with.
+    /// Tells a fault of merged limits at a key that the site wrote: the one at fault, or the one it clashes with.
     fn limits(&mut self, TableFault { class, unit, fault }: &TableFault) {
-        let in_class = |key: LimitKey| {
-            ["limits", class.name(), fault.vital.name(), key.name()].map(str::to_owned).to_vec()
-        };
-        let in_unit = |key: LimitKey| {
-            let unit = unit.as_ref().map(|unit| ["units".to_owned(), unit.to_string()]);
-            unit.map(|unit| [&unit[..], &in_class(key)].concat())
-        };
-        let written = |key: LimitKey| {
-            let paths = in_unit(key).into_iter().chain([in_class(key)]);
-            paths.filter(|path| self.givens.exact_place(path).is_some()).collect::<Vec<_>>()
-        };
-        let own = written(fault.key).into_iter().next();
-        let others = fault.against.map(written).unwrap_or_default();
-        let in_a_unit = |path: &Vec<String>| path[0] == "units";
-        let clash =
-            format!("does not go with {} = {}; allowed there is {}", fault.key, fault.value, fault.allowed);
-        let plain = format!("{} is not allowed; allowed is {}", fault.value, fault.allowed);
-        match (own, others.into_iter().next()) {
-            (Some(own), Some(other)) if in_a_unit(&other) && !in_a_unit(&own) => self.tell_at(&other, clash),
-            (Some(own), _) => self.tell_at(&own, plain),
-            (None, Some(other)) => self.tell_at(&other, clash),
-            (None, None) => self.tell_at(&in_unit(fault.key).unwrap_or_else(|| in_class(fault.key)), plain),
+        let of_class = ["limits", class.name(), fault.vital.name()].map(str::to_owned).to_vec();
+        let of_unit =
+            unit.as_ref().map(|unit| [&["units".to_owned(), unit.to_string()], &of_class[..]].concat());
+        let sections = || of_unit.iter().chain([&of_class]);
+        if sections().any(|section| self.is_unread(section)) {
+            return;
         }
+        let keys = || [Some(fault.key), fault.against].into_iter().flatten();
+        let mut candidates = sections().flat_map(|section| keys().map(move |key| (section, key)));
+        let given =
+            candidates.find(|(section, key)| self.givens.exact_place(&below(section, *key)).is_some());
+        let (section, key) = given.unwrap_or((of_unit.as_ref().unwrap_or(&of_class), fault.key));
+        let wrong = if key == fault.key {
+            format!("{} is not allowed; allowed is {}", fault.value, fault.allowed)
+        } else {
+            let LimitFault { key, value, allowed, .. } = fault;
+            format!("does not go with {key} = {value}; allowed for {key} is {allowed}")
+        };
+        self.tell_at(&below(section, key), wrong);
+    }
+
+    /// Whether this key, or one below it, was given and could not be read.
+    fn is_unread(&self, key: &[String]) -> bool {
+        self.unread.iter().any(|unread| unread.starts_with(key))
     }
 
     fn readable(&mut self, key: &str, path: &Path) {
@@ -238,4 +232,8 @@ impl Rules<'_> {
 /// The names of a key without special characters.
 fn path(key: &str) -> Vec<String> {
     key.split('.').map(str::to_owned).collect()
+}
+
+fn below(section: &[String], key: LimitKey) -> Vec<String> {
+    [section, &[key.name().to_owned()]].concat()
 }

@@ -46,6 +46,7 @@ impl Wrong {
     }
 
     /// The names that are allowed in place of the one that was given; none where the fault is no name's.
+    #[cfg(test)]
     pub fn allowed_names(&self) -> Option<&'static [&'static str]> {
         match self.what {
             What::NotOneOf { allowed, in_the_name: true, .. } => Some(allowed),
