@@ -1,5 +1,7 @@
 //! WardWatch: real-time patient monitoring on an MQTT broker.
 
 pub mod broker;
+pub mod check;
+pub mod config;
 pub mod mqtt;
 pub mod simulator;

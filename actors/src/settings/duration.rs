@@ -9,7 +9,7 @@ use crate::clock::Span;
 
 /// Why a text is no length of time.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no length of time; write a number and its unit, as 500ms, 5s, 10min or 24h")]
+#[error("`{0}` is no length of time; allowed is a number with its unit, as 500ms, 5s, 10min or 24h")]
 pub struct DurationFault(pub String);
 
 /// Reads a length of time in whole milliseconds; one without a unit or below zero is none.

@@ -1,0 +1,439 @@
+//! Every setting of the program, typed: from the file, over that the environment, over that the flags.
+
+pub mod fault;
+pub mod given;
+pub mod mqtt;
+mod rules;
+pub mod sources;
+mod tree;
+mod wrong;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Deserializer};
+use wardwatch_actors::clock::Span;
+use wardwatch_actors::people::UnitId;
+use wardwatch_actors::settings::{
+    AdmissionSettings, AlertSettings, ByClass, LimitOverrides, LimitTable, MissingTable, News2Settings,
+    Settings, SilenceOverrides, duration,
+};
+
+pub use fault::{Fault, Place};
+pub use given::{Override, environment};
+pub use mqtt::{BrokerUrl, MqttConfig, Secret};
+pub use sources::{SourceConfig, Sources};
+
+use given::{Given, Givens};
+use tree::Node;
+use wrong::Wrong;
+
+/// The whole configuration. Every key has a default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub mqtt: MqttConfig,
+    pub admission: AdmissionSettings,
+    /// What the site changes in the default limits.
+    pub limits: ByClass<LimitOverrides>,
+    /// What single units change in that.
+    pub units: BTreeMap<UnitId, UnitConfig>,
+    pub missing: MissingConfig,
+    pub scores: ScoresConfig,
+    pub alerts: AlertSettings,
+    pub sources: BTreeMap<sources::Pattern, SourceConfig>,
+    pub store: StoreConfig,
+    pub log: LogConfig,
+    pub dashboard: DashboardConfig,
+}
+
+/// What one unit sets differently.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct UnitConfig {
+    pub limits: ByClass<LimitOverrides>,
+    pub missing: ByClass<SilenceOverrides>,
+}
+
+/// When a vital is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MissingConfig {
+    /// After how long missing data rises from low to medium priority.
+    #[serde(with = "duration")]
+    pub medium_after: Span,
+    pub adult: SilenceOverrides,
+    pub paediatric: SilenceOverrides,
+    pub neonate: SilenceOverrides,
+}
+
+impl Default for MissingConfig {
+    fn default() -> Self {
+        let MissingTable { medium_after, classes, .. } = MissingTable::default();
+        let ByClass { adult, paediatric, neonate } = classes;
+        Self { medium_after, adult, paediatric, neonate }
+    }
+}
+
+/// The scores, each with its section.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScoresConfig {
+    pub news2: News2Settings,
+}
+
+/// Where readings and alerts are kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StoreConfig {
+    pub url: StoreUrl,
+    pub synchronous: Synchronous,
+    /// For how long readings may wait for others to be committed together.
+    #[serde(with = "duration")]
+    pub linger: Span,
+    /// For how long readings are kept.
+    #[serde(with = "duration")]
+    pub keep_readings: Span,
+}
+
+impl Default for StoreConfig {
+    fn default() -> Self {
+        Self {
+            url: StoreUrl::Memory,
+            synchronous: Synchronous::Full,
+            linger: Span::from_ms(20),
+            keep_readings: Span::from_hours(48),
+        }
+    }
+}
+
+/// What keeps the readings: `memory`, or `sqlite://wardwatch.db`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// Nothing is kept when the process ends.
+    Memory,
+    /// A SQLite database in this file.
+    Sqlite(PathBuf),
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Memory => f.write_str("memory"),
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for StoreUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.strip_prefix("sqlite://") {
+            Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
+            None if text == "memory" => Ok(Self::Memory),
+            _ => Err(serde::de::Error::custom(format!(
+                "\"{text}\" is no store; allowed is memory or sqlite://FILE"
+            ))),
+        }
+    }
+}
+
+/// How often SQLite waits for the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Synchronous {
+    /// After every commit: survives a power cut.
+    Full,
+    /// Less often: a power cut may cost the last commits.
+    Normal,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    pub level: LogLevel,
+    pub format: LogFormat,
+}
+
+/// The least important messages that are still logged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    /// Its name, as filters of log messages know it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+/// How a log message is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A line for people.
+    #[default]
+    Text,
+    /// A JSON object a line, for machines.
+    Json,
+}
+
+/// The pages for the ward.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DashboardConfig {
+    /// The address and port on which they are served.
+    #[serde(deserialize_with = "listen")]
+    pub listen: SocketAddr,
+}
+
+impl Default for DashboardConfig {
+    fn default() -> Self {
+        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
+    }
+}
+
+fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let fault = |_| format!("\"{text}\" is not allowed; allowed is ADDRESS:PORT, as 127.0.0.1:8080");
+    text.parse().map_err(fault).map_err(serde::de::Error::custom)
+}
+
+impl Config {
+    /// Reads the file, lays the environment and then the flags over it, and holds the whole to every rule.
+    ///
+    /// Without a file, all is default that environment and flags do not set. Every fault is told at once.
+    pub fn load(
+        path: Option<&Path>,
+        environment: &[(String, String)],
+        overrides: &[Override],
+    ) -> Result<Self, Vec<Fault>> {
+        let givens = Givens::collect(path, environment, overrides);
+        Self::judged(&givens)
+    }
+
+    /// Every key is read by itself, so that each fault is found; those that can be read make the whole.
+    pub(crate) fn judged(givens: &Givens) -> Result<Self, Vec<Fault>> {
+        let mut faults: BTreeSet<Fault> = givens.faults.iter().cloned().collect();
+        let mut unread = Vec::new();
+        let mut tree = Node::default();
+        for given in &givens.all {
+            match Self::read(given, givens) {
+                Ok(()) => tree.set(&given.path, given.value.clone()),
+                Err(fault) => {
+                    faults.insert(fault);
+                    unread.push(given.path.clone());
+                }
+            }
+        }
+        let whole = Self::deserialize(&tree).map_err(|wrong| fault(givens, &Place::Default, &wrong));
+        match whole {
+            Ok(config) => {
+                faults.extend(rules::faults(&config, givens, &unread));
+                if faults.is_empty() { Ok(config) } else { Err(faults.into_iter().collect()) }
+            }
+            Err(fault) => Err(faults.into_iter().chain([fault]).collect()),
+        }
+    }
+
+    /// Reads one key as if it were the only one.
+    fn read(given: &Given, givens: &Givens) -> Result<(), Fault> {
+        if given.is_a_password_in_a_file() {
+            return Err(fault_of_password(given));
+        }
+        let alone = Node::with(&given.path, given.value.clone());
+        Self::deserialize(&alone).map(drop).map_err(|wrong| fault(givens, &given.place, &wrong))
+    }
+
+    /// What the actors need of it.
+    ///
+    /// A configuration that was loaded has limits that can be judged; one made by hand may not.
+    pub fn settings(&self) -> Result<Settings, Vec<wardwatch_actors::settings::TableFault>> {
+        let limits = self.units.iter().map(|(unit, config)| (unit.clone(), config.limits.clone())).collect();
+        let silences = self.units.iter().map(|(unit, config)| (unit.clone(), config.missing.clone()));
+        let MissingConfig { medium_after, adult, paediatric, neonate } = self.missing.clone();
+        Ok(Settings {
+            admission: self.admission.clone(),
+            limits: LimitTable::new(&self.limits, &limits)?,
+            missing: MissingTable {
+                medium_after,
+                classes: ByClass { adult, paediatric, neonate },
+                units: silences.collect(),
+            },
+            news2: self.scores.news2.clone(),
+            alerts: self.alerts.clone(),
+        })
+    }
+
+    /// What is known of single devices.
+    pub fn sources(&self) -> Sources {
+        Sources::new(&self.sources)
+    }
+}
+
+/// A password in a file that many may read. It is not shown again here.
+fn fault_of_password(given: &Given) -> Fault {
+    let wrong = "a password may not stand in this file; \
+                 allowed is password_file, or the variable WARDWATCH__MQTT__PASSWORD";
+    Fault { place: given.place.clone(), key: Some(given::written(&given.path)), wrong: wrong.to_owned() }
+}
+
+/// A key that cannot be read, at its own line where the file gave it.
+fn fault(givens: &Givens, place: &Place, wrong: &Wrong) -> Fault {
+    let path = wrong.path();
+    let place = match place {
+        Place::File { .. } => givens.place(&path),
+        elsewhere => elsewhere.clone(),
+    };
+    Fault { place, key: Some(given::written(&path)), wrong: wrong.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEPLOYED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/wardwatch.toml");
+
+    fn with_environment(variables: &[(&str, &str)]) -> Result<Config, Vec<String>> {
+        let variables: Vec<_> = variables.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+        Config::load(None, &variables, &[]).map_err(|faults| faults.iter().map(Fault::to_string).collect())
+    }
+
+    /// The names that are allowed below `path`; none where it is no section.
+    fn names_below(path: &[String]) -> Option<&'static [&'static str]> {
+        let unknown = [path, &["?".to_owned()]].concat();
+        let wrong = Config::deserialize(&Node::with(&unknown, Node::Boolean(true))).unwrap_err();
+        wrong.allowed_names().filter(|_| wrong.path() == unknown)
+    }
+
+    /// Every key below `path` that a file can give, without those of single units and devices.
+    fn keys_below(path: &[String], keys: &mut Vec<Vec<String>>) {
+        let Some(names) = names_below(path) else { return keys.push(path.to_vec()) };
+        for name in names {
+            keys_below(&[path, &[name.to_string()]].concat(), keys);
+        }
+    }
+
+    #[test]
+    fn without_any_key_all_is_default() {
+        assert_eq!(Config::load(None, &[], &[]), Ok(Config::default()));
+        assert_eq!(Config::default().settings(), Ok(Settings::default()));
+    }
+
+    #[test]
+    fn the_deployed_file_says_exactly_what_is_built_in() {
+        let deployed = Config::load(Some(DEPLOYED.as_ref()), &[], &[]).unwrap();
+        assert_eq!(deployed.settings(), Ok(Settings::default()));
+        let limits_spelled_out = deployed.limits.clone();
+        assert_eq!(deployed, Config { limits: limits_spelled_out, ..Config::default() });
+    }
+
+    #[test]
+    fn the_deployed_file_names_every_key() {
+        let givens = Givens::collect(Some(DEPLOYED.as_ref()), &[], &[]);
+        let text = std::fs::read_to_string(DEPLOYED).unwrap();
+        let commented = |name: &str| {
+            text.lines().any(|line| {
+                line.strip_prefix("# ").is_some_and(|line| line.split([' ', '=']).next() == Some(name))
+            })
+        };
+        let mut keys = Vec::new();
+        keys_below(&[], &mut keys);
+        assert!(keys.len() > 200, "{}", keys.len());
+        for key in keys {
+            let leaf = &key[key.len() - 1];
+            let of_a_vital = key.iter().find_map(|name| wardwatch_actors::vitals::Vital::named(name));
+            match (&*key[0], of_a_vital) {
+                ("missing", Some(_)) => assert!(text.contains(&format!("[missing.{}]", key[1])), "{key:?}"),
+                ("limits", Some(vital)) if !wardwatch_actors::settings::Limits::VITALS.contains(&vital) => {}
+                ("units" | "sources", _) => assert!(text.contains(&format!("# [{}.", key[0])), "{key:?}"),
+                _ => assert!(
+                    givens.exact_place(&key).is_some() || commented(leaf),
+                    "{key:?} is not in the file"
+                ),
+            }
+        }
+    }
+
+    #[test]
+    fn the_environment_goes_over_the_file_and_a_flag_over_both() {
+        let environment = [("WARDWATCH__MQTT__URL".to_owned(), "mqtt://from-environment".to_owned())];
+        let flag = Override { flag: "--url", key: "mqtt.url", value: "mqtt://from-flag".to_owned() };
+        let host = |flags: &[Override]| {
+            let config = Config::load(Some(DEPLOYED.as_ref()), &environment, flags).unwrap();
+            config.mqtt.url.host
+        };
+        assert_eq!(host(&[]), "from-environment");
+        assert_eq!(host(&[flag]), "from-flag");
+    }
+
+    #[test]
+    fn a_variable_has_the_type_of_its_key() {
+        let config = with_environment(&[
+            ("WARDWATCH__MQTT__MAX_UNACKNOWLEDGED", "100"),
+            ("WARDWATCH__MQTT__CLIENT_ID", "17"),
+            ("WARDWATCH__SCORES__NEWS2__ENABLED", "false"),
+            ("WARDWATCH__LIMITS__ADULT__TEMPERATURE__HIGH", "38.5"),
+            ("WARDWATCH__LIMITS__ADULT__TEMPERATURE__HYSTERESIS", "0.3"),
+            ("WARDWATCH__MQTT__USERNAME", ""),
+            ("PATH", "/bin"),
+        ])
+        .unwrap();
+        assert_eq!((config.mqtt.max_unacknowledged, &*config.mqtt.client_id), (100, "17"));
+        assert_eq!(config.mqtt.username, None);
+        assert!(!config.scores.news2.enabled);
+    }
+
+    #[test]
+    fn a_fault_in_the_environment_names_the_variable() {
+        let faults = with_environment(&[
+            ("WARDWATCH__MQTT__KEEPALIVE", "60s"),
+            ("WARDWATCH__MQTT__MAX_UNACKNOWLEDGED", "many"),
+            ("WARDWATCH__ADMISSION__MAX_RATE", "0"),
+        ])
+        .unwrap_err();
+        assert_eq!(faults.len(), 3);
+        assert!(
+            faults[0].starts_with("WARDWATCH__ADMISSION__MAX_RATE: admission.max_rate: 0 is not"),
+            "{faults:?}"
+        );
+        assert!(
+            faults[1].starts_with(
+                "WARDWATCH__MQTT__KEEPALIVE: mqtt.keepalive: unknown key, did you mean keep_alive?"
+            ),
+            "{faults:?}"
+        );
+        assert!(
+            faults[2].ends_with("\"many\" is not allowed; allowed is a whole number from 0"),
+            "{faults:?}"
+        );
+    }
+
+    #[test]
+    fn a_password_comes_from_the_environment_and_needs_a_user() {
+        let password = ("WARDWATCH__MQTT__PASSWORD", "s3cret");
+        let config = with_environment(&[password, ("WARDWATCH__MQTT__USERNAME", "ward")]).unwrap();
+        let password_now = config.mqtt.current_password().unwrap();
+        assert_eq!(password_now.as_ref().map(Secret::reveal), Some("s3cret"));
+        assert_eq!(
+            with_environment(&[password]).unwrap_err(),
+            ["default: mqtt.username: is not given; a password needs one"]
+        );
+    }
+}

@@ -1,0 +1,239 @@
+//! What no single key can tell: ranges, files, and keys that must agree with each other.
+
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+use wardwatch_actors::clock::Span;
+use wardwatch_actors::people::{Class, identity};
+use wardwatch_actors::settings::limits::LONGEST_DELAY;
+use wardwatch_actors::settings::{LimitFault, LimitKey, SilenceOverrides, TableFault};
+
+use super::fault::Fault;
+use super::given::{Givens, written};
+use super::{Config, StoreUrl};
+
+/// Every rule that this configuration breaks, where `unread` are the keys that were given and could not be read.
+pub fn faults(config: &Config, givens: &Givens, unread: &[Vec<String>]) -> Vec<Fault> {
+    let mut rules = Rules { givens, unread, faults: Vec::new() };
+    rules.broker(config);
+    rules.credentials(config);
+    rules.admission(config);
+    rules.scores(config);
+    rules.alerts(config);
+    rules.missing(config);
+    rules.store(config);
+    for fault in config.settings().err().unwrap_or_default() {
+        rules.limits(&fault);
+    }
+    rules.faults
+}
+
+struct Rules<'a> {
+    givens: &'a Givens,
+    unread: &'a [Vec<String>],
+    faults: Vec<Fault>,
+}
+
+impl Rules<'_> {
+    fn broker(&mut self, config: &Config) {
+        let mqtt = &config.mqtt;
+        if let Err(fault) = identity::check_name(&mqtt.client_id) {
+            self.tell("mqtt.client_id", fault.to_string());
+        }
+        let level = |level: &str| !level.is_empty() && !level.contains(['+', '#', '\0']);
+        if mqtt.prefix.starts_with('$') || !mqtt.prefix.split('/').all(level) {
+            let wrong = format!("\"{}\" cannot begin a topic", mqtt.prefix);
+            self.tell(
+                "mqtt.prefix",
+                format!("{wrong}; allowed is text without + # and $, as hospital/wardwatch"),
+            );
+        }
+        self.within("mqtt.max_unacknowledged", mqtt.max_unacknowledged, 1..=65_535);
+        self.within("mqtt.keep_alive", mqtt.keep_alive, Span::from_secs(5)..=Span::from_hours(1));
+    }
+
+    fn credentials(&mut self, config: &Config) {
+        let mqtt = &config.mqtt;
+        let files = [
+            ("mqtt.password_file", &mqtt.password_file, false),
+            ("mqtt.ca_file", &mqtt.ca_file, true),
+            ("mqtt.certificate_file", &mqtt.certificate_file, true),
+            ("mqtt.key_file", &mqtt.key_file, true),
+        ];
+        for (key, file, needs_tls) in files {
+            let Some(file) = file else { continue };
+            self.readable(key, file);
+            if needs_tls && !mqtt.url.tls && !self.is_unread(&path("mqtt.url")) {
+                let wrong = format!("is of no use with {}; allowed is a url with mqtts://", mqtt.url);
+                self.tell(key, wrong);
+            }
+        }
+        if mqtt.password.is_some() && mqtt.password_file.is_some() {
+            self.tell("mqtt.password", "is given beside password_file; allowed is one of them".to_owned());
+        }
+        let secret = mqtt.password.is_some() || mqtt.password_file.is_some();
+        if secret && mqtt.username.is_none() {
+            self.tell("mqtt.username", "is not given; a password needs one".to_owned());
+        }
+        for (key, given, other) in [
+            ("mqtt.certificate_file", &mqtt.certificate_file, (&mqtt.key_file, "key_file")),
+            ("mqtt.key_file", &mqtt.key_file, (&mqtt.certificate_file, "certificate_file")),
+        ] {
+            if given.is_some() && other.0.is_none() {
+                self.tell(key, format!("is given alone; allowed is together with {}", other.1));
+            }
+        }
+    }
+
+    fn admission(&mut self, config: &Config) {
+        let admission = &config.admission;
+        self.within("admission.max_patients", admission.max_patients, 1..=1_000_000);
+        self.within(
+            "admission.leave_after",
+            admission.leave_after,
+            Span::from_mins(1)..=Span::from_hours(24 * 366),
+        );
+        self.within("admission.readmit_after", admission.readmit_after, Span::ZERO..=Span::from_hours(24));
+        self.within("admission.max_rate", admission.max_rate, 1..=10_000);
+    }
+
+    fn scores(&mut self, config: &Config) {
+        let news2 = &config.scores.news2;
+        self.within("scores.news2.delay", news2.delay, Span::ZERO..=LONGEST_DELAY);
+        self.within("scores.news2.clear_delay", news2.clear_delay, Span::ZERO..=Span::from_hours(1));
+        let valid_for = &news2.valid_for;
+        for (key, span) in [
+            ("continuous", valid_for.continuous),
+            ("blood_pressure", valid_for.blood_pressure),
+            ("temperature", valid_for.temperature),
+            ("consciousness", valid_for.consciousness),
+        ] {
+            let key = format!("scores.news2.valid_for.{key}");
+            self.within(&key, span, Span::from_mins(1)..=Span::from_hours(24));
+        }
+    }
+
+    fn alerts(&mut self, config: &Config) {
+        let alerts = &config.alerts;
+        let second = Span::from_secs(1);
+        self.within("alerts.live_within", alerts.live_within, second..=Span::from_mins(10));
+        self.within("alerts.catch_up", alerts.catch_up, second..=Span::from_mins(2));
+        self.within("alerts.clock_tolerance", alerts.clock_tolerance, second..=Span::from_mins(10));
+        self.within("alerts.publish_within", alerts.publish_within, Span::from_ms(1)..=Span::from_secs(2));
+        if alerts.live_within <= alerts.clock_tolerance {
+            let allowed = format!("allowed is more than clock_tolerance ({})", alerts.clock_tolerance);
+            self.tell("alerts.live_within", format!("{} is not allowed; {allowed}", alerts.live_within));
+        }
+    }
+
+    fn missing(&mut self, config: &Config) {
+        let missing = &config.missing;
+        self.within("missing.medium_after", missing.medium_after, Span::ZERO..=Span::from_hours(1));
+        self.silences(&path("missing.adult"), &missing.adult);
+        self.silences(&path("missing.paediatric"), &missing.paediatric);
+        self.silences(&path("missing.neonate"), &missing.neonate);
+        for (unit, of_unit) in &config.units {
+            for class in Class::ALL {
+                let section = ["units", unit.as_str(), "missing", class.name()].map(str::to_owned);
+                self.silences(&section, of_unit.missing.get(class));
+            }
+        }
+    }
+
+    fn silences(&mut self, section: &[String], silences: &SilenceOverrides) {
+        for (vital, span) in silences.iter() {
+            let key = [section, &[vital.name().to_owned()]].concat();
+            if !vital.facts().watched {
+                self.tell_at(
+                    &key,
+                    format!("the silence of {vital} is not watched; allowed is to leave it out"),
+                );
+            }
+            self.within_at(&key, span, Span::from_secs(1)..=Span::from_hours(24));
+        }
+    }
+
+    fn store(&mut self, config: &Config) {
+        let store = &config.store;
+        if let StoreUrl::Sqlite(_) = store.url {
+            let wrong = format!("{} cannot be opened by this version", store.url);
+            self.tell("store.url", format!("{wrong}; allowed is memory"));
+        }
+        self.within("store.linger", store.linger, Span::ZERO..=Span::from_secs(1));
+        self.within(
+            "store.keep_readings",
+            store.keep_readings,
+            Span::from_hours(1)..=Span::from_hours(24 * 3660),
+        );
+    }
+
+    /// Tells a fault of merged limits at a key that the site wrote: the one at fault, or the one it clashes with.
+    fn limits(&mut self, TableFault { class, unit, fault }: &TableFault) {
+        let of_class = ["limits", class.name(), fault.vital.name()].map(str::to_owned).to_vec();
+        let of_unit =
+            unit.as_ref().map(|unit| [&["units".to_owned(), unit.to_string()], &of_class[..]].concat());
+        let sections = || of_unit.iter().chain([&of_class]);
+        if sections().any(|section| self.is_unread(section)) {
+            return;
+        }
+        let keys = || [Some(fault.key), fault.against].into_iter().flatten();
+        let mut candidates = sections().flat_map(|section| keys().map(move |key| (section, key)));
+        let given =
+            candidates.find(|(section, key)| self.givens.exact_place(&below(section, *key)).is_some());
+        let (section, key) = given.unwrap_or((of_unit.as_ref().unwrap_or(&of_class), fault.key));
+        let wrong = if key == fault.key {
+            format!("{} is not allowed; allowed is {}", fault.value, fault.allowed)
+        } else {
+            let LimitFault { key, value, allowed, .. } = fault;
+            format!("does not go with {key} = {value}; allowed for {key} is {allowed}")
+        };
+        self.tell_at(&below(section, key), wrong);
+    }
+
+    /// Whether this key, or one below it, was given and could not be read.
+    fn is_unread(&self, key: &[String]) -> bool {
+        self.unread.iter().any(|unread| unread.starts_with(key))
+    }
+
+    fn readable(&mut self, key: &str, path: &Path) {
+        match std::fs::File::open(path).and_then(|file| file.metadata()) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => {
+                self.tell(key, format!("{} is no file; allowed is a file that can be read", path.display()))
+            }
+            Err(error) => {
+                let wrong = format!("{} cannot be read: {error}", path.display());
+                self.tell(key, format!("{wrong}; allowed is a file that can be read"));
+            }
+        }
+    }
+
+    fn within<T: PartialOrd + Display>(&mut self, key: &str, value: T, allowed: RangeInclusive<T>) {
+        self.within_at(&path(key), value, allowed);
+    }
+
+    fn within_at<T: PartialOrd + Display>(&mut self, key: &[String], value: T, allowed: RangeInclusive<T>) {
+        if !allowed.contains(&value) {
+            let (least, most) = (allowed.start(), allowed.end());
+            self.tell_at(key, format!("{value} is not allowed; allowed is {least} to {most}"));
+        }
+    }
+
+    fn tell(&mut self, key: &str, wrong: String) {
+        self.tell_at(&path(key), wrong);
+    }
+
+    fn tell_at(&mut self, key: &[String], wrong: String) {
+        self.faults.push(Fault { place: self.givens.place(key), key: Some(written(key)), wrong });
+    }
+}
+
+/// The names of a key without special characters.
+fn path(key: &str) -> Vec<String> {
+    key.split('.').map(str::to_owned).collect()
+}
+
+fn below(section: &[String], key: LimitKey) -> Vec<String> {
+    [section, &[key.name().to_owned()]].concat()
+}
