@@ -367,10 +367,8 @@ impl Patient {
     fn notices(&mut self, moment: &Moment) -> Vec<Notice> {
         let Some(reading) = &moment.reading else { return Vec::new() };
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
-        let Some(source) = self.sources.iter_mut().find(|source| source.device == device) else {
-            return Vec::new();
-        };
-        source.new_leaning().map(|leaning| Notice::Leans(device, leaning)).into_iter().collect()
+        let source = self.sources.iter_mut().find(|source| source.device == device);
+        source.map(Source::news).unwrap_or_default()
     }
 
     /// After each step: what is under way now, and whether the state is to be published.
