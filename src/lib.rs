@@ -1,5 +1,6 @@
 //! WardWatch: real-time patient monitoring on an MQTT broker.
 
+pub mod assess;
 pub mod broker;
 pub mod check;
 pub mod config;
