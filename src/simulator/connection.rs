@@ -58,8 +58,9 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Begins to connect, with a clean session.
+    /// Begins to connect, with a clean session, once the one `before` it with the same client id has ended.
     pub fn open(
+        before: Option<JoinHandle<()>>,
         mut options: MqttOptions,
         presence: Presence,
         acknowledged: Arc<AtomicU64>,
@@ -85,7 +86,14 @@ impl Connection {
             ending: None,
             retry_after: RETRY_FIRST,
         };
-        Self { orders, burst: Vec::new(), task: tokio::spawn(carrier.run()) }
+        let task = tokio::spawn(async move {
+            if let Some(before) = before {
+                // However it ended.
+                let _ = before.await;
+            }
+            carrier.run().await;
+        });
+        Self { orders, burst: Vec::new(), task }
     }
 
     /// Puts a message into the next burst.
@@ -103,16 +111,20 @@ impl Connection {
         }
     }
 
-    /// Breaks off without a goodbye, after what was sent is acknowledged.
-    pub async fn vanish(mut self) {
-        self.send().await;
-        let _ = self.orders.send(Order::Vanish).await;
+    /// Breaks off without a goodbye, after what was sent is acknowledged, and waits for that.
+    pub async fn vanish(self) {
+        self.end(Order::Vanish).await;
     }
 
     /// Says goodbye after what was sent is acknowledged, and waits for that.
-    pub async fn leave(mut self) {
+    pub async fn leave(self) {
+        self.end(Order::Leave).await;
+    }
+
+    async fn end(mut self, order: Order) {
         self.send().await;
-        let _ = self.orders.send(Order::Leave).await;
+        // A connection that has ended by itself has said why.
+        let _ = self.orders.send(order).await;
         let _ = (&mut self.task).await;
     }
 }

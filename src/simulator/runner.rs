@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rumqttc::{ConnectionError, MqttOptions, Publish, QoS};
 use thiserror::Error;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
 use super::connection::{Connection, Presence, Report};
@@ -102,6 +102,8 @@ struct Runner<C, T> {
     gateways: Vec<Connection>,
     /// Of devices that have a connection of their own at the moment, by patient.
     own: HashMap<usize, Connection>,
+    /// The last one that ended, or is about to.
+    ending: HashMap<usize, JoinHandle<()>>,
     acknowledged: Arc<AtomicU64>,
     reports: mpsc::Sender<Report>,
     heard: mpsc::Receiver<Report>,
@@ -120,6 +122,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
             tell,
             gateways: Vec::new(),
             own: HashMap::new(),
+            ending: HashMap::new(),
             acknowledged: Arc::default(),
             reports,
             heard,
@@ -160,7 +163,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
                 greeting.extend(record.map(|(topic, record)| retained(&topic, record)));
                 greeting.push(status(self.fleet.status_topic(patient), "online"));
             }
-            let gateway = self.open(&name, Presence { status_topic, greeting });
+            let gateway = self.open(None, &name, Presence { status_topic, greeting });
             self.gateways.push(gateway);
         }
         for _ in 0..self.gateways.len() {
@@ -172,9 +175,9 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
         Ok(())
     }
 
-    fn open(&self, name: &str, presence: Presence) -> Connection {
+    fn open(&self, before: Option<JoinHandle<()>>, name: &str, presence: Presence) -> Connection {
         let options = (self.connect)(&format!("{}-{name}", self.settings.client_id));
-        Connection::open(options, presence, self.acknowledged.clone(), self.reports.clone())
+        Connection::open(before, options, presence, self.acknowledged.clone(), self.reports.clone())
     }
 
     /// Sends everything that is due.
@@ -189,7 +192,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
                     gathered += 1;
                 }
                 Act::Connect => self.connect_device(patient),
-                Act::Lose => self.lose_device(patient).await,
+                Act::Lose => self.lose_device(patient),
                 Act::Leave => self.leave_device(patient),
             }
             self.progress.behind = now - due;
@@ -216,20 +219,21 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
     fn connect_device(&mut self, patient: usize) {
         let status_topic = self.fleet.status_topic(patient).to_string();
         let greeting = vec![status(&status_topic, "online")];
-        let device = self.open(self.fleet.device(patient), Presence { status_topic, greeting });
+        let before = self.ending.remove(&patient);
+        let device = self.open(before, self.fleet.device(patient), Presence { status_topic, greeting });
         self.own.insert(patient, device);
     }
 
-    async fn lose_device(&mut self, patient: usize) {
+    /// Nobody waits for the end of a device's own connection but its next one.
+    fn lose_device(&mut self, patient: usize) {
         if let Some(device) = self.own.remove(&patient) {
-            device.vanish().await;
+            self.ending.insert(patient, tokio::spawn(device.vanish()));
         }
     }
 
-    /// The gateway takes over; nobody waits for the goodbye.
     fn leave_device(&mut self, patient: usize) {
         if let Some(device) = self.own.remove(&patient) {
-            tokio::spawn(device.leave());
+            self.ending.insert(patient, tokio::spawn(device.leave()));
         }
     }
 
