@@ -7,11 +7,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use wardwatch_actors::people::identity::{NameFault, PatientId};
 
-use super::episodes::{Episode, Kind, Phase};
-use super::physiology::{DayTime, Persistence, Person, uniform};
-use super::reading::{self, Measured, Saturation, TimeText};
+use super::bed::{Bed, Carriage};
+use super::physiology::{DayTime, Persistence};
+use super::reading::{self, TimeText};
 use super::schedule::Director;
 use super::{FleetSettings, SettingsFault};
 use crate::mqtt::topics::Topics;
@@ -20,9 +19,6 @@ use crate::mqtt::topics::Topics;
 const PEOPLE: u64 = 0;
 const LIFE: u64 = 1;
 const EPISODES: u64 = 2;
-/// Of duplicates, one reading in so many comes twice; of late readings, one in so many is overtaken.
-const REPEATED_ONE_IN: u64 = 3;
-const LATE_ONE_IN: u64 = 4;
 
 /// Something a device does.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,34 +45,6 @@ pub enum Act {
 
 /// A retained message, by its topic.
 pub type Retained = (Arc<str>, Vec<u8>);
-
-/// How a device reaches the broker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Path {
-    Gateway,
-    Own,
-    Lost,
-}
-
-/// One patient with one device.
-#[derive(Debug)]
-struct Bed {
-    person: Person,
-    topic: Arc<str>,
-    device: Arc<str>,
-    status_topic: Arc<str>,
-    record_topic: Arc<str>,
-    seq: u64,
-    path: Path,
-    episode: Option<Episode>,
-    /// A reading that waits for its successor to overtake it.
-    held: Option<Vec<u8>>,
-    pressure_due: Duration,
-    temperature_due: Duration,
-    observation_due: Duration,
-    /// Confused, on oxygen: as last noted.
-    noted: (bool, bool),
-}
 
 /// A fleet of simulated devices, and what they do in order of time, without end.
 #[derive(Debug)]
@@ -217,34 +185,15 @@ impl Fleet {
         let strain = bed.episode.map_or_else(Default::default, |episode| episode.strain(due));
         let vitals = bed.person.live(&self.over, day, &strain, &mut self.rng);
 
-        let path = bed.path_at(due);
-        change_path(&mut self.ready, due, patient, bed.path, path);
-        bed.path = path;
-        if path == Path::Lost {
-            bed.held = None;
+        let before = bed.change_carriage(due);
+        let acts = acts_between(before, bed.carriage);
+        self.ready.extend(acts.iter().map(|act| Event { due, patient, act: act.clone() }));
+        if bed.carriage == Carriage::Lost {
             return;
         }
-        let first = bed.seq == 1;
-        let observed = due >= bed.observation_due || bed.noted != (vitals.confused, vitals.on_oxygen);
-        let measured = Measured {
-            time_ms: self.start_ms
-                + due.as_millis() as i64
-                + bed.episode.map_or(0, |episode| episode.clock_off_ms(due)),
-            device: &bed.device,
-            seq: bed.seq,
-            vitals,
-            saturation: bed.saturation_at(due),
-            pressure: first | take_if_due(&mut bed.pressure_due, due, self.settings.pressure_every),
-            temperature: first | take_if_due(&mut bed.temperature_due, due, self.settings.temperature_every),
-            observed,
-            simulated: self.settings.simulated,
-        };
+        let time_ms = self.start_ms + due.as_millis() as i64 + bed.clock_off_ms(due);
+        let measured = bed.measure(&self.settings, due, time_ms, vitals);
         let payload = reading::write(&measured, &mut self.time_text);
-        if observed {
-            bed.observation_due = due + self.settings.observation_every;
-            bed.noted = (vitals.confused, vitals.on_oxygen);
-        }
-        bed.seq += 1;
         bed.send(payload, due, |payload| {
             self.ready.push_back(Event { due, patient, act: Act::Report(payload) });
         });
@@ -252,11 +201,7 @@ impl Fleet {
 
     fn begin_episodes(&mut self, due: Duration) {
         while let Some(episode) = self.director.begun(due) {
-            let bed = &mut self.beds[episode.patient];
-            // Who is in an episode is left in peace.
-            if bed.episode.is_none_or(|current| current.phase(due) == Phase::Over) {
-                bed.episode = Some(episode);
-            }
+            self.beds[episode.patient].begin(episode, due);
         }
     }
 
@@ -270,101 +215,16 @@ impl Fleet {
     }
 }
 
-impl Bed {
-    fn draw(
-        settings: &FleetSettings,
-        topics: &Topics,
-        patient: usize,
-        rng: &mut ChaCha8Rng,
-    ) -> Result<Self, NameFault> {
-        let id: PatientId = name_of(settings, patient).parse()?;
-        let device = format!("sim-mon-{:03}", patient + 1);
-        let mut spread = |every: Duration| every.mul_f64(uniform(rng));
-        // Everything comes with the first reading, then each patient in a rhythm of their own.
-        let (pressure_due, temperature_due) =
-            (spread(settings.pressure_every), spread(settings.temperature_every));
-        Ok(Self {
-            person: Person::draw(settings.class_of(patient), rng),
-            topic: topics.vitals(&id).into(),
-            status_topic: topics.device_status(&device).into(),
-            record_topic: topics.record(&id).into(),
-            device: device.into(),
-            seq: 1,
-            path: Path::Gateway,
-            episode: None,
-            held: None,
-            pressure_due,
-            temperature_due,
-            observation_due: Duration::ZERO,
-            noted: (false, false),
-        })
-    }
-
-    fn path_at(&self, due: Duration) -> Path {
-        let lost = self.episode.filter(|episode| episode.kind == Kind::DeviceLost);
-        match lost.map_or(Phase::Over, |episode| episode.phase(due)) {
-            Phase::Building | Phase::Passing => Path::Own,
-            Phase::Holding => Path::Lost,
-            Phase::Before | Phase::Over => Path::Gateway,
-        }
-    }
-
-    fn saturation_at(&self, due: Duration) -> Saturation {
-        match self.episode {
-            Some(episode) if episode.is(Kind::ProbeOff, due) => {
-                if episode.depth < 1.0 {
-                    Saturation::Null
-                } else {
-                    Saturation::Zero
-                }
-            }
-            _ => Saturation::Measured,
-        }
-    }
-
-    /// Sends a reading, twice or later where that is the episode.
-    fn send(&mut self, payload: Vec<u8>, due: Duration, mut out: impl FnMut(Vec<u8>)) {
-        let during = |kind| self.episode.is_some_and(|episode| episode.is(kind, due));
-        if during(Kind::LateReadings) && self.seq.is_multiple_of(LATE_ONE_IN) {
-            if let Some(overtaken) = self.held.replace(payload) {
-                out(overtaken);
-            }
-            return;
-        }
-        if during(Kind::Duplicates) && self.seq.is_multiple_of(REPEATED_ONE_IN) {
-            out(payload.clone());
-        }
-        out(payload);
-        if let Some(overtaken) = self.held.take() {
-            out(overtaken);
-        }
-    }
-}
-
-/// `unit/patient` of a number.
-fn name_of(settings: &FleetSettings, patient: usize) -> String {
-    let unit = &settings.units[patient % settings.units.len()];
-    format!("{unit}/p-{:03}", patient + 1)
-}
-
-/// Whether something is due, and if so, when next.
-fn take_if_due(next: &mut Duration, now: Duration, every: Duration) -> bool {
-    let due = now >= *next;
-    if due {
-        *next = now + every;
-    }
-    due
-}
-
 /// What a device does to reach the broker in another way.
-fn change_path(ready: &mut VecDeque<Event>, due: Duration, patient: usize, from: Path, to: Path) {
-    let acts: &[Act] = match (from, to) {
-        (Path::Gateway, Path::Own) | (Path::Lost, Path::Own) => &[Act::Connect],
-        (Path::Gateway, Path::Lost) => &[Act::Connect, Act::Lose],
-        (Path::Own, Path::Lost) => &[Act::Lose],
-        (Path::Own, Path::Gateway) => &[Act::Leave],
-        (Path::Lost, Path::Gateway) => &[Act::Connect, Act::Leave],
-        _ => &[],
-    };
-    ready.extend(acts.iter().map(|act| Event { due, patient, act: act.clone() }));
+fn acts_between(before: Carriage, after: Carriage) -> &'static [Act] {
+    match (before, after) {
+        (Carriage::Gateway | Carriage::Lost, Carriage::Own) => &[Act::Connect],
+        (Carriage::Gateway, Carriage::Lost) => &[Act::Connect, Act::Lose],
+        (Carriage::Own, Carriage::Lost) => &[Act::Lose],
+        (Carriage::Own, Carriage::Gateway) => &[Act::Leave],
+        (Carriage::Lost, Carriage::Gateway) => &[Act::Connect, Act::Leave],
+        (Carriage::Gateway, Carriage::Gateway)
+        | (Carriage::Own, Carriage::Own)
+        | (Carriage::Lost, Carriage::Lost) => &[],
+    }
 }

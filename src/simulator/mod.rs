@@ -3,6 +3,7 @@
 //! [`Fleet`] decides what is measured and sent when, without I/O and on time that is handed in; [`runner`] sends it to a
 //! broker at its pace, [`recording`] writes it down at once. The same settings and start give the same bytes.
 
+mod bed;
 mod connection;
 pub mod episodes;
 pub mod fleet;

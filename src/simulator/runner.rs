@@ -76,7 +76,7 @@ pub struct Progress {
 /// Sends the fleet until its duration is over or `stop` is ready, then says goodbye; tells how far it came.
 ///
 /// `connect` gives the options of the connection with that client id: address, credentials, TLS. Its last will, session,
-/// and window are set here. Readings that a broker does not take now are sent when it does, like those of a device
+/// and window are set here. The fleet starts by the wall clock of `settings` once connected. Readings that a broker does not take now are sent when it does, like those of a device
 /// that stores what it measures.
 pub async fn run(
     fleet: Fleet,
