@@ -13,6 +13,7 @@ pub mod recording;
 pub mod runner;
 pub mod schedule;
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -26,6 +27,9 @@ pub use schedule::Schedule;
 
 /// What every unit's name begins with, unless the user says that they know what they do.
 const UNIT_PREFIX: &str = "sim-";
+
+/// Readings per second of one patient; "not a number" is not among them.
+const RATES: RangeInclusive<f64> = 0.0001..=1000.0;
 
 /// Why a fleet cannot be.
 #[derive(Debug, Error)]
@@ -45,8 +49,8 @@ pub enum SettingsFault {
     /// No patients.
     #[error("a fleet needs at least one patient")]
     NoPatient,
-    /// Not a positive number of readings, or too many.
-    #[error("{0} readings per second and patient cannot be; more than 0 and at most 1000 can")]
+    /// Not a number of readings that a device could send.
+    #[error("{0} readings per second and patient cannot be; 0.0001 to 1000 can")]
     Rate(f64),
 }
 
@@ -143,8 +147,7 @@ impl FleetSettings {
         if self.patients == 0 {
             return Err(SettingsFault::NoPatient);
         }
-        // Written so that "not a number" is refused too.
-        if !(self.rate > 0.0 && self.rate <= 1000.0) {
+        if !RATES.contains(&self.rate) {
             return Err(SettingsFault::Rate(self.rate));
         }
         Ok(())
