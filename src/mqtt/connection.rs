@@ -12,7 +12,6 @@ use tracing::{error, info};
 use wardwatch_actors::receipt::Receipt;
 
 use super::ingest::{Hearing, Inbox, Ingest, IngestRequest, Message};
-use super::link::Backoff;
 use super::marks::Marks;
 use super::ring::RingFault;
 use super::wire::{Wire, WireFault};
@@ -49,7 +48,6 @@ pub(super) struct Connection<'a, I> {
     ingest: &'a mut Ingest,
     inbox: &'a mut I,
     wire: Wire,
-    backoff: &'a mut Backoff,
     marks: Marks,
     /// SUBSCRIBEs not yet answered, in order.
     subscribing: VecDeque<(u16, Vec<String>)>,
@@ -76,7 +74,7 @@ pub(super) struct Connection<'a, I> {
 }
 
 impl<'a, I: Inbox> Connection<'a, I> {
-    pub fn new(ingest: &'a mut Ingest, inbox: &'a mut I, wire: Wire, backoff: &'a mut Backoff) -> Self {
+    pub fn new(ingest: &'a mut Ingest, inbox: &'a mut I, wire: Wire) -> Self {
         let now = Instant::now();
         Self {
             mark_at: now + ingest.settings.mark_every,
@@ -84,7 +82,6 @@ impl<'a, I: Inbox> Connection<'a, I> {
             ingest,
             inbox,
             wire,
-            backoff,
             marks: Marks::new(),
             subscribing: VecDeque::new(),
             subscribed: false,
@@ -236,7 +233,6 @@ impl<'a, I: Inbox> Connection<'a, I> {
         }
         if self.drained_by.is_some_and(|number| heard.number >= number) {
             self.drained_by = None;
-            self.backoff.reset();
             self.inbox.hearing(Hearing::Drained);
         }
     }

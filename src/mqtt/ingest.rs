@@ -14,7 +14,7 @@ use bytes::Bytes;
 use thiserror::Error;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
@@ -130,6 +130,7 @@ impl Ingest {
         let mut backoff = Backoff::default();
         let ring = self.ring.clone();
         loop {
+            let begun = Instant::now();
             let connected = tokio::select! {
                 connected = Wire::connect(&self.settings.link) => connected,
                 fault = fault(&ring) => return Err(fault.into()),
@@ -138,7 +139,7 @@ impl Ingest {
             let lost = match connected {
                 Ok((wire, resumed)) => {
                     info!(broker = self.settings.link.address(), resumed, "hearing the broker");
-                    let mut connection = Connection::new(&mut self, &mut inbox, wire, &mut backoff);
+                    let mut connection = Connection::new(&mut self, &mut inbox, wire);
                     match connection.hear(resumed, &mut requests, shutdown.as_mut()).await {
                         Ended::ShutDown => break,
                         Ended::Fault(fault) => return Err(fault.into()),
@@ -148,7 +149,7 @@ impl Ingest {
                 Err(lost) => lost,
             };
             ring.void();
-            let pause = backoff.after_failure();
+            let pause = backoff.after_connection(begun.elapsed());
             tell_lost(&lost, pause, &mut inbox);
             tokio::select! {
                 () = sleep(pause) => {}

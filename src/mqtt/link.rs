@@ -19,11 +19,8 @@ use thiserror::Error;
 /// so the broker's limit is the one that counts.
 const LARGEST_PACKET: u32 = 268_435_455;
 
-/// The shortest keep-alive; the MQTT 5 client accepts no less.
+/// The shortest keep-alive; a ping goes out every third of it.
 const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(5);
-
-/// How long the broker keeps what it owes us while we are away, in seconds: one day.
-const SESSION_EXPIRY_S: u32 = 24 * 60 * 60;
 
 /// What a site sets about its broker.
 #[derive(Clone, Default)]
@@ -112,11 +109,6 @@ impl Link {
         Self { client_id: client_id.into(), ..self.clone() }
     }
 
-    /// The same broker with another keep-alive, at least 5 s.
-    pub fn with_keep_alive(&self, keep_alive: Duration) -> Self {
-        Self { keep_alive: keep_alive.max(SHORTEST_KEEP_ALIVE), ..self.clone() }
-    }
-
     /// Longest silence on a healthy connection.
     pub fn keep_alive(&self) -> Duration {
         self.keep_alive
@@ -143,20 +135,20 @@ impl Link {
         (options, without_delay())
     }
 
-    /// Options of an MQTT 5 connection with a session that outlives it for a day.
-    pub fn v5(&self) -> rumqttc::v5::MqttOptions {
-        let mut options = rumqttc::v5::MqttOptions::new(&self.client_id, &self.host, self.port);
-        options
-            .set_clean_start(false)
-            .set_session_expiry_interval(Some(SESSION_EXPIRY_S))
-            .set_keep_alive(self.keep_alive)
-            .set_max_packet_size(Some(LARGEST_PACKET))
-            .set_network_options(without_delay())
-            .set_transport(self.transport());
-        if let Some((username, password)) = &self.login {
-            options.set_credentials(username, password);
-        }
-        options
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    pub(super) fn login(&self) -> Option<(&str, &str)> {
+        self.login.as_ref().map(|(username, password)| (&**username, &**password))
+    }
+
+    pub(super) fn tls(&self) -> Option<Arc<ClientConfig>> {
+        self.tls.clone()
     }
 
     fn transport(&self) -> Transport {
@@ -266,6 +258,16 @@ pub struct Backoff {
 impl Backoff {
     const FIRST: Duration = Duration::from_millis(200);
     const LONGEST: Duration = Duration::from_secs(10);
+    /// A connection that lived this long has worked; two instances that evict each other live less.
+    const STEADY: Duration = Duration::from_secs(30);
+
+    /// The pause after a connection that lived for so long.
+    pub fn after_connection(&mut self, lived: Duration) -> Duration {
+        if lived >= Self::STEADY {
+            self.reset();
+        }
+        self.after_failure()
+    }
 
     /// The pause after one more failure.
     pub fn after_failure(&mut self) -> Duration {
@@ -275,7 +277,7 @@ impl Backoff {
         pause.mul_f64(0.5 + share / 2.0)
     }
 
-    /// The connection has proved to work: the next failure is the first again.
+    /// What failed works: the next failure is the first again.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
@@ -359,7 +361,7 @@ mod tests {
             let pause = backoff.after_failure();
             assert!(pause >= full / 2 && pause <= full, "attempt {attempt}: {pause:?}");
         }
-        backoff.reset();
-        assert!(backoff.after_failure() <= Duration::from_millis(200));
+        assert!(backoff.after_connection(Duration::from_secs(29)) >= Duration::from_secs(5));
+        assert!(backoff.after_connection(Duration::from_secs(30)) <= Duration::from_millis(200));
     }
 }

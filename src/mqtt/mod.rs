@@ -9,3 +9,4 @@ pub mod publisher;
 pub mod ring;
 pub mod topics;
 mod wire;
+mod wire5;

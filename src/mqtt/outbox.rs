@@ -5,7 +5,6 @@
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
-use rumqttc::v5::mqttbytes::QoS;
 use wardwatch_actors::receipt::Receipt;
 
 /// How many scores wait at most; beyond, the oldest go.
@@ -15,6 +14,8 @@ const MAX_UNDELIVERABLE: usize = 100;
 /// How often a message may be the oldest unacknowledged one when the broker ends the connection for a
 /// protocol error, before it is taken for the cause.
 const MAX_FAILURES: u8 = 3;
+/// How many packet identifiers there are.
+const PKIDS: u64 = 65_535;
 /// MQTT's own bytes in a PUBLISH beside topic and payload, at most.
 const PACKET_OVERHEAD: usize = 16;
 
@@ -93,12 +94,13 @@ pub(super) enum Verdict {
     Never(String),
 }
 
-/// What the publisher hands to its client.
+/// What goes onto the connection.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Publication {
     pub topic: String,
     pub payload: Bytes,
-    pub qos: QoS,
+    /// 0 for QoS 0.
+    pub pkid: u16,
     pub retain: bool,
 }
 
@@ -127,23 +129,16 @@ pub(super) struct Terms {
 /// Messages waiting and messages sent.
 pub(super) struct Queue {
     bound: usize,
-    /// Messages handed to the client but not yet written.
-    max_handed: usize,
     /// Waiting changes of each weight; the smallest number over all goes next.
     changes: [VecDeque<Item>; Weight::ALL.len()],
     /// Waiting `Way::Latest`, by topic and in order.
     latest: HashMap<String, Item>,
     latest_order: VecDeque<String>,
     passing: VecDeque<Item>,
-    /// Handed to the client in this order; none once acknowledged. The front is always some.
+    /// On the way, in this order; none once acknowledged. The front is always some.
     sent: VecDeque<Option<Item>>,
     /// The place of the front of `sent` in this connection's order.
     first_sent: u64,
-    /// How many of this connection's QoS 1 messages have a packet identifier.
-    numbered: u64,
-    /// The place in this connection's order, by packet identifier.
-    by_pkid: HashMap<u16, u64>,
-    handed: usize,
     next_number: u64,
     terms: Option<Terms>,
     /// Changes that made room.
@@ -155,19 +150,15 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub fn new(bound: usize, max_handed: usize) -> Self {
+    pub fn new(bound: usize) -> Self {
         Self {
             bound,
-            max_handed,
             changes: Default::default(),
             latest: HashMap::new(),
             latest_order: VecDeque::new(),
             passing: VecDeque::new(),
             sent: VecDeque::new(),
             first_sent: 0,
-            numbered: 0,
-            by_pkid: HashMap::new(),
-            handed: 0,
             next_number: 0,
             terms: None,
             dropped: 0,
@@ -264,31 +255,37 @@ impl Queue {
         self.terms = Some(terms);
     }
 
-    /// The next message for the client, if the connection has room for one.
+    /// The next message for the connection, if the broker takes one more.
     pub fn hand_over(&mut self, finished: &mut Vec<Finished>) -> Option<Publication> {
         let terms = self.terms?;
-        while self.handed < self.max_handed {
+        loop {
             let in_window = self.sent.len() < terms.window;
             let item = match in_window.then(|| self.next_owed()).flatten() {
                 Some(item) => item,
                 None => self.passing.pop_front()?,
             };
-            let Outgoing { topic, payload, way, .. } = &item.outgoing;
-            if let Some(reason) = hopeless(topic, payload, &terms) {
-                self.give_up(item, reason, finished);
-                continue;
+            match hopeless(&item.outgoing, &terms) {
+                Some(reason) => self.give_up(item, reason, finished),
+                None => return Some(self.send(item, finished)),
             }
-            let qos = if *way == Way::Passing { QoS::AtMostOnce } else { QoS::AtLeastOnce };
-            let retain = *way == Way::Latest;
-            let publication = Publication { topic: topic.clone(), payload: payload.clone(), qos, retain };
-            self.handed += 1;
-            match way {
-                Way::Passing => finished.push(item.finish(Outcome::Accepted)),
-                Way::Change(_) | Way::Latest => self.sent.push_back(Some(item)),
-            }
-            return Some(publication);
         }
-        None
+    }
+
+    fn send(&mut self, item: Item, finished: &mut Vec<Finished>) -> Publication {
+        let Outgoing { topic, payload, way, .. } = &item.outgoing;
+        let (topic, payload) = (topic.clone(), payload.clone());
+        match way {
+            Way::Passing => {
+                finished.push(item.finish(Outcome::Accepted));
+                Publication { topic, payload, pkid: 0, retain: false }
+            }
+            Way::Change(_) | Way::Latest => {
+                let pkid = pkid(self.first_sent + self.sent.len() as u64);
+                let retain = *way == Way::Latest;
+                self.sent.push_back(Some(item));
+                Publication { topic, payload, pkid, retain }
+            }
+        }
     }
 
     fn next_owed(&mut self) -> Option<Item> {
@@ -300,20 +297,11 @@ impl Queue {
         }
     }
 
-    /// The client has written the next message it was handed, under this packet identifier (0 for QoS 0).
-    pub fn written(&mut self, pkid: u16) {
-        self.handed = self.handed.saturating_sub(1);
-        if pkid != 0 {
-            self.by_pkid.insert(pkid, self.numbered);
-            self.numbered += 1;
-        }
-    }
-
     /// The broker has answered the message with this packet identifier.
     pub fn answered(&mut self, pkid: u16, verdict: Verdict, finished: &mut Vec<Finished>) {
-        let Some(place) = self.by_pkid.remove(&pkid) else { return };
-        let at = place.wrapping_sub(self.first_sent) as usize;
-        let Some(item) = self.sent.get_mut(at).and_then(Option::take) else { return };
+        let first = self::pkid(self.first_sent);
+        let at = if pkid >= first { pkid - first } else { PKIDS as u16 - first + pkid };
+        let Some(item) = self.sent.get_mut(usize::from(at)).and_then(Option::take) else { return };
         while matches!(self.sent.front(), Some(None)) {
             self.sent.pop_front();
             self.first_sent += 1;
@@ -330,10 +318,7 @@ impl Queue {
     /// With `blame`, the broker ended it for what we sent, which the oldest unacknowledged message stands for.
     pub fn disconnect(&mut self, blame: Option<&str>, finished: &mut Vec<Finished>) {
         self.terms = None;
-        self.handed = 0;
-        self.numbered = 0;
         self.first_sent = 0;
-        self.by_pkid.clear();
         let mut sent: VecDeque<Item> = self.sent.drain(..).flatten().collect();
         if let Some((reason, oldest)) = blame.zip(sent.front_mut()) {
             oldest.failures += 1;
@@ -384,7 +369,7 @@ impl Queue {
 }
 
 /// Why a message would only end the connection.
-fn hopeless(topic: &str, payload: &[u8], terms: &Terms) -> Option<String> {
+fn hopeless(Outgoing { topic, payload, .. }: &Outgoing, terms: &Terms) -> Option<String> {
     let size = topic.len() + payload.len() + PACKET_OVERHEAD;
     if !rumqttc::valid_topic(topic) {
         Some("a topic to publish on has no wildcards".to_owned())
@@ -393,6 +378,12 @@ fn hopeless(topic: &str, payload: &[u8], terms: &Terms) -> Option<String> {
     } else {
         None
     }
+}
+
+/// The packet identifier of a place in a connection's order: they go round from 1, and the window is smaller
+/// than the round, so that no two on the way are alike.
+fn pkid(place: u64) -> u16 {
+    (place % PKIDS) as u16 + 1
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ struct Bench {
 
 impl Bench {
     fn with_bound(bound: usize) -> Self {
-        Self { queue: Queue::new(bound, 100), finished: Vec::new(), rows: 0 }
+        Self { queue: Queue::new(bound), finished: Vec::new(), rows: 0 }
     }
 
     fn connected() -> Self {
@@ -37,16 +37,10 @@ impl Bench {
         changes.into_iter().for_each(|(topic, weight)| self.accept(topic, Way::Change(weight)));
     }
 
-    /// Hands over all there is room for; the client numbers its packets from `pkid`.
-    fn send(&mut self, mut pkid: u16) -> Vec<String> {
-        let mut topics = Vec::new();
-        while let Some(publication) = self.queue.hand_over(&mut self.finished) {
-            let owed = publication.qos == QoS::AtLeastOnce;
-            self.queue.written(if owed { pkid } else { 0 });
-            pkid += u16::from(owed);
-            topics.push(publication.topic);
-        }
-        topics
+    /// Hands over all there is room for; packet identifiers count from 1 in each connection.
+    fn send(&mut self) -> Vec<String> {
+        let next = || self.queue.hand_over(&mut self.finished).map(|publication| publication.topic);
+        std::iter::from_fn(next).collect()
     }
 
     fn answer(&mut self, pkid: u16, verdict: Verdict) {
@@ -62,16 +56,16 @@ impl Bench {
 fn changes_go_out_in_the_order_of_arrival_whatever_their_weight() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", High), ("c", Info), ("d", High)]);
-    assert_eq!(bench.send(1), ["a", "b", "c"]);
+    assert_eq!(bench.send(), ["a", "b", "c"]);
     bench.answer(1, Verdict::Accepted);
-    assert_eq!(bench.send(4), ["d"]);
+    assert_eq!(bench.send(), ["d"]);
 }
 
 #[test]
 fn answers_out_of_order_end_the_right_messages() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", Low), ("c", Low)]);
-    bench.send(1);
+    bench.send();
     for pkid in [3, 1, 2, 2] {
         bench.answer(pkid, Verdict::Accepted);
     }
@@ -83,25 +77,25 @@ fn answers_out_of_order_end_the_right_messages() {
 fn the_window_counts_from_the_oldest_unacknowledged_message() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", Low), ("c", Low), ("d", Low)]);
-    bench.send(1);
+    bench.send();
     bench.answer(2, Verdict::Accepted);
     bench.answer(3, Verdict::Accepted);
-    assert_eq!(bench.send(4), [""; 0]);
+    assert_eq!(bench.send(), [""; 0]);
     bench.answer(1, Verdict::Accepted);
-    assert_eq!(bench.send(4), ["d"]);
+    assert_eq!(bench.send(), ["d"]);
 }
 
 #[test]
 fn after_a_lost_connection_everything_owed_goes_out_again_in_order() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", High), ("c", Low), ("d", High)]);
-    bench.send(1);
+    bench.send();
     bench.answer(2, Verdict::Accepted);
     bench.queue.disconnect(None, &mut bench.finished);
-    assert_eq!(bench.send(1), [""; 0]);
+    assert_eq!(bench.send(), [""; 0]);
     bench.changes([("e", Info)]);
     bench.queue.connect(Terms { window: 10, ..TERMS });
-    assert_eq!(bench.send(1), ["a", "c", "d", "e"]);
+    assert_eq!(bench.send(), ["a", "c", "d", "e"]);
     assert_eq!(bench.outcomes(), [(2, Accepted)]);
 }
 
@@ -109,7 +103,7 @@ fn after_a_lost_connection_everything_owed_goes_out_again_in_order() {
 fn an_answer_to_an_earlier_connection_ends_nothing() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low)]);
-    bench.send(1);
+    bench.send();
     bench.queue.disconnect(None, &mut bench.finished);
     bench.answer(1, Verdict::Accepted);
     assert_eq!(bench.outcomes(), []);
@@ -124,7 +118,7 @@ fn of_one_topic_only_the_newest_state_waits_and_after_the_changes() {
     bench.accept("state/1", Way::Latest);
     bench.accept("alert", Way::Change(Low));
     bench.queue.connect(TERMS);
-    assert_eq!(bench.send(1), ["alert", "state/1", "state/2"]);
+    assert_eq!(bench.send(), ["alert", "state/1", "state/2"]);
     assert_eq!(bench.outcomes(), [(1, Superseded)]);
 }
 
@@ -132,11 +126,11 @@ fn of_one_topic_only_the_newest_state_waits_and_after_the_changes() {
 fn a_state_that_was_under_way_does_not_come_after_a_newer_one() {
     let mut bench = Bench::connected();
     bench.accept("state/1", Way::Latest);
-    bench.send(1);
+    bench.send();
     bench.accept("state/1", Way::Latest);
     bench.queue.disconnect(None, &mut bench.finished);
     bench.queue.connect(TERMS);
-    assert_eq!(bench.send(1), ["state/1"]);
+    assert_eq!(bench.send(), ["state/1"]);
     bench.answer(1, Verdict::Accepted);
     assert_eq!(bench.outcomes(), [(1, Superseded), (2, Accepted)]);
 }
@@ -152,7 +146,7 @@ fn a_full_outbox_lets_the_oldest_of_the_lightest_go() {
     assert!(bench.queue.is_full());
     assert_eq!(bench.queue.dropped, 5);
     bench.queue.connect(Terms { window: 10, ..TERMS });
-    assert_eq!(bench.send(1), ["3", "6", "7", "9"]);
+    assert_eq!(bench.send(), ["3", "6", "7", "9"]);
     assert!(!bench.queue.is_full());
 }
 
@@ -162,7 +156,7 @@ fn scores_pass_by_while_there_is_no_connection() {
     bench.accept("score", Way::Passing);
     bench.queue.connect(Terms { window: 0, ..TERMS });
     bench.accept("score", Way::Passing);
-    assert_eq!(bench.send(1), ["score"]);
+    assert_eq!(bench.send(), ["score"]);
     bench.accept("score", Way::Passing);
     bench.queue.disconnect(None, &mut bench.finished);
     assert_eq!(bench.outcomes(), [(1, Dropped), (2, Accepted), (3, Dropped)]);
@@ -173,18 +167,34 @@ fn scores_pass_by_while_there_is_no_connection() {
 fn a_refusal_for_now_is_tried_again_before_what_waits() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", Low), ("c", Low), ("d", Low)]);
-    bench.send(1);
+    bench.send();
     bench.answer(1, Verdict::Retry);
     bench.answer(2, Verdict::Retry);
     bench.answer(3, Verdict::Accepted);
-    assert_eq!(bench.send(4), ["a", "b", "d"]);
+    assert_eq!(bench.send(), ["a", "b", "d"]);
+}
+
+#[test]
+fn packet_identifiers_go_round_and_still_name_the_right_message() {
+    let mut bench = Bench::connected();
+    for number in 0..200_000_u64 {
+        bench.changes([("a", Low)]);
+        let sent = bench.queue.hand_over(&mut bench.finished).expect("room");
+        assert_eq!(u64::from(sent.pkid), number % 65_535 + 1);
+        if number % 2 == 1 {
+            bench.answer(sent.pkid, Verdict::Accepted);
+            bench.answer(if sent.pkid == 1 { 65_535 } else { sent.pkid - 1 }, Verdict::Accepted);
+            assert_eq!(bench.outcomes(), [(number + 1, Accepted), (number, Accepted)]);
+        }
+    }
+    assert!(bench.queue.is_empty());
 }
 
 #[test]
 fn what_the_broker_never_takes_is_kept_and_holds_up_nothing() {
     let mut bench = Bench::connected();
     bench.changes([("a", High), ("b", High)]);
-    bench.send(1);
+    bench.send();
     bench.answer(1, Verdict::Never("NotAuthorized".to_owned()));
     bench.answer(2, Verdict::Accepted);
     assert_eq!(bench.outcomes(), [(1, Undeliverable), (2, Accepted)]);
@@ -196,7 +206,7 @@ fn a_message_that_can_only_end_the_connection_is_not_even_tried() {
     let mut bench = Bench::connected();
     bench.accept(&"x".repeat(1000), Way::Change(High));
     bench.changes([("alerts/#", High), ("a", High)]);
-    assert_eq!(bench.send(1), ["a"]);
+    assert_eq!(bench.send(), ["a"]);
     assert_eq!(bench.outcomes(), [(1, Undeliverable), (2, Undeliverable)]);
 }
 
@@ -205,10 +215,10 @@ fn a_message_that_ends_three_connections_is_given_up_and_the_next_goes_out() {
     let mut bench = Bench::connected();
     bench.changes([("poison", High), ("a", High)]);
     for _ in 0..3 {
-        assert_eq!(bench.send(1), ["poison", "a"]);
+        assert_eq!(bench.send(), ["poison", "a"]);
         bench.queue.disconnect(Some("protocol error"), &mut bench.finished);
         bench.queue.connect(TERMS);
     }
-    assert_eq!(bench.send(1), ["a"]);
+    assert_eq!(bench.send(), ["a"]);
     assert_eq!(bench.outcomes(), [(1, Undeliverable)]);
 }

@@ -1,36 +1,35 @@
 //! The publisher: brings alerts, states and scores to the broker on a connection of their own.
 //!
-//! It speaks MQTT 5, whose broker says why it refuses a message and who took our session over. rumqttc's
-//! own resend loses the order when packet identifiers wrap and everything when the session is gone, so each
-//! connection gets a new client and everything owed goes out again from our `Queue`.
+//! It speaks MQTT 5, whose broker says why it refuses a message and who took our session over. Each
+//! connection starts from `Queue`, which knows everything owed in order; nothing is kept in the connection.
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttc::Outgoing as Written;
-use rumqttc::v5::mqttbytes::v5::{ConnAck, DisconnectReasonCode, LastWill, Packet, PubAckReason};
-use rumqttc::v5::mqttbytes::{self, QoS};
-use rumqttc::v5::{AsyncClient, ConnectionError, Event, EventLoop, StateError};
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill};
 use thiserror::Error;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout, timeout_at};
 use tracing::{info, warn};
 
-use super::link::{Backoff, Link};
+use super::link::{Backoff, Link, explain};
 use super::outbox::{Finished, Queue, Terms, Verdict};
 pub use super::outbox::{Outcome, Outgoing, Undeliverable, Way, Weight};
+use super::wire5::{Answer, Wire5, Wire5Fault};
 
 /// Unacknowledged messages on the way, if the broker allows as many.
 const WINDOW: u16 = 1000;
-/// Messages handed to the client but not yet written.
-const HANDED: usize = 256;
 /// Keep-alive of this connection: 1.5 times as long after we die, the broker publishes our last will.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// A broker that acknowledges nothing for this long is gone. Counted in seconds that really ran.
 const ANSWER_WITHIN_S: u32 = 15;
+/// A DISCONNECT that says: somebody else has connected under our client id.
+const SESSION_TAKEN_OVER: u8 = 0x8e;
 /// How long the goodbye may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -188,6 +187,21 @@ impl Shared {
         result
     }
 
+    fn greet(&self, ack: &ConnAck) {
+        let properties = ack.properties.as_ref();
+        let window = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX).min(WINDOW);
+        let max_packet = properties.and_then(|p| p.max_packet_size).map_or(usize::MAX, |size| size as usize);
+        info!(session_present = ack.session_present, window, "publishing to the broker");
+        {
+            let mut state = self.lock();
+            state.queue.connect(Terms { window: usize::from(window), max_packet });
+            state.lost_since = None;
+            state.last_error = None;
+        }
+        self.connected.send_replace(true);
+        self.listener.link(LinkEvent::Connected);
+    }
+
     async fn emptied(&self) {
         loop {
             let mut emptied = pin!(self.emptied.notified());
@@ -203,11 +217,15 @@ impl Shared {
 /// Why a connection is over.
 enum Ended {
     TakenOver,
-    Lost {
-        reason: String,
-        /// The broker ended it for something we sent.
-        blame: bool,
-    },
+    /// The broker ended it for something we sent.
+    Blamed(String),
+    Lost(String),
+}
+
+impl From<Wire5Fault> for Ended {
+    fn from(fault: Wire5Fault) -> Self {
+        Self::Lost(explain(&fault))
+    }
 }
 
 /// The publisher's own side: `run` it on any runtime.
@@ -220,7 +238,7 @@ impl Publisher {
     /// A publisher that is not connected yet, and the way to it.
     pub fn new(settings: PublisherSettings, listener: impl OutboxListener) -> (Self, Outbox) {
         let state = State {
-            queue: Queue::new(settings.max_changes, HANDED),
+            queue: Queue::new(settings.max_changes),
             retry_at: None,
             retry: Backoff::default(),
             last_error: None,
@@ -245,21 +263,47 @@ impl Publisher {
         let mut backoff = Backoff::default();
         self.tell_lost(None);
         loop {
-            let mut connection = self.connection();
+            let begun = Instant::now();
+            let mut wire = None;
             let ended = tokio::select! {
-                ended = connection.publish(&mut backoff) => ended,
+                ended = self.publish(&mut wire) => ended,
                 () = &mut drained => {
-                    connection.say_goodbye().await;
+                    say_goodbye(wire).await;
                     return Ok(());
                 }
             };
             match ended {
-                Ended::TakenOver => return Err(PublisherFault::TakenOver(self.client_id())),
-                Ended::Lost { reason, blame } => self.lose(&reason, blame),
+                Ended::TakenOver => {
+                    return Err(PublisherFault::TakenOver(self.settings.link.client_id().to_owned()));
+                }
+                Ended::Blamed(reason) => self.lose(&reason, true),
+                Ended::Lost(reason) => self.lose(&reason, false),
             }
             tokio::select! {
-                () = sleep(backoff.after_failure()) => {}
+                () = sleep(backoff.after_connection(begun.elapsed())) => {}
                 () = &mut drained => return Ok(()),
+            }
+        }
+    }
+
+    /// Connects and publishes until the connection is over. May be dropped while it waits.
+    async fn publish(&self, connected: &mut Option<Wire5>) -> Ended {
+        let will = LastWill {
+            topic: self.settings.will_topic.clone().into(),
+            message: self.settings.will_payload.clone(),
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            properties: None,
+        };
+        match Wire5::connect(&self.settings.link, KEEP_ALIVE, will).await {
+            Err(fault) => fault.into(),
+            Ok((wire, ack)) => {
+                self.shared.greet(&ack);
+                let wire = connected.insert(wire);
+                match (Connection { shared: &self.shared, wire }).run(keep_alive(&ack)).await {
+                    Ok(never) => match never {},
+                    Err(ended) => ended,
+                }
             }
         }
     }
@@ -278,25 +322,6 @@ impl Publisher {
         if timeout_at(until, drain).await.is_err() {
             warn!(owed = outbox.status().owed, "ending with messages the broker has not taken");
         }
-    }
-
-    fn connection(&self) -> PublisherConnection<'_> {
-        let mut options = self.settings.link.with_keep_alive(KEEP_ALIVE).v5();
-        let will = LastWill::new(
-            &self.settings.will_topic,
-            self.settings.will_payload.to_vec(),
-            QoS::AtLeastOnce,
-            true,
-            None,
-        );
-        options.set_last_will(will).set_outgoing_inflight_upper_limit(WINDOW);
-        // One place more than is ever handed over, for the goodbye.
-        let (client, event_loop) = AsyncClient::new(options, HANDED + 1);
-        PublisherConnection { shared: &self.shared, client, event_loop }
-    }
-
-    fn client_id(&self) -> String {
-        self.settings.link.v5().client_id()
     }
 
     fn lose(&self, reason: &str, blame: bool) {
@@ -321,100 +346,116 @@ impl Publisher {
     }
 }
 
-/// One client, for one connection.
-struct PublisherConnection<'a> {
+/// Says goodbye, so that the broker keeps our last will to itself; if it is too slow for that, the last
+/// will says the same.
+async fn say_goodbye(wire: Option<Wire5>) {
+    if let Some(mut wire) = wire {
+        wire.sink.disconnect();
+        match timeout(GOODBYE_WITHIN, wire.sink.flush()).await {
+            Ok(Ok(())) => info!("disconnected from the broker"),
+            _ => warn!("no goodbye to the broker; it publishes our last will"),
+        }
+    }
+}
+
+fn keep_alive(ack: &ConnAck) -> Duration {
+    let of_broker = ack.properties.as_ref().and_then(|properties| properties.server_keep_alive);
+    of_broker.map_or(KEEP_ALIVE, |seconds| Duration::from_secs(u64::from(seconds.max(1))))
+}
+
+/// One connection at work.
+struct Connection<'a> {
     shared: &'a Shared,
-    client: AsyncClient,
-    event_loop: EventLoop,
+    wire: &'a mut Wire5,
 }
 
-impl PublisherConnection<'_> {
-    /// Connects and publishes until the connection is over.
-    async fn publish(&mut self, backoff: &mut Backoff) -> Ended {
-        let Self { shared, client, event_loop } = self;
-        // `poll` must not be dropped half-way, so all three go on side by side.
-        tokio::select! {
-            ended = follow(shared, client, event_loop, backoff) => ended,
-            () = feed(shared, client) => Ended::lost("the client has ended".to_owned()),
-            () = no_answer(shared) => {
-                Ended::lost(format!("the broker has acknowledged nothing for {ANSWER_WITHIN_S} s"))
+impl Connection<'_> {
+    async fn run(mut self, keep_alive: Duration) -> Result<Infallible, Ended> {
+        let mut pings = interval(keep_alive / 3);
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut patience = Patience::default();
+        loop {
+            let retry_at = self.hand_over()?;
+            let Wire5 { source, sink } = &mut *self.wire;
+            // Answers are read while writing waits, so that neither side waits for the other for ever.
+            tokio::select! {
+                answer = source.read() => {
+                    patience.heard();
+                    self.take_answers(answer?)?;
+                }
+                sent = sink.flush(), if sink.has_output() => sent?,
+                () = self.shared.wake.notified() => {}
+                () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => {}
+                _ = pings.tick() => sink.ping()?,
+                _ = seconds.tick() => patience.wait_a_second(self.shared.lock().queue.oldest_sent())?,
             }
         }
     }
 
-    /// Disconnects, so that the broker keeps our last will to itself.
-    async fn say_goodbye(&mut self) {
-        let goodbye = async {
-            while let Ok(event) = self.event_loop.poll().await {
-                if event == Event::Outgoing(Written::Disconnect) {
-                    info!("disconnected from the broker");
-                    break;
+    /// Adds waiting messages to what is to be written, as many as the broker takes and one write carries.
+    /// Returns until when the broker wants to be left alone.
+    fn hand_over(&mut self) -> Result<Option<Instant>, Ended> {
+        let sink = &mut self.wire.sink;
+        self.shared.change(|state, finished| {
+            if state.retry_at.is_some_and(|at| Instant::now() < at) {
+                return Ok(state.retry_at);
+            }
+            state.retry_at = None;
+            while !sink.is_busy() {
+                match state.queue.hand_over(finished) {
+                    Some(publication) => sink.publish(publication)?,
+                    None => break,
                 }
             }
-        };
-        if self.shared.lock().queue.is_connected() && self.client.try_disconnect().is_ok() {
-            // If the broker is too slow for a goodbye, it publishes the last will, which says the same.
-            let _ = timeout(GOODBYE_WITHIN, goodbye).await;
-        }
+            Ok(None)
+        })
     }
-}
 
-/// Follows what the client writes and what the broker answers.
-async fn follow(
-    shared: &Shared,
-    client: &AsyncClient,
-    event_loop: &mut EventLoop,
-    backoff: &mut Backoff,
-) -> Ended {
-    loop {
-        match event_loop.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(ack))) => greet(shared, &ack),
-            Ok(Event::Outgoing(Written::Publish(pkid))) => shared.lock().queue.written(pkid),
-            Ok(Event::Incoming(Packet::PubAck(ack))) => {
-                let verdict = verdict(ack.reason);
-                if verdict == Verdict::Accepted {
-                    backoff.reset();
+    /// Takes this answer and all that have been read with it.
+    fn take_answers(&mut self, first: Answer) -> Result<(), Ended> {
+        let source = &mut self.wire.source;
+        self.shared.change(|state, finished| {
+            let mut next = Some(first);
+            while let Some(answer) = next {
+                match answer {
+                    Answer::Puback { pkid, reason } => {
+                        state.answered(pkid, verdict(reason), finished);
+                    }
+                    Answer::Pingresp => {}
+                    Answer::Disconnect { reason } => return Err(dismissed(reason)),
                 }
-                shared.change(|state, finished| state.answered(ack.pkid, verdict, finished));
+                next = source.read_now()?;
             }
-            Ok(_) => continue,
-            Err(error) => return Ended::from(error),
-        }
-        if let Err(ended) = hand_over(shared, client) {
-            return ended;
-        }
+            Ok(())
+        })
     }
 }
 
-fn greet(shared: &Shared, ack: &ConnAck) {
-    let properties = ack.properties.as_ref();
-    let window = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX).min(WINDOW);
-    let max_packet = properties.and_then(|p| p.max_packet_size).map_or(usize::MAX, |size| size as usize);
-    info!(session_present = ack.session_present, window, "publishing to the broker");
-    {
-        let mut state = shared.lock();
-        state.queue.connect(Terms { window: usize::from(window), max_packet });
-        state.lost_since = None;
-        state.last_error = None;
-    }
-    shared.connected.send_replace(true);
-    shared.listener.link(LinkEvent::Connected);
+/// How long nothing has been answered, in seconds that really ran.
+#[derive(Default)]
+struct Patience {
+    silent_s: u32,
+    oldest: Option<u64>,
+    oldest_s: u32,
 }
 
-/// Hands waiting messages to the client, as many as it and the broker have room for.
-fn hand_over(shared: &Shared, client: &AsyncClient) -> Result<(), Ended> {
-    shared.change(|state, finished| {
-        if state.retry_at.is_some_and(|at| Instant::now() < at) {
+impl Patience {
+    /// The broker has said something.
+    fn heard(&mut self) {
+        self.silent_s = 0;
+    }
+
+    /// A second has passed with this message as the oldest unacknowledged one. A ping is answered within it.
+    fn wait_a_second(&mut self, oldest: Option<u64>) -> Result<(), Ended> {
+        self.silent_s += 1;
+        self.oldest_s = if oldest.is_some() && oldest == self.oldest { self.oldest_s + 1 } else { 0 };
+        self.oldest = oldest;
+        if self.silent_s.max(self.oldest_s) < ANSWER_WITHIN_S {
             return Ok(());
         }
-        state.retry_at = None;
-        while let Some(next) = state.queue.hand_over(finished) {
-            client
-                .try_publish(next.topic, next.qos, next.retain, next.payload)
-                .map_err(|error| Ended::lost(format!("the client took no message: {error}")))?;
-        }
-        Ok(())
-    })
+        Err(Ended::Lost(format!("the broker has answered nothing for {ANSWER_WITHIN_S} s")))
+    }
 }
 
 impl State {
@@ -437,78 +478,25 @@ impl State {
     }
 }
 
-/// Hands over what is added, and what the broker wanted later.
-async fn feed(shared: &Shared, client: &AsyncClient) {
-    loop {
-        let retry_at = shared.lock().retry_at;
-        tokio::select! {
-            () = shared.wake.notified() => {}
-            () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => {}
-        }
-        if hand_over(shared, client).is_err() {
-            return;
-        }
-    }
-}
-
-/// Ends when the oldest message on the way has not been answered for too long.
-async fn no_answer(shared: &Shared) {
-    let mut seconds = interval(Duration::from_secs(1));
-    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut oldest, mut unanswered) = (None, 0);
-    while unanswered < ANSWER_WITHIN_S {
-        seconds.tick().await;
-        let now_oldest = shared.lock().queue.oldest_sent();
-        unanswered = if now_oldest.is_some() && now_oldest == oldest { unanswered + 1 } else { 0 };
-        oldest = now_oldest;
-    }
-}
-
-fn verdict(reason: PubAckReason) -> Verdict {
+/// What a PUBACK's reason means for the message.
+fn verdict(reason: u8) -> Verdict {
     match reason {
-        PubAckReason::Success | PubAckReason::NoMatchingSubscribers => Verdict::Accepted,
-        PubAckReason::ImplementationSpecificError | PubAckReason::QuotaExceeded => Verdict::Retry,
-        other => Verdict::Never(format!("the broker answered {other:?}")),
+        // Success, and success with nobody listening.
+        0x00 | 0x10 => Verdict::Accepted,
+        // "Implementation specific", as by a broker that is short of something, and "quota exceeded".
+        0x83 | 0x97 => Verdict::Retry,
+        other => Verdict::Never(format!("the broker refused it with reason {other:#04x}")),
     }
 }
 
-impl Ended {
-    fn lost(reason: String) -> Self {
-        Self::Lost { reason, blame: false }
+/// What a DISCONNECT's reason means for us.
+fn dismissed(reason: u8) -> Ended {
+    let told = format!("the broker ended the connection with reason {reason:#04x}");
+    match reason {
+        SESSION_TAKEN_OVER => Ended::TakenOver,
+        // Malformed packet, protocol error, not authorized, topic name invalid, packet too large, payload
+        // format invalid, retain or QoS not supported: about a message, the oldest unacknowledged one.
+        0x81 | 0x82 | 0x87 | 0x90 | 0x95 | 0x99 | 0x9a | 0x9b => Ended::Blamed(told),
+        _ => Ended::Lost(told),
     }
-}
-
-impl From<ConnectionError> for Ended {
-    fn from(error: ConnectionError) -> Self {
-        let blame = match &error {
-            ConnectionError::MqttState(StateError::ServerDisconnect { reason_code, .. }) => {
-                if *reason_code == DisconnectReasonCode::SessionTakenOver {
-                    return Self::TakenOver;
-                }
-                is_about_a_message(*reason_code)
-            }
-            // An answer that cannot be read, such as Mosquitto's 0x95 in a PUBACK, which MQTT 5 does not know.
-            ConnectionError::MqttState(StateError::Deserialization(error)) => {
-                !matches!(error, mqttbytes::Error::Io(_))
-            }
-            ConnectionError::MqttState(StateError::OutgoingPacketTooLarge { .. }) => true,
-            _ => false,
-        };
-        Self::Lost { reason: error.to_string(), blame }
-    }
-}
-
-fn is_about_a_message(reason: DisconnectReasonCode) -> bool {
-    use DisconnectReasonCode as Reason;
-    matches!(
-        reason,
-        Reason::MalformedPacket
-            | Reason::ProtocolError
-            | Reason::NotAuthorized
-            | Reason::TopicNameInvalid
-            | Reason::PacketTooLarge
-            | Reason::PayloadFormatInvalid
-            | Reason::RetainNotSupported
-            | Reason::QoSNotSupported
-    )
 }

@@ -42,8 +42,8 @@ impl Mosquitto {
     /// Starts a broker with another configuration, of which the same two lines are replaced.
     pub fn with_config(config: &str) -> Self {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("mosquitto-{}-{number}", std::process::id()));
+        let directory =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("mosquitto-{}-{number}", std::process::id()));
         fs::create_dir_all(&directory).expect("a directory for the broker");
         let mut broker = Self { directory, config: config.to_owned(), port: 0, child: None };
         for _ in 0..10 {
@@ -121,7 +121,8 @@ impl Mosquitto {
     }
 
     fn own_config(&self) -> String {
-        let others = |line: &&str| !line.starts_with("listener ") && !line.starts_with("persistence_location ");
+        let others =
+            |line: &&str| !line.starts_with("listener ") && !line.starts_with("persistence_location ");
         let kept: Vec<&str> = self.config.lines().filter(others).collect();
         // As root, Mosquitto would become a user who may not write here.
         format!(
@@ -280,7 +281,9 @@ async fn publish_as<P: Into<Vec<u8>>>(
             }
         }
     };
-    let published = async { tokio::select! { () = send => {}, () = confirm => {} } };
+    let published = async {
+        tokio::select! { () = send => {}, () = confirm => {} }
+    };
     timeout(DEADLINE, published).await.expect("the broker confirms in time");
 }
 
