@@ -241,7 +241,7 @@ async fn readings_settled_out_of_order_are_acknowledged_in_order() {
     ingest.kill().await;
 }
 
-/// Taken out to see it fail: the look at `is_full` (the ring is overrun and the connection lost).
+/// Taken out to see it fail: the look at `is_full` before reading (the ring is overrun, the connection lost).
 #[tokio::test]
 async fn a_full_ring_stops_the_reading_and_room_lets_it_go_on() {
     let broker = Mosquitto::start();
@@ -367,7 +367,7 @@ async fn what_patients_subscribed_to_is_heard_again_from_a_broker_that_forgot_ev
     ingest.shut_down().await;
 }
 
-/// Taken out to see it fail: `is_drained` waiting for the ring (both come again).
+/// Taken out to see it fail: `is_drained` waiting for the ring (what is settled in time comes again).
 #[tokio::test]
 async fn a_shutdown_acknowledges_what_is_settled_in_time_and_nothing_else() {
     let broker = Mosquitto::start();
@@ -378,6 +378,7 @@ async fn a_shutdown_acknowledges_what_is_settled_in_time_and_nothing_else() {
     let shard = first.shard.clone();
     let ring = first.ring.clone();
     let end = tokio::spawn(first.shut_down());
+    publish(broker.port(), [reading("too late")]).await;
     shard.settle("in time");
     end.await.expect("a clean end");
     assert_eq!(ring.len(), 1);
@@ -386,7 +387,7 @@ async fn a_shutdown_acknowledges_what_is_settled_in_time_and_nothing_else() {
 
     let second = Listening::open(&broker.url(), Shard::settling());
     second.shard.until_drained(1).await;
-    assert_eq!(second.shard.messages(), ["never"]);
+    assert_eq!(second.shard.messages(), ["never", "too late"]);
 }
 
 /// What a publisher has told.
@@ -544,7 +545,7 @@ impl Ledger for OneDebt {
     }
 }
 
-/// Taken out to see it fail: `blame` (the outbox never empties, each connection ends with the same message).
+/// Taken out to see it fail: giving up on a refusal for good (the outbox never empties).
 #[tokio::test]
 async fn a_change_that_the_broker_cannot_take_does_not_hold_up_the_next() {
     let config =
