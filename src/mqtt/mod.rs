@@ -1,6 +1,7 @@
 //! The bus: what comes in, what goes out, and the words on it.
 
 mod connection;
+mod delivery;
 pub mod ingest;
 pub mod link;
 mod marks;
