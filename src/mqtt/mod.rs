@@ -2,6 +2,7 @@
 
 pub mod announcement;
 mod connection;
+mod delivery;
 pub mod inbox;
 pub mod ingest;
 pub mod link;
