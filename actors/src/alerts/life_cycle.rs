@@ -340,7 +340,11 @@ impl LifeCycle {
             (Some(told), Some(open)) if told.priority < open.priority => Some(Event::Escalated),
             (Some(told), Some(open)) if told.priority > open.priority => Some(Event::Deescalated),
             (Some(told), Some(_)) if told.presence != self.presence => Some(Event::Updated),
-            (Some(told), Some(open)) if self.cause.differs(&told.cause, open.priority) => {
+            // While a fall is held back the alert stands as it was told, however the score flips.
+            (Some(told), Some(open))
+                if self.falling.iter().all(Option::is_none)
+                    && self.cause.differs(&told.cause, open.priority) =>
+            {
                 Some(Event::Updated)
             }
             (Some(_), Some(_)) => None,
