@@ -120,7 +120,10 @@ impl LifeCycle {
             Some(found) => (found.kept.max(found.reached), found.at),
             None => (None, moment.at),
         };
-        let known = finding.as_ref().is_none_or(|f| f.presence != Presence::Unknown);
+        // What is missing says nothing of a delay; an incomplete score that this reading gave does.
+        let known = finding.as_ref().is_none_or(|f| {
+            f.presence != Presence::Unknown || (f.reading.is_some() && f.reading == moment.reading)
+        });
         if known {
             let found = finding.as_ref();
             self.note_rising(
