@@ -264,8 +264,9 @@ impl LifeCycle {
     /// The first timer: when, which place, and whether it is a rise.
     fn first_timer(&self) -> Option<(Uptime, usize, bool)> {
         let current = self.open.as_ref().map(|open| open.priority);
+        // What is missing raises nothing new: the next value decides.
         let rises = (0..3)
-            .filter(|place| current < Some(Priority::ALERTING[*place]))
+            .filter(|place| self.presence != Presence::Unknown && current < Some(Priority::ALERTING[*place]))
             .filter_map(|place| self.rising[place].as_ref().map(|since| (since.deadline, place, true)));
         let falls =
             (0..3).filter_map(|place| self.falling[place].as_ref().map(|s| (s.deadline, place, false)));
