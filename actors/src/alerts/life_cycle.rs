@@ -240,7 +240,11 @@ impl LifeCycle {
         caption: &Caption<'_>,
         anchor: Timestamp,
     ) -> Option<Open> {
-        (self.time, self.by) = (time, by.cloned());
+        let changes = self.open.as_ref().map(|open| open.priority) != level;
+        // What is told only later is told as of when it became so.
+        if changes || self.withheld_by.is_none() {
+            (self.time, self.by) = (time, by.cloned());
+        }
         for (place, priority) in Priority::ALERTING.into_iter().enumerate() {
             self.falling[place].take_if(|_| level < Some(priority));
         }
