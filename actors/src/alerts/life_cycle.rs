@@ -145,12 +145,17 @@ impl LifeCycle {
         self.set_level(level, moment.at, moment.reading.as_ref(), caption, anchor)
     }
 
-    /// A backlog is not told until it is drained, unless a live reading decides.
+    /// A backlog is not told until it is drained, unless a live reading of another device decides.
     fn withhold(&mut self, fresh: bool, moment: &Moment) {
-        match &moment.backlog_of {
-            Some(device) => self.withheld_by = Some(device.clone()),
-            None if fresh && moment.reading.is_some() => self.withheld_by = None,
-            None => {}
+        match (&moment.backlog_of, &moment.reading) {
+            (Some(device), _) => self.withheld_by = Some(device.clone()),
+            (None, Some(reading)) if fresh => {
+                let by_another = |by: &mut DeviceId| {
+                    reading.device.as_ref().map_or(!by.is_unnamed(), |device| device != by)
+                };
+                self.withheld_by.take_if(by_another);
+            }
+            (None, _) => {}
         }
     }
 
