@@ -371,8 +371,16 @@ impl LifeCycle {
         let (id, priority, onset) = open.or(told).unwrap_or((Uuid::nil(), Priority::Low, self.time));
         let previous = told.map(|(_, priority, _)| priority);
         let presence = if ended { Presence::Absent } else { self.presence };
-        let place = Priority::ALERTING.iter().position(|p| *p == priority);
-        let delay = place.map_or(Span::ZERO, |place| self.timing.delay[place]);
+        let reason = self.reason.clone().filter(|_| ended);
+        let another_began = ended && self.open.is_some();
+        let cause = self.told.as_ref().filter(|_| another_began).map_or(&self.cause, |told| &told.cause);
+        let message = match &reason {
+            Some(reason) => {
+                let was = message(Event::Updated, priority, Presence::Present, cause, Span::ZERO);
+                format!("{was}; ended: {reason}")
+            }
+            None => message(event, priority, presence, cause, self.delay_of(priority)),
+        };
         AlertChange {
             id,
             sequence: self.told.as_ref().map_or(1, |told| told.sequence + 1),
@@ -382,8 +390,8 @@ impl LifeCycle {
             previous_priority: previous.filter(|previous| *previous != priority),
             subject: caption.subject.clone(),
             bed: caption.bed.map(str::to_owned),
-            message: message(event, priority, presence, &self.cause, delay),
-            cause: self.cause.clone(),
+            message,
+            cause: cause.clone(),
             onset,
             time: self.time,
             reading: self.by.clone(),
@@ -391,8 +399,14 @@ impl LifeCycle {
             signal: if ended { Signal::Off } else { Signal::On },
             backlog,
             simulated: caption.simulated,
-            reason: if ended { self.reason.clone() } else { None },
+            reason,
         }
+    }
+
+    /// The condition delay of this priority.
+    fn delay_of(&self, priority: Priority) -> Span {
+        let place = Priority::ALERTING.iter().position(|p| *p == priority);
+        place.map_or(Span::ZERO, |place| self.timing.delay[place])
     }
 
     /// Whether the condition exists, told or not.
