@@ -207,6 +207,7 @@ impl LifeCycle {
     /// Starts the clear delay of each priority that is no longer held, ends that of each that is.
     fn note_falling(&mut self, held: Option<Priority>, moment: &Moment) {
         let current = self.open.as_ref().map(|open| open.priority);
+        let mut lower_since = None;
         for (place, priority) in Priority::ALERTING.into_iter().enumerate() {
             if held >= Some(priority) || current < Some(priority) {
                 self.falling[place] = None;
@@ -217,6 +218,9 @@ impl LifeCycle {
                 reading: None,
                 deadline: moment.now.uptime,
             });
+            // Whoever does not hold the lower does not hold the higher, though readings may come late.
+            since.at = lower_since.map_or(since.at, |lower: Timestamp| lower.min(since.at));
+            lower_since = Some(since.at);
             let left = (since.at + self.timing.clear_delay).since(moment.at);
             since.deadline = moment.now.uptime + left + GRACE;
         }
@@ -266,7 +270,11 @@ impl LifeCycle {
                 self.open = Some(Open { id, priority, onset, onset_reading });
                 None
             }
-            (_, None) => self.open.take(),
+            (Some(_), None) => {
+                self.rising = Default::default(); // what comes next is another occurrence
+                self.open.take()
+            }
+            (None, None) => None,
         }
     }
 
