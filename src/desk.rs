@@ -67,7 +67,7 @@ fn weight(change: &AlertChange) -> Weight {
 }
 
 impl Outlet for Desk {
-    fn keep(&self, Kept { subject, reading: _, outcome, receipt }: Kept) {
+    fn keep(&self, Kept { subject, outcome, receipt, .. }: Kept) {
         for change in &outcome.changes {
             let way = Way::Change(weight(change));
             for Announcement { topic, payload } in announcement::change(&self.topics, change) {
@@ -85,6 +85,10 @@ impl Outlet for Desk {
             }
         }
         receipt.settle();
+    }
+
+    fn saves(&self) -> bool {
+        false
     }
 
     fn refuse(&self, refused: Refused) {

@@ -7,6 +7,7 @@ pub mod identity;
 pub mod outcome;
 pub mod patient;
 pub mod record;
+pub mod snapshot;
 pub mod source;
 
 pub use class::Class;

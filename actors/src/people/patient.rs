@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::change::{Event, Signal, alert_id};
 use crate::alerts::{
     AlertChange, Alerts, Caption, Cause, Condition, Finding, Moment, Passed, Presence, Priority, ReadingRef,
-    RuleName, Timing,
+    RuleName, Stage, Timing,
 };
-use crate::analyzers::{Analysis, Score, View};
+use crate::analyzers::{self, Analysis, Score, View};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::people::identity::{DeviceId, PatientId, Subject};
 use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
 use crate::people::record::AdmissionRecord;
+use crate::people::snapshot::{self, Memory, Snapshot};
 use crate::people::source::Source;
 use crate::settings::{Limits, Settings};
 use crate::vitals::chart::{Charted, Entry, Equipment};
@@ -21,6 +22,9 @@ use crate::vitals::{Chart, Reading, Vital};
 
 /// How often the retained state is published where nothing but values changed.
 const STATE_EVERY: Span = Span::from_secs(10);
+
+/// How often the memory is saved where no life cycle moved.
+const SAVED_EVERY: Span = Span::from_secs(10);
 
 /// How many devices of one patient are remembered; the one not heard for longest goes first.
 const MOST_DEVICES: usize = 16;
@@ -65,6 +69,15 @@ pub struct Patient {
     state_is_old: bool,
     #[serde(skip)]
     site: Site,
+    #[serde(skip)]
+    last_saved: LastSaved,
+}
+
+/// When the memory was last saved, and where its alerts stood then.
+#[derive(Debug, Clone, Default)]
+struct LastSaved {
+    at: Option<Uptime>,
+    stages: Vec<Stage>,
 }
 
 /// What the site's settings mean for this patient; worked out anew after a restart.
@@ -102,10 +115,62 @@ impl Patient {
             stated: None,
             state_is_old: true,
             site: Site::default(),
+            last_saved: LastSaved::default(),
         };
         patient.site.settings = Arc::clone(settings);
         patient.apply_settings();
         patient
+    }
+
+    /// A patient as a restart finds it: time went on while nobody watched, and silence starts anew.
+    pub fn restored(memory: Memory, id: PatientId, settings: &Arc<Settings>, now: Now) -> Self {
+        match memory {
+            Memory::Whole(snapshot) => {
+                let shift = snapshot.shift_to(now);
+                let mut patient = snapshot.patient;
+                patient.shift(shift);
+                patient.site.settings = Arc::clone(settings);
+                patient.apply_settings();
+                patient
+            }
+            Memory::Alerts { open, since } => {
+                let mut patient = Self::new(id, settings, since, now);
+                patient.alerts.adopt(open, analyzers::rule_of);
+                patient.note_tracked();
+                patient
+            }
+        }
+    }
+
+    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
+    fn shift(&mut self, by: Span) {
+        Arc::make_mut(&mut self.chart).shift(by);
+        self.sources.iter_mut().for_each(|source| source.shift(by));
+        self.alerts.shift(by);
+        self.heard = self.heard + by;
+        self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
+        self.stated = self.stated.map(|stated| stated + by);
+    }
+
+    /// The memory, where it is to be saved now: with each step of a life cycle, else every 10 s.
+    pub fn to_save(&mut self, now: Now) -> Option<Box<Snapshot>> {
+        let moved = !self.last_saved.stages.iter().copied().eq(self.alerts.stages());
+        let due = self.last_saved.at.is_none_or(|saved| now.uptime.since(saved) >= SAVED_EVERY);
+        if !moved && !due {
+            return None;
+        }
+        self.last_saved = LastSaved { at: Some(now.uptime), stages: self.alerts.stages().collect() };
+        Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
+    }
+
+    /// Whether a record admitted the patient.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    /// The devices that are known to measure this patient.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.sources.iter().map(|source| &source.device)
     }
 
     /// The patient's id.
