@@ -185,6 +185,8 @@ impl Patient {
 
     /// A reading arrived.
     pub fn observe(&mut self, reading: &Reading, listening: Listening, now: Now) -> Observed {
+        #[cfg(test)]
+        assert_ne!(reading.seq, Some(FAILING_SEQ), "on purpose");
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
         if !self.record.allows(reading.device.as_ref()) {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
@@ -268,6 +270,8 @@ impl Patient {
 
     /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
     pub fn tick(&mut self, due: Uptime, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
+        #[cfg(test)]
+        self.fail_on_purpose();
         let now = Now { uptime: due.min(now.uptime), wall: now.wall_at(due.min(now.uptime)) };
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
@@ -463,6 +467,22 @@ impl Patient {
     /// When a patient whom no record admitted leaves.
     fn leave_at(&self) -> Option<Uptime> {
         (!self.recorded).then(|| self.heard + self.site.settings.admission.leave_after)
+    }
+}
+
+/// A reading of this count makes the core fail, for tests of what that costs.
+#[cfg(test)]
+pub(crate) const FAILING_SEQ: u64 = 666_666;
+
+/// While this is the last reading, every timer fails.
+#[cfg(test)]
+pub(crate) const FAILING_TIMER_SEQ: u64 = 666_667;
+
+#[cfg(test)]
+impl Patient {
+    fn fail_on_purpose(&self) {
+        let last = self.chart.latest(Vital::HeartRate).and_then(|latest| latest.reading.seq);
+        assert_ne!(last, Some(FAILING_TIMER_SEQ), "on purpose");
     }
 }
 

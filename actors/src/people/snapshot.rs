@@ -24,7 +24,9 @@ pub struct Snapshot {
 pub enum Saved {
     Now(Box<Snapshot>),
     /// The stay is over. Who was discharged or transferred is not admitted again by a mere reading.
-    Gone { discharged: bool },
+    Gone {
+        discharged: bool,
+    },
 }
 
 /// A patient as a restart finds it.
