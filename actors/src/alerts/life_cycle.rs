@@ -401,7 +401,8 @@ impl LifeCycle {
             message,
             cause: cause.clone(),
             onset,
-            time: self.time,
+            // A reading of a backlog may be older than what it ends.
+            time: self.told.as_ref().map_or(self.time, |told| told.time.max(self.time)),
             reading: self.by.clone(),
             presence,
             signal: if ended { Signal::Off } else { Signal::On },
