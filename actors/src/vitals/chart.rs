@@ -205,6 +205,17 @@ fn oxygen_of(reading: &Reading) -> Option<bool> {
 }
 
 #[cfg(test)]
+impl Chart {
+    /// Makes a vital one that came each second and was last heard at `heard`.
+    pub(crate) fn hear_for_tests(&mut self, vital: Vital, heard: Uptime) {
+        let place = self.place(vital);
+        let latest = &mut self.latest[place];
+        (latest.heard, latest.measured) = (heard, heard);
+        (0..8).for_each(|_| latest.rhythm.note(Span::from_secs(1)));
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -224,16 +235,5 @@ mod tests {
         assert_eq!(oxygen(None, None, Some(21)), Some(false));
         assert_eq!(oxygen(None, Some(0), Some(60)), Some(true), "a ventilator gives it without a flow meter");
         assert_eq!(oxygen(Some(false), Some(0), Some(60)), Some(false), "its own word goes first");
-    }
-}
-
-#[cfg(test)]
-impl Chart {
-    /// Makes a vital one that came each second and was last heard at `heard`.
-    pub(crate) fn hear_for_tests(&mut self, vital: Vital, heard: Uptime) {
-        let place = self.place(vital);
-        let latest = &mut self.latest[place];
-        (latest.heard, latest.measured) = (heard, heard);
-        (0..8).for_each(|_| latest.rhythm.note(Span::from_secs(1)));
     }
 }

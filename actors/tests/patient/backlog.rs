@@ -1,5 +1,6 @@
 //! Late readings, repeats, wrong clocks and backlogs.
 
+use wardwatch_actors::clock::Span;
 use wardwatch_actors::vitals::{Quantity, Reading};
 
 use super::ward::*;
@@ -109,17 +110,24 @@ fn a_backlog_that_no_live_reading_ends_is_told_after_10_s() {
 }
 
 #[test]
-fn a_flood_at_the_end_of_a_backlog_loses_no_alert() {
+fn a_backlog_whose_last_reading_is_refused_as_a_flood_is_told_all_the_same() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..20, &[(HeartRate, 80)]);
     ward.until(200);
-    ward.told.clear();
     (90..100).for_each(|at| ward.device_reads("mon-1", 200, at, &[(HeartRate, 140)]));
-    // A hundred readings of the same second, of which the hundred-and-first would have ended the backlog.
-    (0..100).for_each(|_| ward.device_reads("mon-1", 201, 171, &[(Temperature, 37)]));
+    ward.now_ms = 200_900;
+    // A hundred readings of second 170, 30.8 s old; the next one of it is 29.9 s old, and too many.
+    for n in 0..=100 {
+        let after = if n == 100 { 999 } else { n };
+        let mut reading = Reading::empty(second(200));
+        (reading.device, reading.seq) = ("mon-1".parse().ok(), Some(1000 + n as u64));
+        reading.observed_at = Some(second(170) + Span::from_ms(after));
+        reading.values.set(Temperature, Quantity::whole(37));
+        ward.observe(&reading);
+    }
+    assert_eq!(ward.last, "refused");
     ward.told.clear();
-    (0..3).for_each(|_| ward.device_reads("mon-1", 202, 202, &[(Temperature, 37)]));
-    ward.until(215);
-    let open: Vec<_> = ward.lines();
-    assert!(ward.patient.open_alerts() >= 1, "{open:?}");
+    ward.reads(202, &[(Temperature, 37)]);
+    let lines = ward.lines();
+    assert!(lines.contains(&"95 raised heart_rate.high medium backlog".to_owned()), "{lines:?}");
 }
