@@ -223,7 +223,7 @@ impl LifeCycle {
                 self.falling[place] = None;
                 continue;
             }
-            let since = self.falling[place].get_or_insert_with(|| Since {
+            let since = self.falling[place].get_or_insert(Since {
                 at: moment.at,
                 reading: None,
                 deadline: moment.now.uptime,
@@ -411,7 +411,8 @@ impl LifeCycle {
             message,
             cause: cause.clone(),
             onset,
-            time: self.time,
+            // A reading of a backlog may be older than what it ends.
+            time: self.told.as_ref().map_or(self.time, |told| told.time.max(self.time)),
             reading: self.by.clone(),
             presence,
             signal: if ended { Signal::Off } else { Signal::On },

@@ -89,6 +89,11 @@ impl Alerts {
         self.tell_all(caption, false)
     }
 
+    /// The devices whose backlog holds something back.
+    pub fn withheld_by(&self) -> impl Iterator<Item = &DeviceId> {
+        self.life_cycles.iter().filter_map(|of| of.withheld_by.as_ref())
+    }
+
     /// The device's backlog is drained: tells what is left of it, and what came and went.
     pub fn release(
         &mut self,

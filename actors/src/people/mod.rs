@@ -1,5 +1,6 @@
 //! Who is watched and where: ids, the admission record, the site's rules of admission.
 
+mod backlog;
 pub mod census;
 pub mod class;
 pub mod device_clock;

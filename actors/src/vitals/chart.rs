@@ -41,6 +41,8 @@ pub struct Equipment {
     /// When anything at all last came from it.
     pub heard: Uptime,
     pub heard_at: Timestamp,
+    /// When it last came back after it had been silent or gone: its vitals have to come anew from here.
+    pub back: Uptime,
     /// Since when its last will, or its own word, says it is gone.
     pub offline: Option<Uptime>,
     /// By how much its clock is wrong, if it is; positive: behind ours.
@@ -159,7 +161,7 @@ impl Chart {
             (latest.measured, latest.heard) = (latest.measured + by, latest.heard + by);
         }
         for equipment in &mut self.equipment {
-            equipment.heard = equipment.heard + by;
+            (equipment.heard, equipment.back) = (equipment.heard + by, equipment.back + by);
             equipment.offline = equipment.offline.map(|since| since + by);
         }
         if let Some(held) = &mut self.consciousness {
@@ -172,6 +174,13 @@ impl Chart {
 
     fn place(&self, vital: Vital) -> usize {
         self.present.before(vital)
+    }
+}
+
+impl Equipment {
+    /// It was silent or gone, and is there again.
+    pub fn come_back(&mut self, now: Now) {
+        (self.heard, self.heard_at, self.back) = (now.uptime, now.wall, now.uptime);
     }
 }
 
@@ -196,6 +205,17 @@ fn oxygen_of(reading: &Reading) -> Option<bool> {
 }
 
 #[cfg(test)]
+impl Chart {
+    /// Makes a vital one that came each second and was last heard at `heard`.
+    pub(crate) fn hear_for_tests(&mut self, vital: Vital, heard: Uptime) {
+        let place = self.place(vital);
+        let latest = &mut self.latest[place];
+        (latest.heard, latest.measured) = (heard, heard);
+        (0..8).for_each(|_| latest.rhythm.note(Span::from_secs(1)));
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -215,16 +235,5 @@ mod tests {
         assert_eq!(oxygen(None, None, Some(21)), Some(false));
         assert_eq!(oxygen(None, Some(0), Some(60)), Some(true), "a ventilator gives it without a flow meter");
         assert_eq!(oxygen(Some(false), Some(0), Some(60)), Some(false), "its own word goes first");
-    }
-}
-
-#[cfg(test)]
-impl Chart {
-    /// Makes a vital one that came each second and was last heard at `heard`.
-    pub(crate) fn hear_for_tests(&mut self, vital: Vital, heard: Uptime) {
-        let place = self.place(vital);
-        let latest = &mut self.latest[place];
-        (latest.heard, latest.measured) = (heard, heard);
-        (0..8).for_each(|_| latest.rhythm.note(Span::from_secs(1)));
     }
 }
