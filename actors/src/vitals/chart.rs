@@ -188,11 +188,34 @@ impl Latest {
     }
 }
 
-/// What a reading says of additional oxygen: its own word, else the flow, else the inspired fraction.
+/// What a reading says of additional oxygen: its own word, else whether flow or inspired fraction show some.
 fn oxygen_of(reading: &Reading) -> Option<bool> {
     let flow = reading.values.get(Vital::OxygenFlow).map(|flow| flow > Quantity::ZERO);
     let fraction = reading.values.get(Vital::Fio2).map(|fraction| fraction > Quantity::whole(21));
-    reading.supplemental_oxygen.or(flow).or(fraction)
+    reading.supplemental_oxygen.or(flow.max(fraction))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oxygen_is_given_where_the_flow_or_the_fraction_shows_some() {
+        let oxygen = |said, flow: Option<i32>, fraction: Option<i32>| {
+            let mut reading = Reading::empty(Timestamp::from_unix_ms(0));
+            reading.supplemental_oxygen = said;
+            for (vital, value) in [(Vital::OxygenFlow, flow), (Vital::Fio2, fraction)] {
+                value.into_iter().for_each(|value| reading.values.set(vital, Quantity::whole(value)));
+            }
+            oxygen_of(&reading)
+        };
+        assert_eq!(oxygen(None, None, None), None);
+        assert_eq!(oxygen(None, Some(0), None), Some(false));
+        assert_eq!(oxygen(None, Some(2), None), Some(true));
+        assert_eq!(oxygen(None, None, Some(21)), Some(false));
+        assert_eq!(oxygen(None, Some(0), Some(60)), Some(true), "a ventilator gives it without a flow meter");
+        assert_eq!(oxygen(Some(false), Some(0), Some(60)), Some(false), "its own word goes first");
+    }
 }
 
 #[cfg(test)]
