@@ -158,6 +158,7 @@ impl CensusActor {
             let changes = self.census.note_full(now);
             self.announce(Subject::Installation, changes);
         }
+        self.doubt_own_clock();
     }
 
     /// A record came for somebody: admits, transfers, or changes what is known.
@@ -191,6 +192,13 @@ impl CensusActor {
         info!(%from, %to, "transferred");
         seat.actor.do_send(HandOver { to: actor.clone(), id: to.clone() });
         Some(actor)
+    }
+
+    /// The devices that are known have changed, or what their clocks say.
+    fn doubt_own_clock(&mut self) {
+        let (own_clock_suspect, changes) = self.census.doubt_own_clock(self.parts.clock.now());
+        self.set_listening(Listening { own_clock_suspect, ..self.listening() });
+        self.announce(Subject::Installation, changes);
     }
 
     fn refuse(&self, patient: PatientId, refusal: Refusal, arrived: Arrived) {
@@ -470,11 +478,11 @@ impl Handler<Notify> for CensusActor {
                     let receipt = Receipt::none();
                     seat.actor.do_send(HearOfDevice { device, online: false, receipt });
                 }
+                self.doubt_own_clock();
             }
             Notice::Leans(device, leaning) => {
-                let (own_clock_suspect, changes) = self.census.leans(&device, leaning, now);
-                self.set_listening(Listening { own_clock_suspect, ..self.listening() });
-                self.announce(Subject::Installation, changes);
+                self.census.leans(&device, leaning);
+                self.doubt_own_clock();
             }
             Notice::Floods(device) => {
                 if let Some((unit, changes)) = self.census.floods(&patient, &device, now) {
