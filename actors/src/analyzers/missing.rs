@@ -60,7 +60,8 @@ impl<'a> Inquiry<'a> {
         let gone = equipment.offline.is_some() || verdict_after.is_some_and(|span| heard_for >= span);
         for (vital, latest, span) in vitals {
             let heard_lately = !gone && heard_for.as_ms() * 2 < span.as_ms();
-            self.vital(vital, latest, span, heard_lately);
+            let counts_from = equipment.back.map_or(latest.heard, |back| back.max(latest.heard));
+            self.vital(vital, latest, counts_from, span, heard_lately);
         }
     }
 
@@ -88,17 +89,26 @@ impl<'a> Inquiry<'a> {
 
     fn silent(&mut self, equipment: &Equipment, span: Span) {
         let condition = Condition::DeviceSilent(equipment.device.clone());
-        self.judge(condition, equipment.heard, span, Cause::Silent { since: equipment.heard_at }, true);
+        let cause = Cause::Silent { since: equipment.heard_at };
+        self.judge(condition, equipment.heard, equipment.heard, span, cause, true);
     }
 
-    fn vital(&mut self, vital: Vital, latest: &Latest, span: Span, device_heard_lately: bool) {
+    fn vital(&mut self, vital: Vital, latest: &Latest, from: Uptime, span: Span, device_heard_lately: bool) {
         let cause = Cause::Missing { vital, since: self.heard_at(latest) };
-        self.judge(Condition::Missing(vital), latest.heard, span, cause, device_heard_lately);
+        self.judge(Condition::Missing(vital), latest.heard, from, span, cause, device_heard_lately);
     }
 
-    /// Judges one silence; one that may not begin now is kept where it is under way.
-    fn judge(&mut self, condition: Condition, heard: Uptime, span: Span, cause: Cause, may_begin: bool) {
-        let from = heard.max(self.view.listening_since);
+    /// Judges one silence, which counts from `from`; one that may not begin now is kept where it is under way.
+    fn judge(
+        &mut self,
+        condition: Condition,
+        heard: Uptime,
+        from: Uptime,
+        span: Span,
+        cause: Cause,
+        may_begin: bool,
+    ) {
+        let from = from.max(self.view.listening_since);
         let lasted = self.view.now.uptime.since(from);
         let tracked = self.view.tracks(&condition);
         if lasted >= span {
@@ -109,7 +119,7 @@ impl<'a> Inquiry<'a> {
             return;
         }
         self.told.recheck(from + span);
-        if tracked && heard < self.view.listening_since {
+        if tracked && heard < from {
             self.find(condition, None, Some(Priority::High), cause, None);
         }
     }
@@ -172,6 +182,7 @@ mod tests {
             heard: heard(heart_rate_s.min(saturation_s)),
             heard_at: view.now.wall,
             offline: None,
+            back: None,
             off_by: None,
         }];
         view.now.uptime = start;

@@ -266,7 +266,12 @@ impl Patient {
         let chart = Arc::make_mut(&mut self.chart);
         hear(chart, device, None, None, false);
         if let Some(equipment) = chart.equipment_of(device) {
-            equipment.offline = if online { None } else { equipment.offline.or(Some(now.uptime)) };
+            if !online {
+                equipment.offline.get_or_insert(now.uptime);
+            } else if equipment.offline.take().is_some() {
+                (equipment.heard, equipment.heard_at, equipment.back) =
+                    (now.uptime, now.wall, Some(now.uptime));
+            }
         }
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         self.inquiry(moment, None, listening)
@@ -413,7 +418,7 @@ fn hear(chart: &mut Chart, device: &DeviceId, off_by: Option<Span>, heard: Optio
             let (heard, heard_at) =
                 heard.map_or((Uptime::START, Timestamp::from_unix_ms(0)), |now| (now.uptime, now.wall));
             let device = device.clone();
-            chart.equipment.push(Equipment { device, heard, heard_at, offline: None, off_by });
+            chart.equipment.push(Equipment { device, heard, heard_at, offline: None, back: None, off_by });
         }
     }
 }

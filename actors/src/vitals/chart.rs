@@ -43,6 +43,8 @@ pub struct Equipment {
     pub heard_at: Timestamp,
     /// Since when its last will, or its own word, says it is gone.
     pub offline: Option<Uptime>,
+    /// When its own word last said that it is back: it and its vitals have as long as ever to come.
+    pub back: Option<Uptime>,
     /// By how much its clock is wrong, if it is; positive: behind ours.
     pub off_by: Option<Span>,
 }
@@ -161,6 +163,7 @@ impl Chart {
         for equipment in &mut self.equipment {
             equipment.heard = equipment.heard + by;
             equipment.offline = equipment.offline.map(|since| since + by);
+            equipment.back = equipment.back.map(|since| since + by);
         }
         if let Some(held) = &mut self.consciousness {
             held.measured = held.measured + by;
