@@ -161,6 +161,7 @@ impl CensusActor {
             let changes = self.census.note_full(now);
             self.announce(Subject::Installation, changes);
         }
+        self.doubt_own_clock();
     }
 
     /// A record came for somebody: admits, transfers, or changes what is known.
@@ -223,6 +224,13 @@ impl CensusActor {
         for patient in unrecorded.collect::<BTreeSet<_>>() {
             self.discharge(&patient, "discharged", Receipt::none());
         }
+    }
+
+    /// The devices that are known have changed, or what their clocks say.
+    fn doubt_own_clock(&mut self) {
+        let (own_clock_suspect, changes) = self.census.doubt_own_clock(self.parts.clock.now());
+        self.set_listening(Listening { own_clock_suspect, ..self.listening() });
+        self.announce(Subject::Installation, changes);
     }
 
     fn refuse(&self, patient: PatientId, refusal: Refusal, arrived: Arrived) {
@@ -533,11 +541,11 @@ impl Handler<Notify> for CensusActor {
                     let receipt = Receipt::none();
                     seat.actor.do_send(HearOfDevice { device, online: false, receipt });
                 }
+                self.doubt_own_clock();
             }
             Notice::Leans(device, leaning) => {
-                let (own_clock_suspect, changes) = self.census.leans(&device, leaning, now);
-                self.set_listening(Listening { own_clock_suspect, ..self.listening() });
-                self.announce(Subject::Installation, changes);
+                self.census.leans(&device, leaning);
+                self.doubt_own_clock();
             }
             Notice::Floods(device) => {
                 if let Some((unit, changes)) = self.census.floods(&patient, &device, now) {

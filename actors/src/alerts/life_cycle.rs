@@ -152,7 +152,8 @@ impl LifeCycle {
         let held = self.open.as_ref().map(|open| open.priority).min(kept);
         self.note_falling(risen.max(held), moment);
         let level = risen.max(self.not_yet_fallen(moment.at));
-        self.set_level(level, moment.at, moment.reading.as_ref(), caption, anchor)
+        let time = if self.condition.is_silence() { moment.now.wall } else { moment.at };
+        self.set_level(level, time, moment.reading.as_ref(), caption, anchor)
     }
 
     /// A backlog is not told until it is drained, unless a live reading of another device decides.

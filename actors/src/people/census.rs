@@ -171,12 +171,16 @@ impl Census {
         self.measures.get(device).map(|patients| patients.iter().cloned().collect()).unwrap_or_default()
     }
 
-    /// A device's clock seems to be off, or no longer: answers whether our own is the likelier fault now.
-    pub fn leans(&mut self, device: &DeviceId, leaning: Option<Leaning>, now: Now) -> (bool, Announcements) {
+    /// A device's clock seems to be off, or no longer.
+    pub fn leans(&mut self, device: &DeviceId, leaning: Option<Leaning>) {
         match leaning {
             Some(leaning) => self.leanings.insert(device.clone(), leaning),
             None => self.leanings.remove(device),
         };
+    }
+
+    /// Whether our own clock is the likelier fault, of all the devices that are known now.
+    pub fn doubt_own_clock(&mut self, now: Now) -> (bool, Announcements) {
         let behind = self.leanings.values().filter(|leaning| **leaning == Leaning::Behind).count();
         let most = behind.max(self.leanings.len() - behind);
         let known = self.measures.len();
