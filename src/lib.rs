@@ -1,7 +1,13 @@
 //! WardWatch: real-time patient monitoring on an MQTT broker.
 
+pub mod assess;
 pub mod broker;
 pub mod check;
 pub mod config;
+mod desk;
+pub mod fatal;
+mod heartbeat;
 pub mod mqtt;
+pub mod run;
 pub mod simulator;
+mod watchdog;

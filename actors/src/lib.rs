@@ -1,9 +1,17 @@
 //! The decisions of WardWatch: who is here, what a reading means, which alert follows. No I/O.
 
 pub mod alerts;
+pub mod analyzer_actor;
 pub mod analyzers;
+pub mod census_actor;
 pub mod clock;
+pub mod counters;
+#[cfg(test)]
+mod failure_tests;
+pub mod outlet;
+pub mod patient_actor;
 pub mod people;
 pub mod receipt;
 pub mod settings;
+pub mod shard;
 pub mod vitals;

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use config::{ConfigError, Map, Source, Value, ValueKind};
 use toml::de::{DeTable, DeValue};
 
 use super::fault::{Fault, Place};
-use super::tree::Node;
 
 /// How a variable of the environment begins that sets a key: `WARDWATCH__MQTT__URL` sets `mqtt.url`.
 pub const VARIABLE_PREFIX: &str = "WARDWATCH__";
+
+/// What stands between the names of a key in a variable.
+pub const SEPARATOR: &str = "__";
 
 /// A flag of the command line that sets a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,18 +26,44 @@ pub struct Override {
 }
 
 /// One key that was given.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Given {
     pub place: Place,
     pub path: Vec<String>,
-    pub value: Node,
+    /// From the environment or a flag always a text, which has the type of its key.
+    pub value: Value,
 }
 
 impl Given {
+    /// A configuration in which only this key is given.
+    pub fn alone(&self) -> Value {
+        let section = |value, name: &String| Value::from(Map::from([(name.clone(), value)]));
+        self.path.iter().rev().fold(self.value.clone(), section)
+    }
+
+    /// Whether its value was written with a type, as only the file can.
+    pub fn is_typed(&self) -> bool {
+        matches!(self.place, Place::File { .. })
+    }
+
     /// Whether a secret stands where many may read it.
     pub fn is_a_password_in_a_file(&self) -> bool {
-        matches!(self.place, Place::File { .. })
-            && self.path.starts_with(&["mqtt", "password"].map(str::to_owned))
+        self.is_typed() && self.path.starts_with(&["mqtt", "password"].map(str::to_owned))
+    }
+
+    /// Whether a variable gives a key that only the file can: one of a name that needs quotes.
+    pub fn is_beyond_a_variable(&self) -> bool {
+        matches!(self.place, Place::Environment(_)) && !self.path.iter().all(|name| is_bare(name))
+    }
+}
+
+impl Source for Given {
+    fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<Map<String, Value>, ConfigError> {
+        self.alone().into_table()
     }
 }
 
@@ -44,6 +73,8 @@ pub struct Givens {
     pub all: Vec<Given>,
     /// What could not be read at all.
     pub faults: Vec<Fault>,
+    /// The text of the file; empty where there is none.
+    pub text: String,
     file: PathBuf,
     lines: BTreeMap<Vec<String>, usize>,
 }
@@ -78,6 +109,13 @@ impl Givens {
         outside.or_else(|| self.lines.get(path).map(|line| self.line(*line)))
     }
 
+    /// A fault that only shows where all keys are laid over each other.
+    pub fn fault_of_whole(&self, error: &ConfigError) -> Fault {
+        let place = Place::File { path: self.file.clone(), line: None };
+        let place = if self.text.is_empty() { Place::Default } else { place };
+        Fault { place, key: None, wrong: error.to_string() }
+    }
+
     fn line(&self, line: usize) -> Place {
         Place::File { path: self.file.clone(), line: Some(line) }
     }
@@ -85,7 +123,10 @@ impl Givens {
     fn read_file(&mut self, path: &Path) {
         self.file = path.to_owned();
         match std::fs::read_to_string(path) {
-            Ok(text) => self.read_text(&text),
+            Ok(text) => {
+                self.read_text(&text);
+                self.text = text;
+            }
             Err(error) => self.faults.push(Fault {
                 place: Place::File { path: path.to_owned(), line: None },
                 key: None,
@@ -115,7 +156,7 @@ impl Givens {
                 DeValue::Table(below) if !below.is_empty() => self.read_section(text, path, below),
                 value => {
                     let place = self.line(line);
-                    self.all.push(Given { place, path: path.clone(), value: node(value) });
+                    self.all.push(Given { place, path: path.clone(), value: read(value) });
                 }
             }
             path.pop();
@@ -127,14 +168,14 @@ impl Givens {
         variables.sort();
         for (variable, value) in variables {
             if let Some(key) = variable.strip_prefix(VARIABLE_PREFIX) {
-                let path = key.to_lowercase().split("__").map(str::to_owned).collect();
+                let path = key.to_lowercase().split(SEPARATOR).map(str::to_owned).collect();
                 self.untyped(Place::Environment(variable.clone()), path, value);
             }
         }
     }
 
     fn untyped(&mut self, place: Place, path: Vec<String>, value: &str) {
-        self.all.push(Given { place, path, value: Node::Untyped(value.to_owned()) });
+        self.all.push(Given { place, path, value: value.into() });
     }
 }
 
@@ -148,12 +189,14 @@ pub fn environment() -> Vec<(String, String)> {
 
 /// A key as it is written in the file: `sources."s00001-*".zero_is_missing`.
 pub fn written(path: &[String]) -> String {
-    let bare = |name: &str| {
-        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
-    };
     let names: Vec<_> =
-        path.iter().map(|name| if bare(name) { name.clone() } else { format!("{name:?}") }).collect();
+        path.iter().map(|name| if is_bare(name) { name.clone() } else { format!("{name:?}") }).collect();
     names.join(".")
+}
+
+/// Whether a name stands in a key without quotes.
+fn is_bare(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 fn line_of(text: &str, span: &Range<usize>) -> usize {
@@ -161,17 +204,26 @@ fn line_of(text: &str, span: &Range<usize>) -> usize {
     before.iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-fn node(value: &DeValue<'_>) -> Node {
-    match value {
-        DeValue::String(text) => Node::Text(text.to_string()),
-        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
-            .map_or(Node::Foreign("a number this large"), Node::Integer),
-        DeValue::Float(number) => number.as_str().parse().map_or(Node::Foreign("this number"), Node::Float),
-        DeValue::Boolean(value) => Node::Boolean(*value),
-        DeValue::Datetime(_) => Node::Foreign("a date"),
-        DeValue::Array(values) => Node::List(values.iter().map(|value| node(value.get_ref())).collect()),
-        DeValue::Table(keys) => {
-            Node::Section(keys.iter().map(|(k, v)| (k.get_ref().to_string(), node(v.get_ref()))).collect())
+/// A value of the file; one of a kind that no key has is kept as a kind that nothing reads.
+fn read(value: &DeValue<'_>) -> Value {
+    let kind = match value {
+        DeValue::String(text) => ValueKind::String(text.to_string()),
+        DeValue::Integer(number) => {
+            i64::from_str_radix(number.as_str(), number.radix()).map_or(TOO_LARGE, ValueKind::I64)
         }
-    }
+        DeValue::Float(number) => number.as_str().parse().map_or(TOO_LARGE, ValueKind::Float),
+        DeValue::Boolean(value) => ValueKind::Boolean(*value),
+        DeValue::Datetime(_) => DATE,
+        DeValue::Array(values) => values.iter().map(|value| read(value.get_ref())).collect::<Vec<_>>().into(),
+        DeValue::Table(keys) => ValueKind::Table(
+            keys.iter().map(|(name, value)| (name.get_ref().to_string(), read(value.get_ref()))).collect(),
+        ),
+    };
+    kind.into()
 }
+
+/// Stands for a number that no key can have.
+const TOO_LARGE: ValueKind = ValueKind::I128(i128::MAX);
+
+/// Stands for a date, which no key can have.
+const DATE: ValueKind = ValueKind::Nil;

@@ -2,10 +2,11 @@
 
 pub mod fault;
 pub mod given;
+mod layers;
 pub mod mqtt;
 mod rules;
 pub mod sources;
-mod tree;
+mod strict;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +28,6 @@ pub use mqtt::{BrokerUrl, MqttConfig, Secret};
 pub use sources::{SourceConfig, Sources};
 
 use given::{Given, Givens};
-use tree::Node;
 use wrong::Wrong;
 
 /// The whole configuration. Every key has a default.
@@ -231,24 +231,27 @@ impl Config {
     /// Every key is read by itself, so that each fault is found; those that can be read make the whole.
     pub(crate) fn judged(givens: &Givens) -> Result<Self, Vec<Fault>> {
         let mut faults: BTreeSet<Fault> = givens.faults.iter().cloned().collect();
+        let mut readable = Vec::new();
         let mut unread = Vec::new();
-        let mut tree = Node::default();
         for given in &givens.all {
             match Self::read(given, givens) {
-                Ok(()) => tree.set(&given.path, given.value.clone()),
+                Ok(()) => readable.push(given),
                 Err(fault) => {
                     faults.insert(fault);
                     unread.push(given.path.clone());
                 }
             }
         }
-        let whole = Self::deserialize(&tree).map_err(|wrong| fault(givens, &Place::Default, &wrong));
+        let whole = match faults.is_empty() {
+            true => layers::of_text(&givens.text, &readable),
+            false => layers::of_keys(&readable),
+        };
         match whole {
             Ok(config) => {
                 faults.extend(rules::faults(&config, givens, &unread));
                 if faults.is_empty() { Ok(config) } else { Err(faults.into_iter().collect()) }
             }
-            Err(fault) => Err(faults.into_iter().chain([fault]).collect()),
+            Err(error) => Err(faults.into_iter().chain([givens.fault_of_whole(&error)]).collect()),
         }
     }
 
@@ -257,8 +260,12 @@ impl Config {
         if given.is_a_password_in_a_file() {
             return Err(fault_of_password(given));
         }
-        let alone = Node::with(&given.path, given.value.clone());
-        Self::deserialize(&alone).map(drop).map_err(|wrong| fault(givens, &given.place, &wrong))
+        strict::read(given).map_err(|wrong| fault(givens, &given.place, &wrong))?;
+        if given.is_beyond_a_variable() {
+            let wrong = "cannot be given by a variable; allowed is in the file".to_owned();
+            return Err(Fault { place: given.place.clone(), key: Some(given::written(&given.path)), wrong });
+        }
+        Ok(())
     }
 
     /// What the actors need of it.
@@ -318,7 +325,8 @@ mod tests {
     /// The names that are allowed below `path`; none where it is no section.
     fn names_below(path: &[String]) -> Option<&'static [&'static str]> {
         let unknown = [path, &["?".to_owned()]].concat();
-        let wrong = Config::deserialize(&Node::with(&unknown, Node::Boolean(true))).unwrap_err();
+        let given = Given { place: Place::Default, path: unknown.clone(), value: true.into() };
+        let wrong = strict::read(&given).unwrap_err();
         wrong.allowed_names().filter(|_| wrong.path() == unknown)
     }
 
@@ -401,6 +409,12 @@ mod tests {
     }
 
     #[test]
+    fn readings_can_be_kept_in_a_database() {
+        let config = with_environment(&[("WARDWATCH__STORE__URL", "sqlite://wardwatch.db")]).unwrap();
+        assert_eq!(config.store.url, StoreUrl::Sqlite("wardwatch.db".into()));
+    }
+
+    #[test]
     fn a_fault_in_the_environment_names_the_variable() {
         let faults = with_environment(&[
             ("WARDWATCH__MQTT__KEEPALIVE", "60s"),
@@ -423,6 +437,16 @@ mod tests {
             faults[2].ends_with("\"many\" is not allowed; allowed is a whole number from 0"),
             "{faults:?}"
         );
+    }
+
+    #[test]
+    fn a_unit_with_a_dot_in_its_name_is_set_in_the_file_only() {
+        let variable = "WARDWATCH__UNITS__ICU.1__LIMITS__ADULT__HEART_RATE__LOW";
+        let key = "units.\"icu.1\".limits.adult.heart_rate.low";
+        let fault = format!("{variable}: {key}: cannot be given by a variable; allowed is in the file");
+        assert_eq!(with_environment(&[(variable, "45")]).unwrap_err(), [fault]);
+        let plain = "WARDWATCH__UNITS__ICU-1__LIMITS__ADULT__HEART_RATE__LOW";
+        assert!(with_environment(&[(plain, "45")]).is_ok());
     }
 
     #[test]

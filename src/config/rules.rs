@@ -9,9 +9,9 @@ use wardwatch_actors::people::{Class, identity};
 use wardwatch_actors::settings::limits::LONGEST_DELAY;
 use wardwatch_actors::settings::{LimitFault, LimitKey, SilenceOverrides, TableFault};
 
+use super::Config;
 use super::fault::Fault;
 use super::given::{Givens, written};
-use super::{Config, StoreUrl};
 
 /// Every rule that this configuration breaks, where `unread` are the keys that were given and could not be read.
 pub fn faults(config: &Config, givens: &Givens, unread: &[Vec<String>]) -> Vec<Fault> {
@@ -156,10 +156,6 @@ impl Rules<'_> {
 
     fn store(&mut self, config: &Config) {
         let store = &config.store;
-        if let StoreUrl::Sqlite(_) = store.url {
-            let wrong = format!("{} cannot be opened by this version", store.url);
-            self.tell("store.url", format!("{wrong}; allowed is memory"));
-        }
         self.within("store.linger", store.linger, Span::ZERO..=Span::from_secs(1));
         self.within(
             "store.keep_readings",

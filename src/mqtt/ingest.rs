@@ -1,1 +1,181 @@
-//! (being written)
+//! The ingest: hears readings and records from the broker, and acknowledges them when nothing is owed any more.
+//!
+//! It runs on its shard's thread, next to the actors it hands messages to. A burst is handed over, the
+//! actors run, and the acknowledgements of all that is settled by then leave in one write. It reads no
+//! further while `Ring` is full or the publisher asks to hold, and the broker keeps the rest.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use thiserror::Error;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+use tracing::{error, info, warn};
+use wardwatch_actors::receipt::{Ledger, Receipt};
+
+use super::connection::{Connection, Ended};
+use super::link::{Backoff, Link, explain};
+use super::ring::{Ring, RingFault};
+use super::wire::{Wire, WireFault};
+
+/// What an ingest is told once.
+#[derive(Clone)]
+pub struct IngestSettings {
+    /// The broker and the session at it.
+    pub link: Link,
+    /// Topic of our own mark.
+    pub probe: String,
+    /// What is heard before anything is judged: admission records, device status.
+    pub records: Vec<String>,
+    /// Readings of everybody with open admission; nothing with registered admission.
+    pub vitals: Vec<String>,
+    /// How often a mark measures the way to the broker and back.
+    pub mark_every: Duration,
+    /// How long a shutdown waits for receipts.
+    pub drain_within: Duration,
+}
+
+/// A message from the broker.
+#[derive(Debug)]
+pub struct Message {
+    pub topic: String,
+    /// A view into the read buffer, 8 KiB or more: copy what is kept for long.
+    pub payload: Bytes,
+    /// The broker kept it from before we subscribed.
+    pub retain: bool,
+    /// The broker may have delivered it before.
+    pub duplicate: bool,
+    /// To be settled once nothing is owed for the message.
+    pub receipt: Receipt,
+}
+
+/// What the ingest can say about its own hearing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Hearing {
+    /// Connected; what follows may be old. `resumed` if the broker has kept what came meanwhile.
+    Connected { resumed: bool },
+    /// Every retained record has been handed over: who is unknown now is not here.
+    Records,
+    /// What was queued before the last mark has been handed over: what follows is live.
+    Drained,
+    /// What is handed over is old, or nothing is: reading is held, or a mark is overdue. `Drained` ends it.
+    Behind,
+    /// How long a mark took to the broker and back.
+    Probe(Duration),
+    /// Our marks do not come back though the broker answers: its access list withholds them.
+    Withheld,
+    /// The broker refuses this subscription; nobody hears that patient.
+    Refused(String),
+    /// The connection is gone, or did not come about; another try is under way.
+    Lost { reason: String },
+}
+
+/// Who hears, on the ingest's own thread. Neither call may block.
+pub trait Inbox {
+    /// Takes a message and its receipt.
+    fn message(&mut self, message: Message);
+    /// Learns about the hearing itself.
+    fn hearing(&mut self, hearing: Hearing);
+}
+
+/// What the shard asks of its ingest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IngestRequest {
+    /// Hear this filter too, now and after every reconnection.
+    Subscribe(String),
+    /// Hear it no more.
+    Unsubscribe(String),
+    /// Send a new mark, and say `Drained` when it is back.
+    Remark,
+}
+
+/// Why an ingest cannot go on; the process ends, and nothing unsettled was acknowledged.
+#[derive(Debug, Error)]
+pub enum IngestFault {
+    #[error("a message's receipt went wrong")]
+    Receipt(#[from] RingFault),
+}
+
+/// One shard's way in.
+pub struct Ingest {
+    pub(super) settings: IngestSettings,
+    pub(super) ring: Arc<Ring>,
+    /// The same ring, as receipts know it.
+    pub(super) ledger: Arc<dyn Ledger>,
+    /// While true, nothing is read.
+    pub(super) hold: watch::Receiver<bool>,
+    /// What the shard has subscribed to.
+    pub(super) filters: BTreeSet<String>,
+}
+
+impl Ingest {
+    /// An ingest that hears nothing yet. While `hold` is true it reads nothing.
+    pub fn new(settings: IngestSettings, ring: Arc<Ring>, hold: watch::Receiver<bool>) -> Self {
+        Self { settings, ledger: ring.clone(), ring, hold, filters: BTreeSet::new() }
+    }
+
+    /// Hears until `shutdown`, then reads nothing more, acknowledges what is settled in time, and disconnects.
+    pub async fn run(
+        mut self,
+        mut inbox: impl Inbox,
+        mut requests: UnboundedReceiver<IngestRequest>,
+        shutdown: impl Future<Output = ()>,
+    ) -> Result<(), IngestFault> {
+        let mut shutdown = pin!(shutdown);
+        let mut backoff = Backoff::default();
+        let ring = self.ring.clone();
+        loop {
+            let begun = Instant::now();
+            let connected = tokio::select! {
+                connected = Wire::connect(&self.settings.link) => connected,
+                fault = fault(&ring) => return Err(fault.into()),
+                () = &mut shutdown => break,
+            };
+            let lost = match connected {
+                Ok((wire, resumed)) => {
+                    info!(broker = self.settings.link.address(), resumed, "hearing the broker");
+                    let mut connection = Connection::new(&mut self, &mut inbox, wire);
+                    match connection.hear(resumed, &mut requests, shutdown.as_mut()).await {
+                        Ended::ShutDown => break,
+                        Ended::Fault(fault) => return Err(fault.into()),
+                        Ended::Lost(lost) => lost,
+                    }
+                }
+                Err(lost) => lost,
+            };
+            ring.void();
+            let pause = backoff.after_connection(begun.elapsed());
+            tell_lost(&lost, pause, &mut inbox);
+            tokio::select! {
+                () = sleep(pause) => {}
+                fault = fault(&ring) => return Err(fault.into()),
+                () = &mut shutdown => break,
+            }
+        }
+        ring.close();
+        Ok(())
+    }
+}
+
+async fn fault(ring: &Ring) -> RingFault {
+    loop {
+        if let Some(fault) = ring.fault() {
+            return fault;
+        }
+        ring.woken().await;
+    }
+}
+
+fn tell_lost(lost: &WireFault, pause: Duration, inbox: &mut impl Inbox) {
+    let reason = explain(lost);
+    match lost {
+        WireFault::Refused(_) => error!(reason, ?pause, "the broker does not let us hear; trying again"),
+        _ => warn!(reason, ?pause, "the broker is not heard; trying again"),
+    }
+    inbox.hearing(Hearing::Lost { reason });
+}

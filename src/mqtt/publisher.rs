@@ -1,1 +1,347 @@
-//! (being written)
+//! The publisher: brings alerts, states and scores to the broker on a connection of their own.
+//!
+//! It speaks MQTT 5, whose broker says why it refuses a message and who took our session over. Each
+//! connection starts from `Queue`, which knows everything owed in order; nothing is kept in the connection.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::{ConnAck, LastWill};
+use thiserror::Error;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{info, warn};
+
+use super::delivery::{Delivery, Ended, keep_alive, say_goodbye};
+use super::link::{Backoff, Link};
+use super::outbox::{Finished, Queue, Terms, Verdict};
+pub use super::outbox::{Outcome, Outgoing, Undeliverable, Way, Weight};
+use super::wire5::Wire5;
+
+/// Unacknowledged messages on the way, if the broker allows as many.
+const WINDOW: u16 = 1000;
+/// Keep-alive of this connection: 1.5 times as long after we die, the broker publishes our last will.
+pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// What a publisher is told once.
+pub struct PublisherSettings {
+    /// The broker, under a client id of the publisher's own.
+    pub link: Link,
+    /// Published by the broker, retained, when we are gone without a goodbye.
+    pub will_topic: String,
+    pub will_payload: Bytes,
+    /// How many alert changes may wait.
+    pub max_changes: usize,
+    /// How long a shutdown waits for what is owed.
+    pub drain_within: Duration,
+}
+
+/// How the connection fares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LinkEvent {
+    /// Connected. The broker may have published our last will meanwhile: say who we are again.
+    Connected,
+    /// There has been no connection since then. Told once until there is one.
+    Lost { since: Instant },
+}
+
+/// Who learns what becomes of outgoing messages. Calls come from the publisher's and from publishing
+/// threads, and must not block.
+pub trait OutboxListener: Send + Sync + 'static {
+    /// The connection came or went.
+    fn link(&self, event: LinkEvent);
+    /// Nothing more will be done for the message of this row.
+    fn settled(&self, row: u64, outcome: Outcome);
+}
+
+/// Why the publisher cannot go on; the process ends with it.
+#[derive(Debug, Error, PartialEq, Eq)]
+pub enum PublisherFault {
+    /// Two instances must not evict each other for ever: this one ends, and is not to be restarted.
+    #[error(
+        "another WardWatch has connected to the broker as `{0}`; each instance needs a client id of its own"
+    )]
+    TakenOver(String),
+}
+
+/// How the outbox fares.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OutboxStatus {
+    pub connected: bool,
+    /// Messages the broker has not acknowledged, waiting and on the way.
+    pub owed: usize,
+    /// Messages the broker will never take, since the start.
+    pub undeliverable: u64,
+    /// Changes that made room for heavier ones, since the start.
+    pub dropped: u64,
+    /// Scores that found no connection, since the start.
+    pub passed_by: u64,
+    pub last_error: Option<String>,
+}
+
+/// The way out, for any thread.
+#[derive(Clone)]
+pub struct Outbox {
+    shared: Arc<Shared>,
+}
+
+pub(super) struct Shared {
+    state: Mutex<State>,
+    listener: Box<dyn OutboxListener>,
+    /// Something was added, or may be tried again.
+    pub wake: Notify,
+    /// Nothing is owed any more.
+    emptied: Notify,
+    full: watch::Sender<bool>,
+    connected: watch::Sender<bool>,
+}
+
+pub(super) struct State {
+    pub queue: Queue,
+    /// The broker asked for a pause.
+    pub retry_at: Option<Instant>,
+    retry: Backoff,
+    last_error: Option<String>,
+    lost_since: Option<Instant>,
+    /// Dropped changes that have been logged.
+    dropped_told: u64,
+}
+
+impl Outbox {
+    /// Owes `outgoing` to the broker. Never blocks; order is kept among changes.
+    pub fn publish(&self, outgoing: Outgoing) {
+        self.shared.change(|state, finished| state.queue.accept(outgoing, finished));
+        self.shared.wake.notify_one();
+    }
+
+    /// True while only changes of high priority are left and no more have room: then nothing may be read.
+    pub fn full(&self) -> watch::Receiver<bool> {
+        self.shared.full.subscribe()
+    }
+
+    /// Waits for a connection.
+    pub async fn connected(&self) {
+        // The sender lives as long as `self`, so this only ends with a connection.
+        let _ = self.shared.connected.subscribe().wait_for(|&connected| connected).await;
+    }
+
+    /// Waits until nothing is owed.
+    pub async fn emptied(&self) {
+        self.shared.emptied().await;
+    }
+
+    /// How it fares now.
+    pub fn status(&self) -> OutboxStatus {
+        let state = self.shared.lock();
+        OutboxStatus {
+            connected: state.queue.is_connected(),
+            owed: state.queue.owed(),
+            undeliverable: state.queue.undeliverable,
+            dropped: state.queue.dropped,
+            passed_by: state.queue.passed_by,
+            last_error: state.last_error.clone(),
+        }
+    }
+
+    /// The last messages that the broker would not take, at most 100.
+    pub fn undeliverable(&self) -> Vec<Undeliverable> {
+        self.shared.lock().queue.kept.iter().cloned().collect()
+    }
+}
+
+impl Shared {
+    pub fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the state, then tells, outside the lock, what became of messages.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State, &mut Vec<Finished>) -> T) -> T {
+        let mut finished = Vec::new();
+        let result = {
+            let mut state = self.lock();
+            let result = change(&mut state, &mut finished);
+            state.tell_dropped();
+            let full = state.queue.is_full();
+            self.full.send_if_modified(|was| std::mem::replace(was, full) != full);
+            if state.queue.is_empty() {
+                self.emptied.notify_waiters();
+            }
+            result
+        };
+        for Finished { receipts, row, outcome } in finished {
+            receipts.into_iter().for_each(|receipt| receipt.settle());
+            if let Some(row) = row {
+                self.listener.settled(row, outcome);
+            }
+        }
+        result
+    }
+
+    fn greet(&self, ack: &ConnAck) {
+        let properties = ack.properties.as_ref();
+        let window = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX).min(WINDOW);
+        let max_packet = properties.and_then(|p| p.max_packet_size).map_or(usize::MAX, |size| size as usize);
+        info!(session_present = ack.session_present, window, "publishing to the broker");
+        {
+            let mut state = self.lock();
+            state.queue.connect(Terms { window: usize::from(window), max_packet });
+            state.lost_since = None;
+            state.last_error = None;
+        }
+        self.connected.send_replace(true);
+        self.listener.link(LinkEvent::Connected);
+    }
+
+    async fn emptied(&self) {
+        loop {
+            let mut emptied = pin!(self.emptied.notified());
+            emptied.as_mut().enable();
+            if self.lock().queue.is_empty() {
+                return;
+            }
+            emptied.await;
+        }
+    }
+}
+
+/// The publisher's own side: `run` it on any runtime.
+pub struct Publisher {
+    settings: PublisherSettings,
+    shared: Arc<Shared>,
+}
+
+impl Publisher {
+    /// A publisher that is not connected yet, and the way to it.
+    pub fn new(settings: PublisherSettings, listener: impl OutboxListener) -> (Self, Outbox) {
+        let state = State {
+            queue: Queue::new(settings.max_changes),
+            retry_at: None,
+            retry: Backoff::default(),
+            last_error: None,
+            lost_since: None,
+            dropped_told: 0,
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            listener: Box::new(listener),
+            wake: Notify::new(),
+            emptied: Notify::new(),
+            full: watch::Sender::new(false),
+            connected: watch::Sender::new(false),
+        });
+        (Self { settings, shared: shared.clone() }, Outbox { shared })
+    }
+
+    /// Publishes until `shutdown`, then what is still owed and last the message that `shutdown` gives, as
+    /// far as time allows, and disconnects.
+    pub async fn run(self, shutdown: impl Future<Output = Option<Outgoing>>) -> Result<(), PublisherFault> {
+        let mut drained = pin!(self.drain(shutdown));
+        let mut backoff = Backoff::default();
+        self.tell_lost(None);
+        loop {
+            let begun = Instant::now();
+            let mut wire = None;
+            let ended = tokio::select! {
+                ended = self.publish(&mut wire) => ended,
+                () = &mut drained => {
+                    say_goodbye(wire).await;
+                    return Ok(());
+                }
+            };
+            match ended {
+                Ended::TakenOver => {
+                    return Err(PublisherFault::TakenOver(self.settings.link.client_id().to_owned()));
+                }
+                Ended::Blamed(reason) => self.lose(&reason, true),
+                Ended::Lost(reason) => self.lose(&reason, false),
+            }
+            tokio::select! {
+                () = sleep(backoff.after_connection(begun.elapsed())) => {}
+                () = &mut drained => return Ok(()),
+            }
+        }
+    }
+
+    /// Connects and publishes until the connection is over. May be dropped while it waits.
+    async fn publish(&self, connected: &mut Option<Wire5>) -> Ended {
+        let will = LastWill {
+            topic: self.settings.will_topic.clone().into(),
+            message: self.settings.will_payload.clone(),
+            qos: QoS::AtLeastOnce,
+            retain: true,
+            properties: None,
+        };
+        match Wire5::connect(&self.settings.link, KEEP_ALIVE, will).await {
+            Err(fault) => fault.into(),
+            Ok((wire, ack)) => {
+                self.shared.greet(&ack);
+                let wire = connected.insert(wire);
+                match (Delivery { shared: &self.shared, wire }).run(keep_alive(&ack)).await {
+                    Ok(never) => match never {},
+                    Err(ended) => ended,
+                }
+            }
+        }
+    }
+
+    async fn drain(&self, shutdown: impl Future<Output = Option<Outgoing>>) {
+        let last = shutdown.await;
+        let until = Instant::now() + self.settings.drain_within;
+        let outbox = Outbox { shared: self.shared.clone() };
+        let drain = async {
+            outbox.emptied().await;
+            if let Some(last) = last {
+                outbox.publish(last);
+                outbox.emptied().await;
+            }
+        };
+        if timeout_at(until, drain).await.is_err() {
+            warn!(owed = outbox.status().owed, "ending with messages the broker has not taken");
+        }
+    }
+
+    fn lose(&self, reason: &str, blame: bool) {
+        warn!(reason, broker = self.settings.link.address(), "nothing can be published; trying again");
+        self.shared.connected.send_replace(false);
+        self.shared.change(|state, finished| state.queue.disconnect(blame.then_some(reason), finished));
+        self.tell_lost(Some(reason));
+    }
+
+    /// Tells once for an outage since when it lasts; there is one from the start.
+    fn tell_lost(&self, reason: Option<&str>) {
+        let mut state = self.shared.lock();
+        if let Some(reason) = reason {
+            state.last_error = Some(reason.to_owned());
+        }
+        if state.lost_since.is_none() {
+            let since = Instant::now();
+            state.lost_since = Some(since);
+            drop(state);
+            self.shared.listener.link(LinkEvent::Lost { since });
+        }
+    }
+}
+
+impl State {
+    /// Logs dropped changes each time their number has doubled: an outage must not flood the log.
+    fn tell_dropped(&mut self) {
+        let dropped = self.queue.dropped;
+        if dropped > self.dropped_told * 2 {
+            self.dropped_told = dropped;
+            warn!(dropped, "the outbox is full; changes of the lowest priority go first");
+        }
+    }
+
+    pub fn answered(&mut self, pkid: u16, verdict: Verdict, finished: &mut Vec<Finished>) {
+        match &verdict {
+            Verdict::Accepted => self.retry.reset(),
+            Verdict::Retry => self.retry_at = Some(Instant::now() + self.retry.after_failure()),
+            Verdict::Never(reason) => self.last_error = Some(format!("undeliverable: {reason}")),
+        }
+        self.queue.answered(pkid, verdict, finished);
+    }
+}

@@ -109,12 +109,13 @@ impl Cause {
     }
 
     /// Whether `self` is another cause than `told` at this priority; a new value alone is not.
+    ///
+    /// Nor is a score's new risk: that is a priority, and told as one when its delay is over.
     pub fn differs(&self, told: &Self, priority: Priority) -> bool {
         match (self, told) {
             (Self::Limit { vital: now, .. }, Self::Limit { vital: then, .. }) => {
                 now != then || self.limit(priority) != told.limit(priority)
             }
-            (Self::Score { risk: now, .. }, Self::Score { risk: then, .. }) => now != then,
             (Self::Failed { rules: now }, Self::Failed { rules: then }) => now != then,
             _ => false,
         }

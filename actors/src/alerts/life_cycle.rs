@@ -62,6 +62,16 @@ pub(super) struct Open {
     pub onset_reading: Option<ReadingRef>,
 }
 
+/// Where a life cycle stands, without values and times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    rising: [bool; 3],
+    falling: [bool; 3],
+    open: Option<(Uuid, Priority)>,
+    told: Option<(Uuid, u32)>,
+    withheld: bool,
+}
+
 /// One condition of one subject, from the first finding to the last word about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LifeCycle {
@@ -416,6 +426,43 @@ impl LifeCycle {
     fn delay_of(&self, priority: Priority) -> Span {
         let place = Priority::ALERTING.iter().position(|p| *p == priority);
         place.map_or(Span::ZERO, |place| self.timing.delay[place])
+    }
+
+    /// Takes up an alert that is open for those who listen, of which nothing else is remembered.
+    pub fn adopt(rule: RuleName, told: AlertChange) -> Self {
+        let open = Open {
+            id: told.id,
+            priority: told.priority,
+            onset: told.onset,
+            onset_reading: told.reading.clone(),
+        };
+        Self {
+            condition: told.condition.clone(),
+            rule,
+            timing: Timing::IMMEDIATE,
+            cause: told.cause.clone(),
+            presence: told.presence,
+            reason: None,
+            rising: Default::default(),
+            falling: Default::default(),
+            open: Some(open),
+            time: told.time,
+            by: None,
+            told: Some(Box::new(told)),
+            withheld_by: None,
+        }
+    }
+
+    /// Where it stands: what must be saved as soon as it changes.
+    pub fn stage(&self) -> Stage {
+        let mask = |since: &[Option<Since>; 3]| since.each_ref().map(Option::is_some);
+        Stage {
+            rising: mask(&self.rising),
+            falling: mask(&self.falling),
+            open: self.open.as_ref().map(|open| (open.id, open.priority)),
+            told: self.told.as_ref().map(|told| (told.id, told.sequence)),
+            withheld: self.withheld_by.is_some(),
+        }
     }
 
     /// Whether the condition exists, told or not.

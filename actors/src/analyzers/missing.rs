@@ -11,6 +11,9 @@ use crate::settings::Settings;
 use crate::vitals::Vital;
 use crate::vitals::chart::{Equipment, Latest};
 
+/// The rule's name.
+pub const NAME: RuleName = RuleName::Borrowed("missing");
+
 /// Finds vitals and devices that have fallen silent.
 pub struct MissingAnalyzer {
     settings: Arc<Settings>,
@@ -25,7 +28,7 @@ impl MissingAnalyzer {
 
 impl Analyzer for MissingAnalyzer {
     fn name(&self) -> RuleName {
-        RuleName::Borrowed("missing")
+        NAME
     }
 
     fn analyze(&self, view: &View) -> Analysis {

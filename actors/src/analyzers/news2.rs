@@ -58,9 +58,7 @@ impl Analyzer for News2Analyzer {
         let condition = Condition::Risk(NEWS2);
         let score = points.score();
         let mut findings = Vec::new();
-        if points.kept().is_some() && (points.reached().is_some() || view.tracks(&condition))
-            || view.tracks(&condition)
-        {
+        if points.reached().is_some() || view.tracks(&condition) {
             findings.push(finding(condition, &points, &score, view, settings));
         }
         Analysis { findings, recheck_at, score: Some(score) }
@@ -338,8 +336,9 @@ impl Points {
         Risk::of(self.at_most(), self.0.iter().any(|(_, part)| part.at_most == 3)).priority()
     }
 
-    fn complete(&self) -> bool {
-        self.0.iter().all(|(_, part)| part.points.is_some())
+    /// Whether nothing at all is known any more.
+    fn is_silent(&self) -> bool {
+        self.0.iter().all(|(_, part)| part.points.is_none())
     }
 
     /// As it is published.
@@ -365,8 +364,7 @@ fn finding(
     view: &View,
     settings: &News2Settings,
 ) -> Finding {
-    let presence =
-        if points.complete() || points.reached().is_some() { Presence::Present } else { Presence::Unknown };
+    let presence = if points.is_silent() { Presence::Unknown } else { Presence::Present };
     Finding {
         condition,
         reached: points.reached(),

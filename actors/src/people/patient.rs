@@ -6,14 +6,16 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::{
-    Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, ReadingRef, RuleName, Timing,
+    Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, ReadingRef, RuleName, Stage,
+    Timing,
 };
-use crate::analyzers::{Analysis, Score, View};
+use crate::analyzers::{self, Analysis, Score, View};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::people::backlog::release;
 use crate::people::identity::{DeviceId, PatientId, Subject};
 use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
 use crate::people::record::AdmissionRecord;
+use crate::people::snapshot::{self, Memory, Snapshot};
 use crate::people::source::Source;
 use crate::settings::{Limits, Settings};
 use crate::vitals::chart::{Charted, Entry, Equipment};
@@ -21,6 +23,9 @@ use crate::vitals::{Chart, Reading, Vital};
 
 /// How often the retained state is published where nothing but values changed.
 const STATE_EVERY: Span = Span::from_secs(10);
+
+/// How often the memory is saved where no life cycle moved.
+const SAVED_EVERY: Span = Span::from_secs(10);
 
 /// How many devices of one patient are remembered; the one not heard for longest goes first.
 const MOST_DEVICES: usize = 16;
@@ -65,6 +70,15 @@ pub struct Patient {
     state_is_old: bool,
     #[serde(skip)]
     site: Site,
+    #[serde(skip)]
+    last_saved: LastSaved,
+}
+
+/// When the memory was last saved, and where its alerts stood then.
+#[derive(Debug, Clone, Default)]
+struct LastSaved {
+    at: Option<Uptime>,
+    stages: Vec<Stage>,
 }
 
 /// What the site's settings mean for this patient; worked out anew after a restart.
@@ -102,22 +116,62 @@ impl Patient {
             stated: None,
             state_is_old: true,
             site: Site::default(),
+            last_saved: LastSaved::default(),
         };
         patient.site.settings = Arc::clone(settings);
         patient.apply_settings();
         patient
     }
 
-    /// The patient as a snapshot remembers it; `by` is how much later the snapshot's uptime reads now.
-    pub fn restored(mut self, settings: &Arc<Settings>, by: Span) -> Self {
-        self.site.settings = Arc::clone(settings);
+    /// A patient as a restart finds it: time went on while nobody watched, and silence starts anew.
+    pub fn restored(memory: Memory, id: PatientId, settings: &Arc<Settings>, now: Now) -> Self {
+        match memory {
+            Memory::Whole(snapshot) => {
+                let shift = snapshot.shift_to(now);
+                let mut patient = snapshot.patient;
+                patient.shift(shift);
+                patient.site.settings = Arc::clone(settings);
+                patient.apply_settings();
+                patient
+            }
+            Memory::Alerts { open, since } => {
+                let mut patient = Self::new(id, settings, since, now);
+                patient.alerts.adopt(open, analyzers::rule_of);
+                patient.note_tracked();
+                patient
+            }
+        }
+    }
+
+    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
+    fn shift(&mut self, by: Span) {
         Arc::make_mut(&mut self.chart).shift(by);
         self.sources.iter_mut().for_each(|source| source.shift(by));
         self.alerts.shift(by);
         self.heard = self.heard + by;
-        (self.recheck_at, self.stated) = (self.recheck_at.map(|at| at + by), self.stated.map(|at| at + by));
-        self.apply_settings();
-        self
+        self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
+        self.stated = self.stated.map(|stated| stated + by);
+    }
+
+    /// The memory, where it is to be saved now: with each step of a life cycle, else every 10 s.
+    pub fn to_save(&mut self, now: Now) -> Option<Box<Snapshot>> {
+        let moved = !self.last_saved.stages.iter().copied().eq(self.alerts.stages());
+        let due = self.last_saved.at.is_none_or(|saved| now.uptime.since(saved) >= SAVED_EVERY);
+        if !moved && !due {
+            return None;
+        }
+        self.last_saved = LastSaved { at: Some(now.uptime), stages: self.alerts.stages().collect() };
+        Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
+    }
+
+    /// Whether a record admitted the patient.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    /// The devices that are known to measure this patient.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.sources.iter().map(|source| &source.device)
     }
 
     /// The patient's id.
@@ -132,6 +186,8 @@ impl Patient {
 
     /// A reading arrived.
     pub fn observe(&mut self, reading: &Reading, listening: Listening, now: Now) -> Observed {
+        #[cfg(test)]
+        assert_ne!(reading.seq, Some(FAILING_SEQ), "on purpose");
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
         if !self.record.allows(reading.device.as_ref()) {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
@@ -221,6 +277,8 @@ impl Patient {
 
     /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
     pub fn tick(&mut self, due: Uptime, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
+        #[cfg(test)]
+        self.fail_on_purpose();
         let now = Now { uptime: due.min(now.uptime), wall: now.wall_at(due.min(now.uptime)) };
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
@@ -399,10 +457,8 @@ impl Patient {
     fn notices(&mut self, moment: &Moment) -> Vec<Notice> {
         let Some(reading) = &moment.reading else { return Vec::new() };
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
-        let Some(source) = self.sources.iter_mut().find(|source| source.device == device) else {
-            return Vec::new();
-        };
-        source.new_leaning().map(|leaning| Notice::Leans(device, leaning)).into_iter().collect()
+        let source = self.sources.iter_mut().find(|source| source.device == device);
+        source.map(Source::news).unwrap_or_default()
     }
 
     /// After each step: what is under way now, and whether the state is to be published.
@@ -432,6 +488,22 @@ impl Patient {
     /// When a patient whom no record admitted leaves.
     fn leave_at(&self) -> Option<Uptime> {
         (!self.recorded).then(|| self.heard + self.site.settings.admission.leave_after)
+    }
+}
+
+/// A reading of this count makes the core fail, for tests of what that costs.
+#[cfg(test)]
+pub(crate) const FAILING_SEQ: u64 = 666_666;
+
+/// While this is the last reading, every timer fails.
+#[cfg(test)]
+pub(crate) const FAILING_TIMER_SEQ: u64 = 666_667;
+
+#[cfg(test)]
+impl Patient {
+    fn fail_on_purpose(&self) {
+        let last = self.chart.latest(Vital::HeartRate).and_then(|latest| latest.reading.seq);
+        assert_ne!(last, Some(FAILING_TIMER_SEQ), "on purpose");
     }
 }
 

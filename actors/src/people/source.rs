@@ -9,6 +9,7 @@ use siphasher::sip::SipHasher13;
 use crate::clock::{Now, Span, Timestamp};
 use crate::people::device_clock::{DeviceClock, Judged, Leaning};
 use crate::people::identity::DeviceId;
+use crate::people::outcome::Notice;
 use crate::settings::AlertSettings;
 use crate::vitals::Reading;
 
@@ -26,7 +27,9 @@ pub struct Source {
     second: i64,
     in_second: u32,
     /// What the census was last told of the clock.
-    pub told_leaning: Option<Leaning>,
+    told_leaning: Option<Leaning>,
+    /// Whether the census was told of the device.
+    introduced: bool,
 }
 
 impl Source {
@@ -39,6 +42,7 @@ impl Source {
             second: 0,
             in_second: 0,
             told_leaning: None,
+            introduced: false,
         }
     }
 
@@ -74,12 +78,17 @@ impl Source {
         self.in_second > most
     }
 
-    /// What the census has to be told of the clock, if that changed.
-    pub fn new_leaning(&mut self) -> Option<Option<Leaning>> {
+    /// What the census has to be told of the device, as far as it is new.
+    pub fn news(&mut self) -> Vec<Notice> {
+        let mut news = Vec::new();
+        if !std::mem::replace(&mut self.introduced, true) {
+            news.push(Notice::Measures(self.device.clone()));
+        }
         let leaning = self.clock.leaning();
-        let changed = leaning != self.told_leaning;
-        self.told_leaning = leaning;
-        changed.then_some(leaning)
+        if std::mem::replace(&mut self.told_leaning, leaning) != leaning {
+            news.push(Notice::Leans(self.device.clone(), leaning));
+        }
+        news
     }
 
     /// Moves what was noted on the uptime clock by `by`.

@@ -1,0 +1,551 @@
+//! The actor that knows who is here: it brings each message to its patient, and wakes patients in time.
+
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
+use bytes::Bytes;
+use tracing::{info, warn};
+
+use crate::alerts::{AlertChange, Cause, Condition};
+use crate::analyzer_actor::AnalyzerActor;
+use crate::analyzers::Analyzer;
+use crate::clock::{Clock, Timestamp, Uptime};
+use crate::counters::Counters;
+use crate::outlet::{Kept, Outlet};
+use crate::patient_actor::{
+    Admit, HandOver, HearOfDevice, Leave, Observe, ObserveAgain, PatientActor, TellMemoryLost, Tick,
+};
+use crate::people::census::{Announcements, Census, Reception};
+use crate::people::outcome::{Notice, Outcome, Refusal, Refused};
+use crate::people::patient::{Listening, Patient};
+use crate::people::snapshot::{Memory, Restored};
+use crate::people::{AdmissionRecord, DeviceId, PatientId, Subject};
+use crate::receipt::Receipt;
+use crate::settings::{Mode, Settings};
+use crate::shard::{LifeLine, Shard};
+use crate::vitals::Reading;
+
+/// How many readings may wait for the admission records.
+const MOST_HELD: usize = 10_000;
+
+/// Who is here.
+///
+/// Its mailbox is bounded by the readings that the ingest leaves unacknowledged, and by one timer and
+/// one notice of each patient.
+pub struct CensusActor {
+    parts: Parts,
+    /// Made when the actor starts, since it holds the actor's own address.
+    shard: Option<Rc<Shard>>,
+    census: Census,
+    seats: HashMap<PatientId, Seat>,
+    /// Readings of unknown patients, until the admission records have been heard.
+    held: Vec<Arrived>,
+    /// When each patient asked to be woken.
+    wakings: BTreeSet<(Uptime, PatientId)>,
+    alarm: Option<(Uptime, SpawnHandle)>,
+    /// How many patients have been woken and not answered yet.
+    awake: usize,
+    _life_line: LifeLine,
+}
+
+/// What a shard is made of.
+pub struct Parts {
+    pub settings: Arc<Settings>,
+    pub clock: Clock,
+    pub outlet: Rc<dyn Outlet>,
+    pub counters: Arc<Counters>,
+    /// Made anew for each shard, in the order in which their findings are judged.
+    pub rules: Vec<Box<dyn Analyzer>>,
+}
+
+struct Seat {
+    actor: Addr<PatientActor>,
+    /// Whether a record has been heard since the start.
+    recorded: bool,
+}
+
+impl CensusActor {
+    /// A census of nobody, with the rules that judge whoever comes.
+    pub fn new(parts: Parts) -> Self {
+        let census = Census::new(Arc::clone(&parts.settings), parts.clock.now());
+        let _life_line = LifeLine::new("census", &parts.outlet);
+        Self {
+            parts,
+            shard: None,
+            census,
+            seats: HashMap::new(),
+            held: Vec::new(),
+            wakings: BTreeSet::new(),
+            alarm: None,
+            awake: 0,
+            _life_line,
+        }
+    }
+
+    /// Brings a reading to its patient.
+    fn bring(&mut self, arrived: Arrived) {
+        match self.seats.get(&*arrived.patient) {
+            Some(seat) => {
+                let Arrived { reading, payload, receipt, .. } = arrived;
+                seat.actor.do_send(Observe { reading, payload, receipt });
+            }
+            None => self.receive(arrived),
+        }
+    }
+
+    /// A reading of somebody who is not here.
+    fn receive(&mut self, arrived: Arrived) {
+        let now = self.parts.clock.now();
+        let Ok(patient) = arrived.patient.parse::<PatientId>() else { return arrived.receipt.settle() };
+        match self.census.receive(&patient, now) {
+            Reception::Hold if self.held.len() < MOST_HELD => self.held.push(arrived),
+            Reception::Hold => self.refuse(patient, Refusal::TooEarly { max: MOST_HELD }, arrived),
+            Reception::Refuse(refusal) => {
+                if matches!(refusal, Refusal::Full { .. }) && !self.census.is_told_full() {
+                    let changes = self.census.note_full(now);
+                    self.announce(Subject::Installation, changes);
+                }
+                self.refuse(patient, refusal, arrived);
+            }
+            Reception::Admit => {
+                let Arrived { reading, payload, receipt, .. } = arrived;
+                let stay = reading.observed_at.unwrap_or(reading.received_at);
+                if let Some(actor) = self.admit(&patient, stay, false) {
+                    actor.do_send(Observe { reading, payload, receipt });
+                }
+            }
+        }
+    }
+
+    /// Gives the patient a place, and its actor a memory that begins with `stay`.
+    fn admit(&mut self, patient: &PatientId, stay: Timestamp, recorded: bool) -> Option<Addr<PatientActor>> {
+        let memory = Patient::new(patient.clone(), &self.parts.settings, stay, self.parts.clock.now());
+        self.seat(patient, Some(memory), recorded)
+    }
+
+    fn seat(
+        &mut self,
+        patient: &PatientId,
+        memory: Option<Patient>,
+        recorded: bool,
+    ) -> Option<Addr<PatientActor>> {
+        let actor = PatientActor::new(self.shard.as_ref()?, memory).start();
+        self.census.admitted(patient);
+        self.parts.counters.patients.change(self.seats.len(), self.seats.len() + 1);
+        self.seats.insert(patient.clone(), Seat { actor: actor.clone(), recorded });
+        self.parts.outlet.follow(patient);
+        Some(actor)
+    }
+
+    /// Takes the patient's place away; the actor ends when it has done what it was sent before.
+    fn unseat(&mut self, patient: &PatientId) -> Option<Seat> {
+        let seat = self.seats.remove(patient)?;
+        self.parts.counters.patients.change(self.seats.len() + 1, self.seats.len());
+        self.parts.outlet.unfollow(patient);
+        self.wakings.retain(|(_, woken)| woken != patient);
+        Some(seat)
+    }
+
+    fn discharge(&mut self, patient: &PatientId, reason: &'static str, receipt: Receipt) {
+        let Some(seat) = self.unseat(patient) else { return receipt.settle() };
+        let now = self.parts.clock.now();
+        info!(%patient, reason, "the stay has ended");
+        seat.actor.do_send(Leave { reason, receipt });
+        match reason {
+            LEFT => self.census.left(patient, now),
+            _ => self.census.departed(patient, now),
+        }
+        if self.census.is_told_full() {
+            let changes = self.census.note_full(now);
+            self.announce(Subject::Installation, changes);
+        }
+    }
+
+    /// A record came for somebody: admits, transfers, or changes what is known.
+    fn record(&mut self, patient: &PatientId, record: AdmissionRecord, receipt: Receipt) {
+        let from = record.from.as_ref().and_then(|unit| PatientId::in_unit(unit, patient.patient()).ok());
+        for device in record.devices.iter().flatten() {
+            self.census.measures(device, patient);
+        }
+        if let Some(seat) = self.seats.get_mut(patient) {
+            seat.recorded = true;
+            seat.actor.do_send(Admit { record, receipt });
+            return;
+        }
+        let arrival = self.parts.clock.now().wall;
+        let actor = match from.filter(|from| from != patient).and_then(|from| self.transfer(&from, patient)) {
+            Some(actor) => Some(actor),
+            None => self.admit(patient, arrival, true),
+        };
+        if let Some(actor) = actor {
+            info!(%patient, "admitted by a record");
+            actor.do_send(Admit { record, receipt });
+        }
+    }
+
+    /// Moves somebody's memory to a new place; none where nobody is there.
+    fn transfer(&mut self, from: &PatientId, to: &PatientId) -> Option<Addr<PatientActor>> {
+        let seat = self.unseat(from)?;
+        self.census.departed(from, self.parts.clock.now());
+        self.parts.outlet.empty_record(from);
+        let actor = self.seat(to, None, true)?;
+        info!(%from, %to, "transferred");
+        seat.actor.do_send(HandOver { to: actor.clone(), id: to.clone() });
+        Some(actor)
+    }
+
+    /// Gives somebody from before the restart a place again.
+    fn restore(&mut self, Restored { patient, memory, readings }: Restored) {
+        let lost = matches!(memory, Memory::Alerts { .. });
+        let memory = Patient::restored(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
+        for device in memory.devices() {
+            self.census.measures(device, &patient);
+        }
+        let Some(actor) = self.seat(&patient, Some(memory), false) else { return };
+        if lost {
+            actor.do_send(TellMemoryLost);
+        }
+        for reading in readings {
+            actor.do_send(ObserveAgain { reading: Box::new(reading) });
+        }
+    }
+
+    /// In registered mode, whoever was restored and has no record any more was discharged meanwhile.
+    fn discharge_unrecorded(&mut self) {
+        if self.parts.settings.admission.mode == Mode::Open {
+            return;
+        }
+        let unrecorded =
+            self.seats.iter().filter(|(_, seat)| !seat.recorded).map(|(patient, _)| patient.clone());
+        for patient in unrecorded.collect::<BTreeSet<_>>() {
+            self.discharge(&patient, "discharged", Receipt::none());
+        }
+    }
+
+    fn refuse(&self, patient: PatientId, refusal: Refusal, arrived: Arrived) {
+        self.parts.counters.rejected.add(1);
+        let at = arrived.reading.received_at;
+        self.parts.outlet.refuse(Refused { patient, refusal, payload: arrived.payload, at });
+        arrived.receipt.settle();
+    }
+
+    /// Publishes what concerns a unit or the installation.
+    fn announce(&self, subject: Subject, changes: Announcements) {
+        if changes.is_empty() {
+            return;
+        }
+        for change in &changes {
+            let ended = change.event == crate::alerts::Event::Cleared;
+            let (before, after) = if ended { (1, 0) } else { (0, usize::from(change.sequence == 1)) };
+            self.parts.counters.open_alerts.change(before, after);
+        }
+        let outcome = Outcome { changes, ..Outcome::default() };
+        let receipt = Receipt::none();
+        self.parts.outlet.keep(Kept { subject, reading: None, outcome, saved: None, receipt });
+    }
+
+    /// Wakes whoever is due first, in the order of deadline, then patient.
+    ///
+    /// The next are woken only when those have answered: what they ask for may be due before.
+    fn wake(&mut self, ctx: &mut Context<Self>) {
+        if self.awake > 0 || self.listening().since.is_none() {
+            return;
+        }
+        let now = self.parts.clock.now();
+        if let Some(due) = self.census.next_deadline().filter(|due| *due <= now.uptime) {
+            for (unit, changes) in self.census.tick(due, now) {
+                self.announce(Subject::Unit(unit), changes);
+            }
+        }
+        if let Some((due, _)) = self.wakings.first().cloned().filter(|(due, _)| *due <= now.uptime) {
+            while let Some((_, patient)) = self.wakings.first().filter(|(at, _)| *at == due).cloned() {
+                self.wakings.pop_first();
+                if let Some(seat) = self.seats.get(&patient) {
+                    self.awake += 1;
+                    seat.actor.do_send(Tick { due });
+                }
+            }
+        }
+        if self.awake == 0 {
+            self.set_alarm(ctx);
+        }
+    }
+
+    /// Arms the one timer for whatever is due next.
+    fn set_alarm(&mut self, ctx: &mut Context<Self>) {
+        let first = self.wakings.first().map(|(due, _)| *due);
+        let Some(next) = first.into_iter().chain(self.census.next_deadline()).min() else { return };
+        if let Some((at, handle)) = self.alarm {
+            if at <= next && at > self.parts.clock.uptime() {
+                return;
+            }
+            ctx.cancel_future(handle);
+        }
+        let wait = next.since(self.parts.clock.uptime()).to_duration();
+        let handle = ctx.run_later(wait, |census, ctx| {
+            census.alarm = None;
+            census.wake(ctx);
+        });
+        self.alarm = Some((next, handle));
+    }
+
+    fn listening(&self) -> Listening {
+        let deaf = Listening { since: None, own_clock_suspect: false };
+        self.shard.as_ref().map_or(deaf, |shard| shard.listening.get())
+    }
+
+    fn set_listening(&self, listening: Listening) {
+        if let Some(shard) = &self.shard {
+            shard.listening.set(listening);
+        }
+    }
+}
+
+/// Why a patient's stay ends by itself.
+pub(crate) const LEFT: &str = "left";
+
+impl Actor for CensusActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        let outlet = &self.parts.outlet;
+        let rules = std::mem::take(&mut self.parts.rules).into_iter();
+        self.shard = Some(Rc::new(Shard {
+            settings: Arc::clone(&self.parts.settings),
+            clock: self.parts.clock.clone(),
+            outlet: Rc::clone(outlet),
+            counters: Arc::clone(&self.parts.counters),
+            rules: rules.map(|rule| (rule.name(), AnalyzerActor::new(rule, outlet).start())).collect(),
+            listening: std::cell::Cell::new(Listening { since: None, own_clock_suspect: false }),
+            census: ctx.address(),
+        }));
+    }
+}
+
+/// A reading arrived for the patient of this id.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Arrived {
+    /// `unit/patient`, the names checked.
+    pub patient: Box<str>,
+    pub reading: Box<Reading>,
+    /// As it was sent, for whoever mends it if it is refused.
+    pub payload: Bytes,
+    pub receipt: Receipt,
+}
+
+impl Handler<Arrived> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, arrived: Arrived, _: &mut Self::Context) {
+        self.bring(arrived);
+    }
+}
+
+/// The admission record of a patient came; none: the patient is discharged.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Recorded {
+    pub patient: PatientId,
+    pub record: Option<AdmissionRecord>,
+    pub receipt: Receipt,
+}
+
+impl Handler<Recorded> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, Recorded { patient, record, receipt }: Recorded, _: &mut Self::Context) {
+        match record {
+            Some(record) => self.record(&patient, record, receipt),
+            None => self.discharge(&patient, "discharged", receipt),
+        }
+    }
+}
+
+/// A device said that it is online or offline, or its last will did.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct DeviceStatus {
+    pub device: DeviceId,
+    pub online: bool,
+    pub receipt: Receipt,
+}
+
+impl Handler<DeviceStatus> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, DeviceStatus { device, online, receipt }: DeviceStatus, _: &mut Self::Context) {
+        for patient in self.census.device_status(&device, online) {
+            if let Some(seat) = self.seats.get(&patient) {
+                let (device, receipt) = (device.clone(), receipt.clone());
+                seat.actor.do_send(HearOfDevice { device, online, receipt });
+            }
+        }
+        receipt.settle();
+    }
+}
+
+/// What can be heard of the world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
+#[rtype(result = "()")]
+pub enum Hearing {
+    /// Nothing: no connection, or the process stood still.
+    Nothing,
+    /// All retained admission records have been heard.
+    Records,
+    /// Everything that was queued has been heard: from here on, silence is silence.
+    Everything,
+}
+
+impl Handler<Hearing> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, hearing: Hearing, ctx: &mut Self::Context) {
+        let listening = self.listening();
+        match hearing {
+            Hearing::Nothing => self.set_listening(Listening { since: None, ..listening }),
+            Hearing::Records => {
+                if self.census.records_heard() {
+                    self.discharge_unrecorded();
+                }
+                for arrived in std::mem::take(&mut self.held) {
+                    self.bring(arrived);
+                }
+            }
+            Hearing::Everything => {
+                self.set_listening(Listening { since: Some(self.parts.clock.uptime()), ..listening });
+                self.wake(ctx);
+            }
+        }
+    }
+}
+
+/// What a restart finds. Sent before anything is heard.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Restore {
+    pub patients: Vec<Restored>,
+    /// Who was discharged or transferred, and when.
+    pub departed: Vec<(PatientId, Timestamp)>,
+    /// Alerts about units and the installation that are open for those who listen.
+    pub open: Vec<AlertChange>,
+}
+
+impl Handler<Restore> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, Restore { patients, departed, open }: Restore, _: &mut Self::Context) {
+        let now = self.parts.clock.now();
+        for (patient, at) in departed {
+            self.census.departed_before(&patient, at, now);
+        }
+        for (subject, changes) in self.census.adopt(open, now) {
+            self.announce(subject, changes);
+        }
+        for restored in patients {
+            self.restore(restored);
+        }
+    }
+}
+
+/// Something about the installation is so since `at`, or is so no longer (no words).
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Fact {
+    pub condition: Condition,
+    pub words: Option<String>,
+    pub at: Timestamp,
+}
+
+impl Handler<Fact> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, Fact { condition, words, at }: Fact, _: &mut Self::Context) {
+        let cause = words.map(|words| Cause::Words { words });
+        let changes = self.census.fact(condition, cause, at, self.parts.clock.now());
+        self.announce(Subject::Installation, changes);
+    }
+}
+
+/// A patient asks to be woken.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Arm {
+    pub patient: PatientId,
+    pub at: Uptime,
+    /// What it asked for before, which is not wanted any more.
+    pub instead_of: Option<Uptime>,
+}
+
+impl Handler<Arm> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, Arm { patient, at, instead_of }: Arm, ctx: &mut Self::Context) {
+        if let Some(before) = instead_of {
+            self.wakings.remove(&(before, patient.clone()));
+        }
+        if self.seats.contains_key(&patient) {
+            self.wakings.insert((at, patient));
+        }
+        if self.awake == 0 {
+            self.set_alarm(ctx);
+        }
+    }
+}
+
+/// A patient that was woken has done what was due.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Ticked {
+    pub due: Uptime,
+}
+
+impl Handler<Ticked> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Ticked, ctx: &mut Self::Context) {
+        self.awake = self.awake.saturating_sub(1);
+        self.wake(ctx);
+    }
+}
+
+/// A patient tells something that concerns others.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Notify {
+    pub patient: PatientId,
+    pub notice: Notice,
+}
+
+impl Handler<Notify> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, Notify { patient, notice }: Notify, ctx: &mut Self::Context) {
+        let now = self.parts.clock.now();
+        match notice {
+            Notice::Measures(device) => {
+                if self.census.measures(&device, &patient)
+                    && let Some(seat) = self.seats.get(&patient)
+                {
+                    let receipt = Receipt::none();
+                    seat.actor.do_send(HearOfDevice { device, online: false, receipt });
+                }
+            }
+            Notice::Leans(device, leaning) => {
+                let (own_clock_suspect, changes) = self.census.leans(&device, leaning, now);
+                self.set_listening(Listening { own_clock_suspect, ..self.listening() });
+                self.announce(Subject::Installation, changes);
+            }
+            Notice::Floods(device) => {
+                if let Some((unit, changes)) = self.census.floods(&patient, &device, now) {
+                    warn!(%patient, %device, "the device floods");
+                    self.announce(Subject::Unit(unit), changes);
+                    self.set_alarm(ctx);
+                }
+            }
+            Notice::Leaves => self.discharge(&patient, LEFT, Receipt::none()),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Where decisions go: the world's side of a shard, handed in when it is wired.
+
+use crate::people::outcome::{Outcome, Refused};
+use crate::people::snapshot::Saved;
+use crate::people::{PatientId, Subject};
+use crate::receipt::Receipt;
+use crate::vitals::Reading;
+
+/// What one message or timer caused, to be kept and published as one.
+#[derive(Debug)]
+pub struct Kept {
+    pub subject: Subject,
+    /// The reading, for the history.
+    pub reading: Option<Box<Reading>>,
+    pub outcome: Outcome,
+    /// The patient's memory after it, where it is to be saved.
+    pub saved: Option<Saved>,
+    /// Settled once everything here is safe.
+    pub receipt: Receipt,
+}
+
+/// The world's side of a shard. Calls come from its thread and never block.
+pub trait Outlet: 'static {
+    /// Keeps and publishes what was caused, then settles its receipt.
+    fn keep(&self, kept: Kept);
+    /// Whether memories are to be saved.
+    fn saves(&self) -> bool;
+    /// Tells whoever sent it what was refused and why.
+    fn refuse(&self, refused: Refused);
+    /// The patient is here: its readings are wanted.
+    fn follow(&self, patient: &PatientId);
+    /// The patient is gone: its readings are wanted no more.
+    fn unfollow(&self, patient: &PatientId);
+    /// The patient was transferred: its record here is to be emptied.
+    fn empty_record(&self, patient: &PatientId);
+    /// An actor died: the process must end, since what it held would be lost in silence.
+    fn died(&self, actor: &'static str);
+}

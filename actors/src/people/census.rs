@@ -1,0 +1,292 @@
+//! Who is here: admission, discharge, transfer, and what concerns units and the installation.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::alerts::{
+    AlertChange, Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, RuleName, Timing,
+};
+use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::people::device_clock::Leaning;
+use crate::people::identity::{DeviceId, PatientId, Subject, UnitId};
+use crate::people::outcome::Refusal;
+use crate::settings::Mode;
+use crate::settings::Settings;
+use std::sync::Arc;
+
+/// How many devices must be known before our own clock may be blamed.
+const DEVICES_TO_BLAME_OURSELVES: usize = 3;
+
+/// For how long a device must not flood before that alert ends.
+const FLOOD_OVER_AFTER: Span = Span::from_secs(60);
+
+/// How many devices' status is remembered for each place of a patient.
+const DEVICES_PER_PATIENT: usize = 16;
+
+/// The rules that own the conditions below.
+const CENSUS: RuleName = RuleName::Borrowed("census");
+
+/// What to do with a reading of somebody who is not here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reception {
+    Admit,
+    /// The admission records have not been heard yet.
+    Hold,
+    Refuse(Refusal),
+}
+
+/// Changes about a unit or the installation.
+pub type Announcements = Vec<AlertChange>;
+
+/// Who is here, as far as decisions need it. The actor holds the patients themselves.
+pub struct Census {
+    settings: Arc<Settings>,
+    started: Timestamp,
+    present: usize,
+    records_heard: bool,
+    /// Who was discharged or transferred, and when a reading last came all the same.
+    departed: HashMap<PatientId, Uptime>,
+    /// Which patients each device measures.
+    measures: BTreeMap<DeviceId, BTreeSet<PatientId>>,
+    /// Devices that said they are gone.
+    offline: BTreeSet<DeviceId>,
+    leanings: BTreeMap<DeviceId, Leaning>,
+    own_clock_suspect: bool,
+    installation: Alerts,
+    /// Facts about the installation that hold now, told by those who know.
+    facts: BTreeMap<Condition, Cause>,
+    units: BTreeMap<UnitId, Alerts>,
+    /// Until when each device counts as flooding.
+    floods: BTreeMap<(UnitId, DeviceId), Uptime>,
+}
+
+impl Census {
+    /// Nobody is here yet.
+    pub fn new(settings: Arc<Settings>, now: Now) -> Self {
+        Self {
+            settings,
+            started: now.wall,
+            present: 0,
+            records_heard: false,
+            departed: HashMap::new(),
+            measures: BTreeMap::new(),
+            offline: BTreeSet::new(),
+            leanings: BTreeMap::new(),
+            own_clock_suspect: false,
+            installation: Alerts::default(),
+            facts: BTreeMap::new(),
+            units: BTreeMap::new(),
+            floods: BTreeMap::new(),
+        }
+    }
+
+    /// All retained admission records have been heard; answers whether for the first time.
+    pub fn records_heard(&mut self) -> bool {
+        !std::mem::replace(&mut self.records_heard, true)
+    }
+
+    /// Somebody was discharged or transferred before the restart, at `at`.
+    pub fn departed_before(&mut self, patient: &PatientId, at: Timestamp, now: Now) {
+        self.departed.insert(patient.clone(), now.uptime_at(at.min(now.wall)));
+    }
+
+    /// Takes up what is open for those who listen about units and the installation, of which nothing is
+    /// known to hold now: it ends here, and begins anew where it does.
+    pub fn adopt(&mut self, open: Vec<AlertChange>, now: Now) -> Vec<(Subject, Announcements)> {
+        let mut by_subject: BTreeMap<Subject, Vec<AlertChange>> = BTreeMap::new();
+        for change in open {
+            by_subject.entry(change.subject.clone()).or_default().push(change);
+        }
+        let end = |(subject, open): (Subject, Vec<AlertChange>)| {
+            let mut alerts = Alerts::default();
+            alerts.adopt(open, |_| CENSUS);
+            let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
+            let changes = alerts.end("restarted", now.wall, &caption);
+            (subject, changes)
+        };
+        by_subject.into_iter().map(end).collect()
+    }
+
+    /// A reading of somebody who is not here.
+    pub fn receive(&mut self, patient: &PatientId, now: Now) -> Reception {
+        if !self.records_heard {
+            return Reception::Hold;
+        }
+        if self.settings.admission.mode == Mode::Registered {
+            return Reception::Refuse(Refusal::NotAdmitted(patient.clone()));
+        }
+        if let Some(last) = self.departed.get_mut(patient) {
+            if now.uptime.since(*last) < self.settings.admission.readmit_after {
+                *last = now.uptime;
+                return Reception::Refuse(Refusal::Departed(patient.clone()));
+            }
+            self.departed.remove(patient);
+        }
+        let max = self.settings.admission.max_patients;
+        if self.present >= max {
+            return Reception::Refuse(Refusal::Full { patient: patient.clone(), max });
+        }
+        Reception::Admit
+    }
+
+    /// The patient is here now.
+    pub fn admitted(&mut self, patient: &PatientId) {
+        self.present += 1;
+        self.departed.remove(patient);
+    }
+
+    /// The patient is not here any more; its readings are not taken for a while.
+    pub fn departed(&mut self, patient: &PatientId, now: Now) {
+        self.present -= 1;
+        let readmit_after = self.settings.admission.readmit_after;
+        if self.departed.len() >= self.settings.admission.max_patients {
+            self.departed.retain(|_, last| now.uptime.since(*last) < readmit_after);
+        }
+        self.departed.insert(patient.clone(), now.uptime);
+        self.measures.retain(|_, patients| {
+            patients.remove(patient);
+            !patients.is_empty()
+        });
+        self.leanings.retain(|device, _| self.measures.contains_key(device));
+    }
+
+    /// The patient left by itself: a reading admits it again at once.
+    pub fn left(&mut self, patient: &PatientId, now: Now) {
+        self.departed(patient, now);
+        self.departed.remove(patient);
+    }
+
+    /// A device measures this patient; answers whether it said before that it is gone.
+    pub fn measures(&mut self, device: &DeviceId, patient: &PatientId) -> bool {
+        self.measures.entry(device.clone()).or_default().insert(patient.clone());
+        self.offline.contains(device)
+    }
+
+    /// A device says that it is gone or back: the patients whom that concerns.
+    pub fn device_status(&mut self, device: &DeviceId, online: bool) -> Vec<PatientId> {
+        if online {
+            self.offline.remove(device);
+        } else if self.offline.len() < self.settings.admission.max_patients * DEVICES_PER_PATIENT {
+            self.offline.insert(device.clone());
+        }
+        self.measures.get(device).map(|patients| patients.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// A device's clock seems to be off, or no longer: answers whether our own is the likelier fault now.
+    pub fn leans(&mut self, device: &DeviceId, leaning: Option<Leaning>, now: Now) -> (bool, Announcements) {
+        match leaning {
+            Some(leaning) => self.leanings.insert(device.clone(), leaning),
+            None => self.leanings.remove(device),
+        };
+        let behind = self.leanings.values().filter(|leaning| **leaning == Leaning::Behind).count();
+        let most = behind.max(self.leanings.len() - behind);
+        let known = self.measures.len();
+        self.own_clock_suspect = known >= DEVICES_TO_BLAME_OURSELVES && most * 2 > known;
+        let fact = self.own_clock_suspect.then(|| Cause::Words {
+            words: format!(
+                "{most} of {known} devices are off by the same sign: our own clock is the likelier fault; check its time service"
+            ),
+        });
+        (self.own_clock_suspect, self.fact(Condition::ClockWrong(None), fact, now.wall, now))
+    }
+
+    /// All places are taken, or one is free again.
+    pub fn note_full(&mut self, now: Now) -> Announcements {
+        let max = self.settings.admission.max_patients;
+        let cause = (self.present >= max).then(|| Cause::Words {
+            words: format!("All {max} places are taken: readings of further patients are rejected (admission.max_patients)"),
+        });
+        self.fact(Condition::AdmissionFull, cause, now.wall, now)
+    }
+
+    /// Whether all places are taken and somebody was told so.
+    pub fn is_told_full(&self) -> bool {
+        self.facts.contains_key(&Condition::AdmissionFull)
+    }
+
+    /// Something about the installation is so since `at`, or is not (no cause).
+    pub fn fact(
+        &mut self,
+        condition: Condition,
+        cause: Option<Cause>,
+        at: Timestamp,
+        now: Now,
+    ) -> Announcements {
+        match cause {
+            Some(cause) => self.facts.insert(condition, cause),
+            None => self.facts.remove(&condition),
+        };
+        let findings =
+            self.facts.iter().map(|(condition, cause)| finding(condition, cause, Priority::High, at));
+        let findings = findings.collect();
+        let subject = Subject::Installation;
+        let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
+        self.installation.judge(&CENSUS, findings, &moment(at, now), &caption);
+        self.installation.tell(&caption)
+    }
+
+    /// A device sends more than can be meant.
+    pub fn floods(
+        &mut self,
+        patient: &PatientId,
+        device: &DeviceId,
+        now: Now,
+    ) -> Option<(UnitId, Announcements)> {
+        let unit: UnitId = patient.unit().parse().ok()?;
+        let until = now.uptime + FLOOD_OVER_AFTER;
+        let began = self.floods.insert((unit.clone(), device.clone()), until).is_none();
+        began.then(|| (unit.clone(), self.judge_floods(&unit, now)))
+    }
+
+    /// When a flood counts as over.
+    pub fn next_deadline(&self) -> Option<Uptime> {
+        self.floods.values().min().copied()
+    }
+
+    /// Ends the floods that are over at `due`.
+    pub fn tick(&mut self, due: Uptime, now: Now) -> Vec<(UnitId, Announcements)> {
+        let over = self.floods.extract_if(.., |_, until| *until <= due);
+        let units: BTreeSet<_> = over.map(|((unit, _), _)| unit).collect();
+        units.into_iter().map(|unit| (unit.clone(), self.judge_floods(&unit, now))).collect()
+    }
+
+    fn judge_floods(&mut self, unit: &UnitId, now: Now) -> Announcements {
+        let max = self.settings.admission.max_rate;
+        let flooding = self.floods.keys().filter(|(of, _)| of == unit);
+        let findings = flooding.map(|(_, device)| {
+            let words = format!(
+                "Device {device} sends more than {max} readings a second; what is beyond is rejected"
+            );
+            finding(
+                &Condition::DeviceFlooding(device.clone()),
+                &Cause::Words { words },
+                Priority::Medium,
+                now.wall,
+            )
+        });
+        let findings = findings.collect();
+        let subject = Subject::Unit(unit.clone());
+        let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
+        let alerts = self.units.entry(unit.clone()).or_default();
+        alerts.judge(&CENSUS, findings, &moment(now.wall, now), &caption);
+        alerts.tell(&caption)
+    }
+}
+
+fn moment(at: Timestamp, now: Now) -> Moment {
+    Moment { at, now, reading: None, backlog_of: None }
+}
+
+fn finding(condition: &Condition, cause: &Cause, priority: Priority, at: Timestamp) -> Finding {
+    let priority = if matches!(condition, Condition::ClockWrong(_)) { Priority::Low } else { priority };
+    Finding {
+        condition: condition.clone(),
+        reached: Some(priority),
+        kept: Some(priority),
+        presence: Presence::Present,
+        cause: cause.clone(),
+        at,
+        reading: None,
+        timing: Timing::IMMEDIATE,
+        reason: None,
+    }
+}

@@ -1,0 +1,50 @@
+//! What the actors of one thread share.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::Addr;
+
+use crate::alerts::RuleName;
+use crate::analyzer_actor::AnalyzerActor;
+use crate::census_actor::CensusActor;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::outlet::Outlet;
+use crate::people::patient::Listening;
+use crate::settings::Settings;
+
+/// What the actors of one thread share: its clock, its rules, and the way out.
+pub struct Shard {
+    pub settings: Arc<Settings>,
+    pub clock: Clock,
+    pub outlet: Rc<dyn Outlet>,
+    pub counters: Arc<Counters>,
+    /// Every rule, in the order in which their findings are judged.
+    pub rules: Vec<(RuleName, Addr<AnalyzerActor>)>,
+    /// From when on silence counts.
+    pub listening: Cell<Listening>,
+    pub census: Addr<CensusActor>,
+}
+
+/// Tells the outlet when the actor that holds it dies of a panic.
+pub struct LifeLine {
+    actor: &'static str,
+    outlet: Rc<dyn Outlet>,
+}
+
+impl LifeLine {
+    /// The life line of an actor of this name.
+    pub fn new(actor: &'static str, outlet: &Rc<dyn Outlet>) -> Self {
+        Self { actor, outlet: Rc::clone(outlet) }
+    }
+}
+
+impl Drop for LifeLine {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.outlet.died(self.actor);
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! `wardwatch assess`: the same actors on simulated time, from a recording to what would have been published.
+
+use std::cell::RefCell;
+use std::io::{BufRead, Write};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+use tokio::sync::Notify;
+use wardwatch_actors::analyzers;
+use wardwatch_actors::census_actor::{CensusActor, Hearing, Parts};
+use wardwatch_actors::clock::{Clock, Timestamp, TimestampFault};
+use wardwatch_actors::counters::Counters;
+use wardwatch_actors::outlet::{Kept, Outlet};
+use wardwatch_actors::people::PatientId;
+use wardwatch_actors::people::outcome::Refused;
+use wardwatch_actors::receipt::{Ledger, Receipt};
+use wardwatch_actors::settings::Settings;
+
+use crate::config::Sources;
+use crate::mqtt::announcement::{self, Announcement};
+use crate::mqtt::inbox::{Inbox, Letter, Refusals};
+use crate::mqtt::payload::rejected::RejectedMessage;
+use crate::mqtt::rejections::Rejections;
+use crate::mqtt::topics::Topics;
+
+/// What an assessment needs to know.
+#[derive(Debug, Clone)]
+pub struct AssessSettings {
+    pub settings: Arc<Settings>,
+    pub sources: Sources,
+    pub prefix: String,
+    /// For how long time runs on after the last line.
+    pub linger: Duration,
+}
+
+/// Why a recording cannot be assessed.
+#[derive(Debug, Error)]
+pub enum AssessFault {
+    #[error("line {line}: the recording cannot be read")]
+    Read { line: usize, source: std::io::Error },
+    #[error(
+        "line {line}: this is no line of a recording; it looks like {{\"at\":\"2026-11-22T06:35:06.120Z\",\"topic\":\"wardwatch/vitals/icu-1/p-17\",\"payload\":{{…}}}}"
+    )]
+    Line { line: usize, source: serde_json::Error },
+    #[error("line {line}: `at` is no time")]
+    Time { line: usize, source: TimestampFault },
+    #[error("line {line}: `at` {at} is before the line above; a recording is in the order of arrival")]
+    Order { line: usize, at: Timestamp },
+    #[error("the result cannot be written")]
+    Write(#[source] std::io::Error),
+    #[error("an actor died: {0}")]
+    Died(&'static str),
+}
+
+/// What was assessed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Summary {
+    pub lines: usize,
+    pub readings: u64,
+    pub patients: u64,
+}
+
+/// One line of a recording.
+#[derive(Deserialize)]
+struct Line<'a> {
+    at: &'a str,
+    topic: std::borrow::Cow<'a, str>,
+    #[serde(borrow)]
+    payload: &'a RawValue,
+}
+
+/// Assesses a recording, on a runtime whose time is paused, and writes the result as one.
+///
+/// Time goes from line to line; what is due in between comes in between, in its order. The same input
+/// and settings give the same output, byte for byte.
+pub async fn assess(
+    settings: AssessSettings,
+    recording: impl BufRead,
+    result: impl Write + 'static,
+) -> Result<Summary, AssessFault> {
+    let mut assessment: Option<Assessment> = None;
+    let mut result = Some(Box::new(result) as Box<dyn Write>);
+    let mut summary = Summary::default();
+    for (number, text) in recording.split(b'\n').enumerate() {
+        let line = number + 1;
+        let text = text.map_err(|source| AssessFault::Read { line, source })?;
+        if text.trim_ascii().is_empty() {
+            continue;
+        }
+        let entry: Line<'_> =
+            serde_json::from_slice(&text).map_err(|source| AssessFault::Line { line, source })?;
+        let at = entry.at.parse::<Timestamp>().map_err(|source| AssessFault::Time { line, source })?;
+        let assessment = match &mut assessment {
+            Some(assessment) => assessment,
+            None => {
+                let result = result.take().unwrap_or_else(|| Box::new(std::io::sink()));
+                assessment.insert(Assessment::begin(&settings, at, result))
+            }
+        };
+        if at < assessment.at {
+            return Err(AssessFault::Order { line, at });
+        }
+        assessment.go_to(at).await;
+        assessment.take(&entry.topic, payload_of(entry.payload)).await;
+        assessment.check()?;
+        summary.lines += 1;
+    }
+    let Some(mut assessment) = assessment else { return Ok(summary) };
+    assessment.go_to(assessment.at + settings.linger.into()).await;
+    assessment.finish()?;
+    summary.readings = assessment.inbox.counters.readings.get();
+    summary.patients = assessment.inbox.counters.patients.get();
+    Ok(summary)
+}
+
+/// A payload as its bytes were: a JSON string stands for text that is no JSON, such as `online`.
+fn payload_of(payload: &RawValue) -> Bytes {
+    match serde_json::from_str::<String>(payload.get()) {
+        Ok(text) => Bytes::from(text),
+        Err(_) if payload.get() == "null" => Bytes::new(),
+        Err(_) => Bytes::copy_from_slice(payload.get().as_bytes()),
+    }
+}
+
+/// A shard on simulated time.
+struct Assessment {
+    at: Timestamp,
+    clock: Clock,
+    inbox: Inbox,
+    owed: Arc<Owed>,
+    scribe: Rc<Scribe>,
+}
+
+impl Assessment {
+    fn begin(settings: &AssessSettings, at: Timestamp, result: Box<dyn Write>) -> Self {
+        let clock = Clock::simulated(at);
+        let counters = Arc::new(Counters::default());
+        let topics = Topics::new(&settings.prefix);
+        let scribe = Rc::new(Scribe {
+            topics: topics.clone(),
+            clock: clock.clone(),
+            rejections: RefCell::default(),
+            result: RefCell::new(std::io::BufWriter::with_capacity(1 << 16, result)),
+            fault: RefCell::new(None),
+        });
+        let outlet: Rc<dyn Outlet> = scribe.clone();
+        let parts = Parts {
+            settings: Arc::clone(&settings.settings),
+            clock: clock.clone(),
+            outlet,
+            counters: Arc::clone(&counters),
+            rules: analyzers::all(&settings.settings),
+        };
+        let census: Addr<CensusActor> = CensusActor::new(parts).start();
+        census.do_send(Hearing::Records);
+        census.do_send(Hearing::Everything);
+        let inbox = Inbox {
+            topics,
+            sources: settings.sources.clone(),
+            settings: Arc::clone(&settings.settings),
+            clock: clock.clone(),
+            counters,
+            census,
+            refusals: scribe.clone(),
+        };
+        Self { at, clock, inbox, owed: Arc::default(), scribe }
+    }
+
+    /// Lets time go on; everything that is due until then happens on the way.
+    async fn go_to(&mut self, at: Timestamp) {
+        if at > self.at {
+            let uptime = self.clock.uptime() + at.since(self.at);
+            tokio::time::sleep_until(self.clock.instant(uptime)).await;
+            self.at = at;
+        }
+    }
+
+    /// Takes one message, and waits until nothing is owed for it any more.
+    async fn take(&self, topic: &str, payload: Bytes) {
+        let ledger: Arc<dyn Ledger> = self.owed.clone();
+        self.owed.owe(0);
+        self.inbox.take(Letter { topic, payload, retain: false, receipt: Receipt::new(ledger, 0) });
+        self.owed.settled().await;
+    }
+
+    fn check(&self) -> Result<(), AssessFault> {
+        match self.scribe.fault.borrow_mut().take() {
+            Some(fault) => Err(fault),
+            None => Ok(()),
+        }
+    }
+
+    fn finish(&self) -> Result<(), AssessFault> {
+        for message in self.scribe.rejections.borrow_mut().flush() {
+            self.scribe.write(&announcement::rejected(&self.scribe.topics, &message));
+        }
+        self.check()?;
+        self.scribe.result.borrow_mut().flush().map_err(AssessFault::Write)
+    }
+}
+
+/// What is owed for the one message under way.
+#[derive(Default)]
+struct Owed {
+    debts: AtomicUsize,
+    settled: Notify,
+}
+
+impl Owed {
+    async fn settled(&self) {
+        while self.debts.load(Ordering::Acquire) > 0 {
+            self.settled.notified().await;
+        }
+    }
+}
+
+impl Ledger for Owed {
+    fn owe(&self, _: u64) {
+        self.debts.fetch_add(1, Ordering::AcqRel);
+    }
+
+    fn settle(&self, _: u64) {
+        if self.debts.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.settled.notify_one();
+        }
+    }
+
+    fn abandon(&self, entry: u64) {
+        self.settle(entry);
+    }
+}
+
+/// Writes what would have been published.
+struct Scribe {
+    topics: Topics,
+    clock: Clock,
+    rejections: RefCell<Rejections>,
+    result: RefCell<std::io::BufWriter<Box<dyn Write>>>,
+    fault: RefCell<Option<AssessFault>>,
+}
+
+impl Scribe {
+    fn write(&self, announcement: &Announcement) {
+        let at = self.clock.now().wall;
+        let payload: &[u8] = if announcement.payload.is_empty() { b"null" } else { &announcement.payload };
+        let mut result = self.result.borrow_mut();
+        let written = write!(result, "{{\"at\":\"{at}\",\"topic\":\"{}\",\"payload\":", announcement.topic)
+            .and_then(|()| result.write_all(payload))
+            .and_then(|()| result.write_all(b"}\n"));
+        if let Err(fault) = written {
+            self.fault.borrow_mut().get_or_insert(AssessFault::Write(fault));
+        }
+    }
+}
+
+impl Outlet for Scribe {
+    fn keep(&self, kept: Kept) {
+        for change in &kept.outcome.changes {
+            announcement::change(&self.topics, change).for_each(|a| self.write(&a));
+        }
+        if let Some(patient) = announcement::patient(&kept.subject) {
+            let time = self.clock.now().wall;
+            for score in &kept.outcome.scores {
+                self.write(&announcement::score(&self.topics, patient, score, time));
+            }
+            if let Some(state) = &kept.outcome.state {
+                self.write(&announcement::state(&self.topics, patient, state));
+            }
+        }
+        kept.receipt.settle();
+    }
+
+    fn saves(&self) -> bool {
+        false
+    }
+
+    fn refuse(&self, refused: Refused) {
+        let topic = self.topics.vitals(&refused.patient);
+        let reason = refused.refusal.to_string();
+        Refusals::refuse(self, RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
+    }
+
+    fn follow(&self, _: &PatientId) {}
+
+    fn unfollow(&self, _: &PatientId) {}
+
+    fn empty_record(&self, patient: &PatientId) {
+        self.write(&Announcement { topic: self.topics.record(patient), payload: Vec::new() });
+    }
+
+    fn died(&self, actor: &'static str) {
+        self.fault.borrow_mut().get_or_insert(AssessFault::Died(actor));
+    }
+}
+
+impl Refusals for Scribe {
+    fn refuse(&self, message: RejectedMessage) {
+        let tell = self.rejections.borrow_mut().take(message, self.clock.uptime());
+        for message in tell {
+            self.write(&announcement::rejected(&self.topics, &message));
+        }
+    }
+}

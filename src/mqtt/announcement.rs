@@ -1,0 +1,62 @@
+//! What a decision looks like on the bus: topics and payloads of changes, scores and states.
+
+use wardwatch_actors::alerts::{AlertChange, Priority};
+use wardwatch_actors::analyzers::Score;
+use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::people::outcome::{PatientState, StateChange};
+use wardwatch_actors::people::{PatientId, Subject};
+
+use super::payload::alert::AlertMessage;
+use super::payload::json;
+use super::payload::rejected::RejectedMessage;
+use super::payload::state::{ScoreMessage, StateMessage};
+use super::topics::Topics;
+
+/// A topic and what is published on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announcement {
+    pub topic: String,
+    pub payload: Vec<u8>,
+}
+
+/// An alert change: on the topic of its priority and, where that changed, on the one before.
+pub fn change(topics: &Topics, change: &AlertChange) -> impl Iterator<Item = Announcement> {
+    let payload = json(&AlertMessage::from(change));
+    let subject = change.subject.to_string();
+    let on = |priority: Priority| topics.alerts(priority.name(), &subject);
+    let (now, before) = (on(change.priority), change.previous_priority.map(on));
+    let first = Announcement { topic: now, payload: payload.clone() };
+    [Some(first), before.map(|topic| Announcement { topic, payload })].into_iter().flatten()
+}
+
+/// A score that changed.
+pub fn score(topics: &Topics, patient: &PatientId, score: &Score, time: Timestamp) -> Announcement {
+    let payload = json(&ScoreMessage::new(patient, score, time));
+    Announcement { topic: topics.scores(score.name.as_str(), patient), payload }
+}
+
+/// The retained state; empty where the patient is not here any more.
+pub fn state(topics: &Topics, patient: &PatientId, state: &StateChange) -> Announcement {
+    let payload = match state {
+        StateChange::Now(state) => state_payload(patient, state),
+        StateChange::Emptied => Vec::new(),
+    };
+    Announcement { topic: topics.state(patient), payload }
+}
+
+fn state_payload(patient: &PatientId, state: &PatientState) -> Vec<u8> {
+    json(&StateMessage::new(patient, state))
+}
+
+/// What was refused.
+pub fn rejected(topics: &Topics, message: &RejectedMessage) -> Announcement {
+    Announcement { topic: topics.rejected(), payload: json(message) }
+}
+
+/// The patient of a subject, where it is one.
+pub fn patient(subject: &Subject) -> Option<&PatientId> {
+    match subject {
+        Subject::Patient(patient) => Some(patient),
+        Subject::Unit(_) | Subject::Installation => None,
+    }
+}

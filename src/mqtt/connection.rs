@@ -1,0 +1,387 @@
+//! One connection of the ingest, from its CONNACK to its end.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use rumqttc::{Packet, Publish, QoS, SubAck, SubscribeReasonCode};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing::{error, info};
+use wardwatch_actors::receipt::Receipt;
+
+use super::ingest::{Hearing, Inbox, Ingest, IngestRequest, Message};
+use super::marks::Marks;
+use super::ring::RingFault;
+use super::wire::{Wire, WireFault};
+
+/// How often the connection looks at what is due.
+const TICK: Duration = Duration::from_millis(500);
+/// Messages handed over before the actors run.
+const BURST: usize = 64;
+/// Filters in one SUBSCRIBE or UNSUBSCRIBE.
+const FILTERS: usize = 200;
+/// A mark under way for longer means that what we hear is old.
+const MARK_WITHIN: Duration = Duration::from_secs(2);
+/// Reading held for longer means that what we hear is old.
+const HELD_WITHIN: Duration = Duration::from_secs(1);
+/// A mark under way for this long, with nothing else to be heard lately, has been withheld.
+const WITHHELD_AFTER: Duration = Duration::from_secs(30);
+/// A broker that answers neither mark nor ping for this long beyond their interval is gone.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+
+/// How a connection ended.
+pub(super) enum Ended {
+    ShutDown,
+    Fault(RingFault),
+    Lost(WireFault),
+}
+
+impl From<WireFault> for Ended {
+    fn from(lost: WireFault) -> Self {
+        Self::Lost(lost)
+    }
+}
+
+pub(super) struct Connection<'a, I> {
+    ingest: &'a mut Ingest,
+    inbox: &'a mut I,
+    wire: Wire,
+    marks: Marks,
+    /// SUBSCRIBEs not yet answered, in order.
+    subscribing: VecDeque<(u16, Vec<String>)>,
+    /// The first subscription is confirmed.
+    subscribed: bool,
+    /// The retained records have been heard.
+    records_heard: bool,
+    /// The mark whose return means `Drained`; none while what we hear is live.
+    drained_by: Option<u64>,
+    /// A mark is to be written.
+    mark_due: bool,
+    mark_at: Instant,
+    ping_at: Instant,
+    /// Since when nothing is read because the ring is full or the publisher asks to hold.
+    held_since: Option<Instant>,
+    /// Ticks without any packet, counted rather than timed: a process that was stopped has not listened.
+    silent_ticks: u32,
+    /// Ticks without a message of others.
+    quiet_ticks: u32,
+    withheld: bool,
+    /// Packet identifiers to acknowledge; kept for its capacity.
+    settled: Vec<u16>,
+    drain_until: Option<Instant>,
+}
+
+impl<'a, I: Inbox> Connection<'a, I> {
+    pub fn new(ingest: &'a mut Ingest, inbox: &'a mut I, wire: Wire) -> Self {
+        let now = Instant::now();
+        Self {
+            mark_at: now + ingest.settings.mark_every,
+            ping_at: now + ingest.settings.link.keep_alive() / 3,
+            ingest,
+            inbox,
+            wire,
+            marks: Marks::new(),
+            subscribing: VecDeque::new(),
+            subscribed: false,
+            records_heard: false,
+            drained_by: Some(1),
+            mark_due: false,
+            held_since: None,
+            silent_ticks: 0,
+            quiet_ticks: 0,
+            withheld: false,
+            settled: Vec::new(),
+            drain_until: None,
+        }
+    }
+
+    /// Hears until the connection is lost, a receipt goes wrong, or a shutdown is done.
+    pub async fn hear(
+        &mut self,
+        resumed: bool,
+        requests: &mut UnboundedReceiver<IngestRequest>,
+        shutdown: Pin<&mut impl Future<Output = ()>>,
+    ) -> Ended {
+        self.inbox.hearing(Hearing::Connected { resumed });
+        match self.listen(requests, shutdown).await {
+            Ok(ended) => ended,
+            Err(lost) => Ended::Lost(lost),
+        }
+    }
+
+    async fn listen(
+        &mut self,
+        requests: &mut UnboundedReceiver<IngestRequest>,
+        mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<Ended, WireFault> {
+        self.subscribe_to_all(requests).await?;
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut shard_asks = true;
+        let mut publisher_holds = true;
+        loop {
+            if let Some(fault) = self.ingest.ring.fault() {
+                return Ok(Ended::Fault(fault));
+            }
+            self.write_what_is_due().await?;
+            if self.is_drained() {
+                self.wire.write(Packet::Disconnect).await?;
+                self.wire.flush().await?;
+                return Ok(Ended::ShutDown);
+            }
+            let reading = self.may_read();
+            tokio::select! {
+                packet = self.wire.read(), if reading => {
+                    self.take(packet?)?;
+                    self.take_burst()?;
+                    // The actors of this thread settle the burst, so that one write acknowledges it.
+                    tokio::task::yield_now().await;
+                }
+                () = self.ingest.ring.woken() => {}
+                request = requests.recv(), if shard_asks => match request {
+                    Some(request) => self.serve(request, requests).await?,
+                    None => shard_asks = false,
+                },
+                changed = self.ingest.hold.changed(), if publisher_holds => publisher_holds = changed.is_ok(),
+                _ = ticks.tick() => self.tick(Instant::now()).await?,
+                () = &mut shutdown, if self.drain_until.is_none() => {
+                    info!(unacknowledged = self.ingest.ring.len(), "reading nothing more");
+                    self.drain_until = Some(Instant::now() + self.ingest.settings.drain_within);
+                }
+            }
+        }
+    }
+
+    /// Acknowledges what is settled and sends the mark that is due, in one write.
+    async fn write_what_is_due(&mut self) -> Result<(), WireFault> {
+        self.ingest.ring.take_settled(&mut self.settled);
+        for pkid in self.settled.drain(..) {
+            self.wire.acknowledge(pkid).await?;
+        }
+        if self.mark_due && self.subscribed && self.may_read() {
+            self.mark_due = false;
+            let now = Instant::now();
+            self.mark_at = now + self.ingest.settings.mark_every;
+            let mark = self.marks.send(now);
+            self.wire.publish(&self.ingest.settings.probe, mark).await?;
+        }
+        self.wire.flush().await
+    }
+
+    fn may_read(&self) -> bool {
+        self.drain_until.is_none() && !self.ingest.ring.is_full() && !*self.ingest.hold.borrow()
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drain_until.is_some_and(|until| self.ingest.ring.is_empty() || Instant::now() >= until)
+    }
+
+    /// Takes what has already arrived, as far as the ring has room.
+    fn take_burst(&mut self) -> Result<(), WireFault> {
+        for _ in 1..BURST {
+            if self.ingest.ring.is_full() {
+                break;
+            }
+            match self.wire.read_now() {
+                Some(packet) => self.take(packet?)?,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, packet: Packet) -> Result<(), WireFault> {
+        self.silent_ticks = 0;
+        self.held_since = None;
+        match packet {
+            Packet::Publish(publish) => self.take_message(publish),
+            Packet::SubAck(ack) => self.take_subscribed(ack),
+            Packet::PubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => Ok(()),
+            other => Err(WireFault::Unexpected(format!("{other:?}"))),
+        }
+    }
+
+    fn take_message(&mut self, publish: Publish) -> Result<(), WireFault> {
+        let Publish { dup: duplicate, qos, retain, topic, pkid, payload } = publish;
+        let receipt = match qos {
+            QoS::AtMostOnce => Receipt::none(),
+            QoS::AtLeastOnce => match self.ingest.ring.push(pkid) {
+                Some(entry) => Receipt::new(self.ingest.ledger.clone(), entry),
+                None => return Err(WireFault::Unexpected("a message when none was read".to_owned())),
+            },
+            QoS::ExactlyOnce => return Err(WireFault::Unexpected(format!("QoS 2 on `{topic}`"))),
+        };
+        if topic == self.ingest.settings.probe {
+            self.take_mark(&payload);
+            receipt.settle();
+        } else {
+            self.quiet_ticks = 0;
+            self.inbox.message(Message { topic, payload, retain, duplicate, receipt });
+        }
+        Ok(())
+    }
+
+    fn take_mark(&mut self, text: &[u8]) {
+        let Some(heard) = self.marks.hear(text, Instant::now()) else { return };
+        self.inbox.hearing(Hearing::Probe(heard.round_trip));
+        self.withheld = false;
+        if !self.records_heard {
+            self.records_heard = true;
+            self.inbox.hearing(Hearing::Records);
+        }
+        if self.drained_by.is_some_and(|number| heard.number >= number) {
+            self.drained_by = None;
+            self.inbox.hearing(Hearing::Drained);
+        }
+    }
+
+    fn take_subscribed(&mut self, ack: SubAck) -> Result<(), WireFault> {
+        let Some((_, filters)) = self.subscribing.pop_front().filter(|&(pkid, _)| pkid == ack.pkid) else {
+            return Err(WireFault::Unexpected(format!("{ack:?}")));
+        };
+        for (filter, code) in filters.into_iter().zip(ack.return_codes) {
+            if code == SubscribeReasonCode::Failure {
+                self.take_refused(filter)?;
+            }
+        }
+        if !self.subscribed {
+            self.subscribed = true;
+            self.mark_due = true;
+        }
+        Ok(())
+    }
+
+    /// One patient's refusal must not make all others unheard, but without records nothing can be judged.
+    fn take_refused(&mut self, filter: String) -> Result<(), WireFault> {
+        if !self.ingest.filters.contains(&filter) {
+            return Err(WireFault::Refused(filter));
+        }
+        error!(filter, "the broker refuses the subscription; its access list must allow it");
+        self.inbox.hearing(Hearing::Refused(filter));
+        Ok(())
+    }
+
+    /// Subscribes to records first, then to readings, then to what the shard has asked for.
+    async fn subscribe_to_all(
+        &mut self,
+        requests: &mut UnboundedReceiver<IngestRequest>,
+    ) -> Result<(), WireFault> {
+        while let Ok(request) = requests.try_recv() {
+            match request {
+                IngestRequest::Subscribe(filter) => drop(self.ingest.filters.insert(filter)),
+                IngestRequest::Unsubscribe(filter) => drop(self.ingest.filters.remove(&filter)),
+                IngestRequest::Remark => {}
+            }
+        }
+        let settings = &self.ingest.settings;
+        let records = std::iter::once(&settings.probe).chain(&settings.records).cloned().collect();
+        let vitals = settings.vitals.iter().chain(&self.ingest.filters).cloned().collect();
+        self.subscribe(records).await?;
+        self.subscribe(vitals).await?;
+        self.wire.flush().await
+    }
+
+    async fn subscribe(&mut self, filters: Vec<String>) -> Result<(), WireFault> {
+        for filters in filters.chunks(FILTERS) {
+            let pkid = self.wire.subscribe(filters).await?;
+            self.subscribing.push_back((pkid, filters.to_vec()));
+        }
+        Ok(())
+    }
+
+    /// Serves a request, and with it those of the same kind that wait behind it, in one packet.
+    async fn serve(
+        &mut self,
+        request: IngestRequest,
+        requests: &mut UnboundedReceiver<IngestRequest>,
+    ) -> Result<(), WireFault> {
+        let mut next = Some(request);
+        let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
+        while let Some(request) = next {
+            match request {
+                IngestRequest::Subscribe(filter) => {
+                    self.unsubscribe(&mut unwanted).await?;
+                    self.ingest.filters.insert(filter.clone());
+                    wanted.push(filter);
+                }
+                IngestRequest::Unsubscribe(filter) => {
+                    self.subscribe(std::mem::take(&mut wanted)).await?;
+                    self.ingest.filters.remove(&filter);
+                    unwanted.push(filter);
+                }
+                IngestRequest::Remark => self.remark(),
+            }
+            next = if wanted.len().max(unwanted.len()) < FILTERS { requests.try_recv().ok() } else { None };
+        }
+        self.unsubscribe(&mut unwanted).await?;
+        self.subscribe(wanted).await
+    }
+
+    async fn unsubscribe(&mut self, filters: &mut Vec<String>) -> Result<(), WireFault> {
+        if filters.is_empty() {
+            return Ok(());
+        }
+        self.wire.unsubscribe(std::mem::take(filters)).await
+    }
+
+    /// From here on `Drained` is only true once a mark not yet sent is back.
+    fn remark(&mut self) {
+        self.mark_due = true;
+        self.drained_by = Some(self.marks.last() + 1);
+    }
+
+    async fn tick(&mut self, now: Instant) -> Result<(), WireFault> {
+        if now >= self.ping_at {
+            self.ping_at = now + self.ingest.settings.link.keep_alive() / 3;
+            self.wire.write(Packet::PingReq).await?;
+        }
+        if self.may_read() {
+            self.tick_reading(now)
+        } else {
+            self.silent_ticks = 0;
+            let since = *self.held_since.get_or_insert(now);
+            if now - since >= HELD_WITHIN {
+                self.fall_behind(self.marks.last() + 1);
+            }
+            Ok(())
+        }
+    }
+
+    fn tick_reading(&mut self, now: Instant) -> Result<(), WireFault> {
+        self.held_since = None;
+        self.silent_ticks += 1;
+        self.quiet_ticks += 1;
+        let patience = self.ingest.settings.mark_every + ANSWER_WITHIN;
+        if TICK * self.silent_ticks > patience {
+            return Err(WireFault::Silent(patience));
+        }
+        if now >= self.mark_at {
+            self.mark_due = true;
+        }
+        let overdue = self.marks.overdue(now).unwrap_or_default();
+        if overdue >= MARK_WITHIN {
+            self.fall_behind(self.marks.last());
+        }
+        if overdue >= WITHHELD_AFTER && TICK * self.quiet_ticks >= ANSWER_WITHIN && !self.withheld {
+            self.withheld = true;
+            let topic = &self.ingest.settings.probe;
+            error!(
+                topic,
+                "our marks do not come back; the broker's access list must let us read and write them"
+            );
+            self.inbox.hearing(Hearing::Withheld);
+        }
+        Ok(())
+    }
+
+    /// What is heard is old until the mark of this number is back.
+    fn fall_behind(&mut self, until: u64) {
+        if self.drained_by.is_none() {
+            self.drained_by = Some(until);
+            self.mark_due |= until > self.marks.last();
+            self.inbox.hearing(Hearing::Behind);
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! One connection of the publisher, from its CONNACK to its end.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use rumqttc::v5::mqttbytes::v5::ConnAck;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tracing::{info, warn};
+
+use super::link::explain;
+use super::outbox::Verdict;
+use super::publisher::{KEEP_ALIVE, Shared};
+use super::wire5::{Answer, Wire5, Wire5Fault};
+
+/// A broker that acknowledges nothing for this long is gone. Counted in seconds that really ran.
+const ANSWER_WITHIN_S: u32 = 15;
+/// A DISCONNECT that says: somebody else has connected under our client id.
+const SESSION_TAKEN_OVER: u8 = 0x8e;
+/// How long the goodbye may take.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why a connection is over.
+pub(super) enum Ended {
+    TakenOver,
+    /// The broker ended it for something we sent.
+    Blamed(String),
+    Lost(String),
+}
+
+impl From<Wire5Fault> for Ended {
+    fn from(fault: Wire5Fault) -> Self {
+        Self::Lost(explain(&fault))
+    }
+}
+
+/// Says goodbye, so that the broker keeps our last will to itself; if it is too slow for that, the last
+/// will says the same.
+pub(super) async fn say_goodbye(wire: Option<Wire5>) {
+    if let Some(mut wire) = wire {
+        wire.sink.disconnect();
+        match timeout(GOODBYE_WITHIN, wire.sink.flush()).await {
+            Ok(Ok(())) => info!("disconnected from the broker"),
+            _ => warn!("no goodbye to the broker; it publishes our last will"),
+        }
+    }
+}
+
+pub(super) fn keep_alive(ack: &ConnAck) -> Duration {
+    let of_broker = ack.properties.as_ref().and_then(|properties| properties.server_keep_alive);
+    of_broker.map_or(KEEP_ALIVE, |seconds| Duration::from_secs(u64::from(seconds.max(1))))
+}
+
+/// One connection at work.
+pub(super) struct Delivery<'a> {
+    pub shared: &'a Shared,
+    pub wire: &'a mut Wire5,
+}
+
+impl Delivery<'_> {
+    pub async fn run(mut self, keep_alive: Duration) -> Result<Infallible, Ended> {
+        let mut pings = interval(keep_alive / 3);
+        let mut seconds = interval(Duration::from_secs(1));
+        seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut patience = Patience::default();
+        loop {
+            let retry_at = self.hand_over()?;
+            let Wire5 { source, sink } = &mut *self.wire;
+            // Answers are read while writing waits, so that neither side waits for the other for ever.
+            tokio::select! {
+                answer = source.read() => {
+                    patience.heard();
+                    self.take_answers(answer?)?;
+                }
+                sent = sink.flush(), if sink.has_output() => sent?,
+                () = self.shared.wake.notified() => {}
+                () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => {}
+                _ = pings.tick() => sink.ping()?,
+                _ = seconds.tick() => patience.wait_a_second(self.shared.lock().queue.oldest_sent())?,
+            }
+        }
+    }
+
+    /// Adds waiting messages to what is to be written, as many as the broker takes and one write carries.
+    /// Returns until when the broker wants to be left alone.
+    fn hand_over(&mut self) -> Result<Option<Instant>, Ended> {
+        let sink = &mut self.wire.sink;
+        self.shared.change(|state, finished| {
+            if state.retry_at.is_some_and(|at| Instant::now() < at) {
+                return Ok(state.retry_at);
+            }
+            state.retry_at = None;
+            while !sink.is_busy() {
+                match state.queue.hand_over(finished) {
+                    Some(publication) => sink.publish(publication)?,
+                    None => break,
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Takes this answer and all that have been read with it.
+    fn take_answers(&mut self, first: Answer) -> Result<(), Ended> {
+        let source = &mut self.wire.source;
+        self.shared.change(|state, finished| {
+            let mut next = Some(first);
+            while let Some(answer) = next {
+                match answer {
+                    Answer::Puback { pkid, reason } => {
+                        state.answered(pkid, verdict(reason), finished);
+                    }
+                    Answer::Pingresp => {}
+                    Answer::Disconnect { reason } => return Err(dismissed(reason)),
+                }
+                next = source.read_now()?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// How long nothing has been answered, in seconds that really ran.
+#[derive(Default)]
+struct Patience {
+    silent_s: u32,
+    oldest: Option<u64>,
+    oldest_s: u32,
+}
+
+impl Patience {
+    /// The broker has said something.
+    fn heard(&mut self) {
+        self.silent_s = 0;
+    }
+
+    /// A second has passed with this message as the oldest unacknowledged one. A ping is answered within it.
+    fn wait_a_second(&mut self, oldest: Option<u64>) -> Result<(), Ended> {
+        self.silent_s += 1;
+        self.oldest_s = if oldest.is_some() && oldest == self.oldest { self.oldest_s + 1 } else { 0 };
+        self.oldest = oldest;
+        if self.silent_s.max(self.oldest_s) < ANSWER_WITHIN_S {
+            return Ok(());
+        }
+        Err(Ended::Lost(format!("the broker has answered nothing for {ANSWER_WITHIN_S} s")))
+    }
+}
+
+/// What a PUBACK's reason means for the message.
+fn verdict(reason: u8) -> Verdict {
+    match reason {
+        // Success, and success with nobody listening.
+        0x00 | 0x10 => Verdict::Accepted,
+        // "Implementation specific", as by a broker that is short of something, and "quota exceeded".
+        0x83 | 0x97 => Verdict::Retry,
+        other => Verdict::Never(format!("the broker refused it with reason {other:#04x}")),
+    }
+}
+
+/// What a DISCONNECT's reason means for us.
+fn dismissed(reason: u8) -> Ended {
+    let told = format!("the broker ended the connection with reason {reason:#04x}");
+    match reason {
+        SESSION_TAKEN_OVER => Ended::TakenOver,
+        // Malformed packet, protocol error, not authorized, topic name invalid, packet too large, payload
+        // format invalid, retain or QoS not supported: about a message, the oldest unacknowledged one.
+        0x81 | 0x82 | 0x87 | 0x90 | 0x95 | 0x99 | 0x9a | 0x9b => Ended::Blamed(told),
+        _ => Ended::Lost(told),
+    }
+}

@@ -1,0 +1,367 @@
+//! Where the broker is and how to get there: address, TLS, credentials, and the pause before another try.
+
+use std::error::Error;
+use std::fmt;
+use std::hash::BuildHasher;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rumqttc::{NetworkOptions, TlsConfiguration, Transport};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use thiserror::Error;
+
+/// The largest packet MQTT can express, in bytes.
+///
+/// A limit of ours below the broker's would make it deliver one large message again and again for ever,
+/// so the broker's limit is the one that counts.
+const LARGEST_PACKET: u32 = 268_435_455;
+
+/// The shortest keep-alive; a ping goes out every third of it.
+const SHORTEST_KEEP_ALIVE: Duration = Duration::from_secs(5);
+
+/// What a site sets about its broker.
+#[derive(Clone, Default)]
+pub struct LinkSettings {
+    /// `mqtt://host:port` or `mqtts://host:port`; the port defaults to 1883 or 8883.
+    pub url: String,
+    /// Name of the session at the broker; no two connections may share one.
+    pub client_id: String,
+    pub username: Option<String>,
+    pub password: Option<String>,
+    /// PEM file of the authorities that may vouch for the broker; without it the system's.
+    pub ca_file: Option<PathBuf>,
+    /// PEM file of our own certificate, if the broker asks for one.
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file of the private key to `certificate_file`.
+    pub key_file: Option<PathBuf>,
+    /// Longest silence on a healthy connection; at least 5 s.
+    pub keep_alive: Duration,
+}
+
+impl fmt::Debug for LinkSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkSettings")
+            .field("url", &self.url)
+            .field("client_id", &self.client_id)
+            .field("username", &self.username)
+            .field("ca_file", &self.ca_file)
+            .field("certificate_file", &self.certificate_file)
+            .field("keep_alive", &self.keep_alive)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why the broker cannot even be tried.
+#[derive(Debug, Error)]
+pub enum LinkFault {
+    #[error("mqtt.url `{url}` {fault}; write mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS")]
+    Url { url: String, fault: &'static str },
+    #[error("mqtt.client_id is empty; give this installation a name of its own at the broker")]
+    NoClientId,
+    #[error("mqtt.{key} `{}` cannot be used; it must be a PEM file that WardWatch may read", path.display())]
+    File { key: &'static str, path: PathBuf, source: pem::Error },
+    #[error("mqtt.ca_file `{}` holds no certificate that can be used", .0.display())]
+    NoAuthority(PathBuf),
+    #[error("this system has no trusted certificates; set mqtt.ca_file to the authority of the broker")]
+    NoSystemAuthority,
+    #[error("mqtt.certificate_file and mqtt.key_file only work together; set both or none")]
+    HalfAnIdentity,
+    #[error("TLS cannot be set up with the certificates given in [mqtt]")]
+    Tls(#[source] rustls::Error),
+}
+
+/// A broker that can be connected to: settings checked, certificates read.
+#[derive(Clone)]
+pub struct Link {
+    host: String,
+    port: u16,
+    tls: Option<Arc<ClientConfig>>,
+    client_id: String,
+    login: Option<(String, String)>,
+    keep_alive: Duration,
+}
+
+impl Link {
+    /// Checks `settings` and reads the certificates they name.
+    pub fn new(settings: &LinkSettings) -> Result<Self, LinkFault> {
+        if settings.client_id.is_empty() {
+            return Err(LinkFault::NoClientId);
+        }
+        let address = Address::read(&settings.url)
+            .map_err(|fault| LinkFault::Url { url: settings.url.clone(), fault })?;
+        let tls = address.tls.then(|| client_config(settings)).transpose()?;
+        let password = settings.password.clone().unwrap_or_default();
+        Ok(Self {
+            host: address.host.to_owned(),
+            port: address.port,
+            tls: tls.map(Arc::new),
+            client_id: settings.client_id.clone(),
+            login: settings.username.clone().map(|username| (username, password)),
+            keep_alive: settings.keep_alive.max(SHORTEST_KEEP_ALIVE),
+        })
+    }
+
+    /// The same broker under another client id, for a connection of its own.
+    pub fn with_client_id(&self, client_id: impl Into<String>) -> Self {
+        Self { client_id: client_id.into(), ..self.clone() }
+    }
+
+    /// Longest silence on a healthy connection.
+    pub fn keep_alive(&self) -> Duration {
+        self.keep_alive
+    }
+
+    /// `host:port`, for a person.
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host, self.port)
+    }
+
+    /// Options of a 3.1.1 connection with a session that outlives it; the network options go beside them.
+    pub fn v4(&self) -> (rumqttc::MqttOptions, NetworkOptions) {
+        let mut options = rumqttc::MqttOptions::new(&self.client_id, &self.host, self.port);
+        let largest = LARGEST_PACKET as usize;
+        options
+            .set_clean_session(false)
+            .set_manual_acks(true)
+            .set_keep_alive(self.keep_alive)
+            .set_max_packet_size(largest, largest)
+            .set_transport(self.transport());
+        if let Some((username, password)) = &self.login {
+            options.set_credentials(username, password);
+        }
+        (options, without_delay())
+    }
+
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    pub(super) fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    pub(super) fn login(&self) -> Option<(&str, &str)> {
+        self.login.as_ref().map(|(username, password)| (&**username, &**password))
+    }
+
+    pub(super) fn tls(&self) -> Option<Arc<ClientConfig>> {
+        self.tls.clone()
+    }
+
+    fn transport(&self) -> Transport {
+        match &self.tls {
+            Some(config) => Transport::Tls(TlsConfiguration::Rustls(config.clone())),
+            None => Transport::Tcp,
+        }
+    }
+}
+
+/// A small write leaves at once instead of waiting for the one before it to be confirmed.
+fn without_delay() -> NetworkOptions {
+    let mut options = NetworkOptions::new();
+    options.set_tcp_nodelay(true);
+    options
+}
+
+/// The parts of `mqtt://host:port`.
+#[derive(Debug, PartialEq, Eq)]
+struct Address<'a> {
+    host: &'a str,
+    port: u16,
+    tls: bool,
+}
+
+impl<'a> Address<'a> {
+    fn read(url: &'a str) -> Result<Self, &'static str> {
+        let (scheme, rest) = url.split_once("://").ok_or("has no scheme")?;
+        let (tls, default_port) = match scheme {
+            "mqtt" => (false, 1883),
+            "mqtts" => (true, 8883),
+            _ => return Err("is neither mqtt:// nor mqtts://"),
+        };
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains('@') {
+            return Err("carries a login, which belongs in mqtt.username and mqtt.password_file");
+        }
+        if rest.contains(['/', '?', '#']) {
+            return Err("goes on after the port");
+        }
+        let after_brackets = rest.rfind(']').map_or(0, |bracket| bracket + 1);
+        let (host, port) = match rest[after_brackets..].rfind(':') {
+            Some(colon) => {
+                let (host, port) = rest.split_at(after_brackets + colon);
+                (host, port[1..].parse().ok().filter(|&port| port != 0).ok_or("has no valid port")?)
+            }
+            None => (rest, default_port),
+        };
+        match host {
+            "" => Err("names no host"),
+            _ if tls && host.starts_with('[') => Err("needs a host name for TLS, not an IPv6 address"),
+            _ => Ok(Self { host, port, tls }),
+        }
+    }
+}
+
+fn client_config(settings: &LinkSettings) -> Result<ClientConfig, LinkFault> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(LinkFault::Tls)?
+        .with_root_certificates(authorities(settings.ca_file.as_deref())?);
+    match (&settings.certificate_file, &settings.key_file) {
+        (None, None) => Ok(builder.with_no_client_auth()),
+        (Some(certificate), Some(key)) => {
+            let chain = certificates("certificate_file", certificate)?;
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|source| LinkFault::File {
+                key: "key_file",
+                path: key.clone(),
+                source,
+            })?;
+            builder.with_client_auth_cert(chain, key).map_err(LinkFault::Tls)
+        }
+        _ => Err(LinkFault::HalfAnIdentity),
+    }
+}
+
+fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, LinkFault> {
+    let mut roots = RootCertStore::empty();
+    match ca_file {
+        Some(path) => {
+            roots.add_parsable_certificates(certificates("ca_file", path)?);
+            if roots.is_empty() { Err(LinkFault::NoAuthority(path.to_owned())) } else { Ok(roots) }
+        }
+        None => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            if roots.is_empty() { Err(LinkFault::NoSystemAuthority) } else { Ok(roots) }
+        }
+    }
+}
+
+fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkFault> {
+    CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|source| LinkFault::File {
+        key,
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// The pause before another try: doubled from 200 ms to 10 s, each time cut by up to half at random, so
+/// that a thousand clients of a restarted broker do not come back in the same instant.
+#[derive(Debug, Default)]
+pub struct Backoff {
+    failures: u32,
+}
+
+impl Backoff {
+    const FIRST: Duration = Duration::from_millis(200);
+    const LONGEST: Duration = Duration::from_secs(10);
+    /// A connection that lived this long has worked; two instances that evict each other live less.
+    const STEADY: Duration = Duration::from_secs(30);
+
+    /// The pause after a connection that lived for so long.
+    pub fn after_connection(&mut self, lived: Duration) -> Duration {
+        if lived >= Self::STEADY {
+            self.reset();
+        }
+        self.after_failure()
+    }
+
+    /// The pause after one more failure.
+    pub fn after_failure(&mut self) -> Duration {
+        let pause = Self::FIRST.saturating_mul(1 << self.failures.min(10)).min(Self::LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        let share = (random() >> 40) as f64 / (1_u64 << 24) as f64;
+        pause.mul_f64(0.5 + share / 2.0)
+    }
+
+    /// What failed works: the next failure is the first again.
+    pub fn reset(&mut self) {
+        self.failures = 0;
+    }
+}
+
+/// A random number, from the keys the standard library draws for its hash maps.
+pub(crate) fn random() -> u64 {
+    std::hash::RandomState::new().hash_one(())
+}
+
+/// An error and what caused it, in one line.
+pub(crate) fn explain(error: &dyn Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(url: &str) -> LinkSettings {
+        LinkSettings { url: url.to_owned(), client_id: "wardwatch".to_owned(), ..LinkSettings::default() }
+    }
+
+    #[test]
+    fn a_url_names_host_port_and_tls() {
+        let read = |url| Address::read(url).map(|a| (a.host, a.port, a.tls));
+        assert_eq!(read("mqtt://broker"), Ok(("broker", 1883, false)));
+        assert_eq!(read("mqtt://127.0.0.1:1884/"), Ok(("127.0.0.1", 1884, false)));
+        assert_eq!(read("mqtts://broker.ward.example"), Ok(("broker.ward.example", 8883, true)));
+        assert_eq!(read("mqtt://[::1]:1885"), Ok(("[::1]", 1885, false)));
+        assert_eq!(read("mqtt://[::1]"), Ok(("[::1]", 1883, false)));
+    }
+
+    #[test]
+    fn a_url_that_cannot_work_is_refused() {
+        let bad = [
+            "broker:1883",
+            "http://broker",
+            "mqtt://",
+            "mqtt://:1883",
+            "mqtt://broker:",
+            "mqtt://broker:0",
+            "mqtt://broker:70000",
+            "mqtt://nurse:secret@broker",
+            "mqtt://broker/ward",
+            "mqtts://[::1]",
+        ];
+        for url in bad {
+            assert!(matches!(Link::new(&settings(url)), Err(LinkFault::Url { .. })), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_missing_certificate_file_is_named_with_its_setting() {
+        let mut settings = settings("mqtts://broker");
+        settings.ca_file = Some(PathBuf::from("nowhere/ca.pem"));
+        let fault = Link::new(&settings).err().map(|fault| fault.to_string());
+        assert_eq!(
+            fault.as_deref(),
+            Some(
+                "mqtt.ca_file `nowhere/ca.pem` cannot be used; it must be a PEM file that WardWatch may read"
+            )
+        );
+    }
+
+    #[test]
+    fn settings_show_no_password() {
+        let mut settings = settings("mqtt://broker");
+        settings.password = Some("secret".to_owned());
+        assert!(!format!("{settings:?}").contains("secret"));
+    }
+
+    #[test]
+    fn the_pause_grows_to_ten_seconds_and_is_never_none() {
+        let mut backoff = Backoff::default();
+        for attempt in 0..100_u32 {
+            let full = Duration::from_millis(200 << attempt.min(10)).min(Duration::from_secs(10));
+            let pause = backoff.after_failure();
+            assert!(pause >= full / 2 && pause <= full, "attempt {attempt}: {pause:?}");
+        }
+        assert!(backoff.after_connection(Duration::from_secs(29)) >= Duration::from_secs(5));
+        assert!(backoff.after_connection(Duration::from_secs(30)) <= Duration::from_millis(200));
+    }
+}

@@ -1,0 +1,113 @@
+//! The marks an ingest sends to itself: once one is back, all that was queued before it has been heard.
+
+use std::collections::VecDeque;
+use std::str;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::link;
+
+/// How many marks are remembered; of a broker that swallows them, the oldest are forgotten.
+const REMEMBERED: usize = 16;
+
+/// A mark that came back.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Heard {
+    /// Which one; numbers rise within a connection.
+    pub number: u64,
+    /// How long it took.
+    pub round_trip: Duration,
+}
+
+/// The marks of one connection that are under way.
+#[derive(Debug)]
+pub(crate) struct Marks {
+    /// Tells our marks from those of an earlier connection, which a persistent session may still deliver.
+    connection: u64,
+    last: u64,
+    under_way: VecDeque<(u64, Instant)>,
+}
+
+impl Marks {
+    pub fn new() -> Self {
+        Self { connection: link::random(), last: 0, under_way: VecDeque::with_capacity(REMEMBERED) }
+    }
+
+    /// The text of one more mark, sent at `now`.
+    pub fn send(&mut self, now: Instant) -> String {
+        self.last += 1;
+        if self.under_way.len() == REMEMBERED {
+            self.under_way.pop_front();
+        }
+        self.under_way.push_back((self.last, now));
+        format!("{:016x}-{}", self.connection, self.last)
+    }
+
+    /// Takes note of a mark that came back at `now`, unless it is not one of ours or came before.
+    pub fn hear(&mut self, text: &[u8], now: Instant) -> Option<Heard> {
+        let (connection, number) = str::from_utf8(text).ok()?.split_once('-')?;
+        if u64::from_str_radix(connection, 16).ok()? != self.connection {
+            return None;
+        }
+        let number = number.parse().ok()?;
+        let at = self.under_way.iter().position(|&(sent, _)| sent == number)?;
+        let (_, sent) = self.under_way.drain(..=at).next_back()?;
+        Some(Heard { number, round_trip: now.saturating_duration_since(sent) })
+    }
+
+    /// The number of the newest mark, 0 before the first.
+    pub fn last(&self) -> u64 {
+        self.last
+    }
+
+    /// For how long the oldest mark has been under way.
+    pub fn overdue(&self, now: Instant) -> Option<Duration> {
+        self.under_way.front().map(|&(_, sent)| now.saturating_duration_since(sent))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mark_is_heard_once_with_its_round_trip() {
+        let start = Instant::now();
+        let mut marks = Marks::new();
+        let text = marks.send(start);
+        let heard = marks.hear(text.as_bytes(), start + Duration::from_millis(7));
+        assert_eq!(heard, Some(Heard { number: 1, round_trip: Duration::from_millis(7) }));
+        assert_eq!(marks.hear(text.as_bytes(), start), None);
+        assert_eq!(marks.overdue(start), None);
+    }
+
+    #[test]
+    fn a_mark_stands_for_those_before_it() {
+        let start = Instant::now();
+        let mut marks = Marks::new();
+        let early = marks.send(start);
+        let late = marks.send(start);
+        assert_eq!(marks.hear(late.as_bytes(), start).map(|heard| heard.number), Some(2));
+        assert_eq!(marks.hear(early.as_bytes(), start), None);
+    }
+
+    #[test]
+    fn a_mark_of_an_earlier_connection_or_of_nobody_is_not_ours() {
+        let now = Instant::now();
+        let early = Marks::new().send(now);
+        let mut marks = Marks::new();
+        marks.send(now);
+        for text in [early.as_bytes(), b"", b"-", b"1-1", b"\xff-1", b"online"] {
+            assert_eq!(marks.hear(text, now), None);
+        }
+    }
+
+    #[test]
+    fn a_broker_that_swallows_every_mark_costs_no_memory() {
+        let now = Instant::now();
+        let mut marks = Marks::new();
+        (0..1000).for_each(|_| drop(marks.send(now)));
+        assert_eq!(marks.under_way.len(), REMEMBERED);
+    }
+}

@@ -1,0 +1,42 @@
+//! The heartbeat, as it goes out.
+
+use serde::Serialize;
+use wardwatch_actors::clock::Timestamp;
+
+/// How an instance is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Online,
+    /// It works, but something it promises does not hold.
+    Degraded,
+    Offline,
+}
+
+/// The heartbeat of one instance.
+#[derive(Debug, Clone, Serialize)]
+pub struct SystemMessage<'a> {
+    pub instance: &'a str,
+    pub time: Timestamp,
+    pub started: Timestamp,
+    pub status: Status,
+    /// `listening`, `draining` or `lost`, and the mode of admission.
+    pub ingest: &'a str,
+    pub admission: &'a str,
+    /// `memory`, or the state of the store.
+    pub store: &'a str,
+    pub patients: u64,
+    pub open_alerts: u64,
+    pub readings: u64,
+    pub rejected: u64,
+    pub late: u64,
+    pub duplicates: u64,
+    pub unknown_fields: u64,
+    pub unacknowledged: u64,
+    pub outbox: u64,
+    /// Messages that the broker will never take, and changes that made room for heavier ones.
+    pub undeliverable: u64,
+    pub dropped: u64,
+    /// How long our own mark took through the broker, in milliseconds.
+    pub probe_ms: Option<f64>,
+}

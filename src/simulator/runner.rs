@@ -1,0 +1,288 @@
+//! Sends a fleet to a broker at its pace.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rumqttc::{ConnectionError, MqttOptions, Publish, QoS};
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::Instant;
+
+use super::connection::{Connection, Presence, Report};
+use super::fleet::{Act, Event, Fleet};
+
+/// Readings that are handed over before connections get to write.
+const BURST: usize = 1024;
+/// How often progress is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(250);
+/// How long the goodbye may take; a demo ends within 2 s.
+const LEAVE_WITHIN: Duration = Duration::from_millis(1500);
+/// A wall clock that has moved by this much was set, or the machine slept.
+const CLOCK_STEP_MS: u64 = 1000;
+
+/// Why a fleet cannot be sent.
+#[derive(Debug, Error)]
+pub enum SimulatorFault {
+    /// The first attempt to connect failed; later ones are made again and again.
+    #[error("no broker answers the simulated devices")]
+    Unreachable(#[source] ConnectionError),
+}
+
+/// How a fleet is sent.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// Every client id begins so; two fleets on one broker need two.
+    pub client_id: String,
+    /// Ends by itself after this.
+    pub duration: Option<Duration>,
+    /// How many patients share one connection, as behind a ward's gateway.
+    pub patients_per_connection: usize,
+    /// The wall clock: devices are set by it.
+    pub wall: fn() -> Timestamp,
+}
+
+impl RunSettings {
+    /// 200 patients a connection, until stopped.
+    pub fn new(wall: fn() -> Timestamp) -> Self {
+        Self {
+            client_id: "wardwatch-simulator".to_owned(),
+            duration: None,
+            patients_per_connection: 200,
+            wall,
+        }
+    }
+}
+
+/// How far a fleet has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Progress {
+    /// Since the first reading.
+    pub elapsed: Duration,
+    /// Readings sent, those that were sent twice included.
+    pub sent: u64,
+    /// Readings that the broker acknowledged.
+    pub acknowledged: u64,
+    /// Readings sent per second, since progress was last told.
+    pub per_second: f64,
+    /// How late the fleet is.
+    pub behind: Duration,
+}
+
+/// Sends the fleet until its duration is over or `stop` is ready, then says goodbye; tells how far it came.
+///
+/// `connect` gives the options of the connection with that client id: address, credentials, TLS. Its last will, session,
+/// and window are set here. The fleet starts by the wall clock of `settings` once connected. Readings that a broker does not take now are sent when it does, like those of a device
+/// that stores what it measures.
+pub async fn run(
+    fleet: Fleet,
+    settings: RunSettings,
+    connect: impl Fn(&str) -> MqttOptions,
+    tell: impl FnMut(Progress),
+    stop: impl Future<Output = ()>,
+) -> Result<Progress, SimulatorFault> {
+    let mut runner = Runner::new(fleet, settings, connect, tell);
+    let outcome = tokio::select! {
+        outcome = runner.drive() => outcome,
+        () = stop => Ok(()),
+    };
+    outcome?;
+    Ok(runner.leave().await)
+}
+
+struct Runner<C, T> {
+    fleet: Fleet,
+    settings: RunSettings,
+    connect: C,
+    tell: T,
+    gateways: Vec<Connection>,
+    /// Of devices that have a connection of their own at the moment, by patient.
+    own: HashMap<usize, Connection>,
+    /// The last one that ended, or is about to.
+    ending: HashMap<usize, JoinHandle<()>>,
+    acknowledged: Arc<AtomicU64>,
+    reports: mpsc::Sender<Report>,
+    heard: mpsc::Receiver<Report>,
+    progress: Progress,
+    told: (Duration, u64),
+    began: Instant,
+}
+
+impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
+    fn new(fleet: Fleet, settings: RunSettings, connect: C, tell: T) -> Self {
+        let (reports, heard) = mpsc::channel(64);
+        Self {
+            fleet,
+            settings,
+            connect,
+            tell,
+            gateways: Vec::new(),
+            own: HashMap::new(),
+            ending: HashMap::new(),
+            acknowledged: Arc::default(),
+            reports,
+            heard,
+            progress: Progress::default(),
+            told: (Duration::ZERO, 0),
+            began: Instant::now(),
+        }
+    }
+
+    async fn drive(&mut self) -> Result<(), SimulatorFault> {
+        self.open_gateways().await?;
+        self.began = Instant::now();
+        self.fleet.rebase((self.settings.wall)());
+        loop {
+            let now = self.began.elapsed();
+            let end = self.settings.duration.unwrap_or(Duration::MAX);
+            self.send_until(now.min(end)).await;
+            self.tell_progress(now);
+            if self.fleet.next_due() >= end {
+                return Ok(());
+            }
+            // At least one millisecond is slept, so a fast fleet is sent in bursts.
+            let next = self.fleet.next_due().min(self.told.0 + PROGRESS_EVERY);
+            tokio::time::sleep_until(self.began + next).await;
+        }
+    }
+
+    /// Opens all gateways and waits until each has been connected once.
+    async fn open_gateways(&mut self) -> Result<(), SimulatorFault> {
+        let share = self.settings.patients_per_connection.max(1);
+        for first in (0..self.fleet.patients()).step_by(share) {
+            let patients = first..self.fleet.patients().min(first + share);
+            let name = format!("sim-gateway-{}", 1 + first / share);
+            let status_topic = self.fleet.topics().device_status(&name);
+            let mut greeting = vec![status(&status_topic, "online")];
+            for patient in patients {
+                let record = self.fleet.record(patient);
+                greeting.extend(record.map(|(topic, record)| retained(&topic, record)));
+                greeting.push(status(self.fleet.status_topic(patient), "online"));
+            }
+            let gateway = self.open(None, &name, Presence { status_topic, greeting });
+            self.gateways.push(gateway);
+        }
+        for _ in 0..self.gateways.len() {
+            if let Some(Report::Unreachable(fault)) = self.heard.recv().await {
+                return Err(SimulatorFault::Unreachable(fault));
+            }
+        }
+        self.heard.close();
+        Ok(())
+    }
+
+    fn open(&self, before: Option<JoinHandle<()>>, name: &str, presence: Presence) -> Connection {
+        let options = (self.connect)(&format!("{}-{name}", self.settings.client_id));
+        Connection::open(before, options, presence, self.acknowledged.clone(), self.reports.clone())
+    }
+
+    /// Sends everything that is due.
+    async fn send_until(&mut self, now: Duration) {
+        let mut gathered = 0;
+        while let Some(Event { due, patient, act }) = self.fleet.next_before(now) {
+            match act {
+                Act::Report(payload) => {
+                    let reading = Publish::new(self.fleet.topic(patient).as_ref(), QoS::AtLeastOnce, payload);
+                    self.connection_of(patient).add(reading);
+                    self.progress.sent += 1;
+                    gathered += 1;
+                }
+                Act::Connect => self.connect_device(patient),
+                Act::Lose => self.lose_device(patient),
+                Act::Leave => self.leave_device(patient),
+            }
+            self.progress.behind = now - due;
+            if gathered == BURST {
+                gathered = 0;
+                self.hand_over().await;
+                self.tell_progress(self.began.elapsed());
+            }
+        }
+        self.hand_over().await;
+    }
+
+    fn connection_of(&mut self, patient: usize) -> &mut Connection {
+        let gateway = patient / self.settings.patients_per_connection.max(1);
+        self.own.get_mut(&patient).unwrap_or(&mut self.gateways[gateway])
+    }
+
+    async fn hand_over(&mut self) {
+        for connection in self.gateways.iter_mut().chain(self.own.values_mut()) {
+            connection.send().await;
+        }
+    }
+
+    fn connect_device(&mut self, patient: usize) {
+        let status_topic = self.fleet.status_topic(patient).to_string();
+        let greeting = vec![status(&status_topic, "online")];
+        let before = self.ending.remove(&patient);
+        let device = self.open(before, self.fleet.device(patient), Presence { status_topic, greeting });
+        self.own.insert(patient, device);
+    }
+
+    /// Nobody waits for the end of a device's own connection but its next one.
+    fn lose_device(&mut self, patient: usize) {
+        if let Some(device) = self.own.remove(&patient) {
+            self.ending.insert(patient, tokio::spawn(device.vanish()));
+        }
+    }
+
+    fn leave_device(&mut self, patient: usize) {
+        if let Some(device) = self.own.remove(&patient) {
+            self.ending.insert(patient, tokio::spawn(device.leave()));
+        }
+    }
+
+    fn tell_progress(&mut self, now: Duration) {
+        let since = now.saturating_sub(self.told.0);
+        if since < PROGRESS_EVERY {
+            return;
+        }
+        self.progress.elapsed = now;
+        self.progress.per_second = (self.progress.sent - self.told.1) as f64 / since.as_secs_f64();
+        self.told = (now, self.progress.sent);
+        self.progress.acknowledged = self.acknowledged.load(Ordering::Relaxed);
+        (self.tell)(self.progress);
+        self.follow_wall_clock();
+    }
+
+    /// Sets the devices' clocks after ours was set, or the machine slept.
+    fn follow_wall_clock(&mut self) {
+        let elapsed_ms = self.began.elapsed().as_millis() as i64;
+        let start_ms = (self.settings.wall)().as_millisecond() - elapsed_ms;
+        if self.fleet.start().as_millisecond().abs_diff(start_ms) > CLOCK_STEP_MS
+            && let Ok(start) = Timestamp::from_millisecond(start_ms)
+        {
+            self.fleet.rebase(start);
+        }
+    }
+
+    /// Every device says that it is offline, then every connection closes in order.
+    async fn leave(mut self) -> Progress {
+        for patient in 0..self.fleet.patients() {
+            let goodbye = status(self.fleet.status_topic(patient), "offline");
+            self.connection_of(patient).add(goodbye);
+        }
+        let own = self.own.drain().map(|(_, device)| device);
+        let leaving: JoinSet<()> = self.gateways.drain(..).chain(own).map(Connection::leave).collect();
+        // A broker that does not answer finds out by itself that they are gone.
+        let _ = tokio::time::timeout(LEAVE_WITHIN, leaving.join_all()).await;
+        self.progress.elapsed = self.began.elapsed();
+        self.progress.acknowledged = self.acknowledged.load(Ordering::Relaxed);
+        self.progress
+    }
+}
+
+fn status(topic: &str, status: &str) -> Publish {
+    retained(topic, status.into())
+}
+
+fn retained(topic: &str, payload: Vec<u8>) -> Publish {
+    let mut message = Publish::new(topic, QoS::AtLeastOnce, payload);
+    message.retain = true;
+    message
+}
