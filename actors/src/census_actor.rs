@@ -200,8 +200,7 @@ impl CensusActor {
     /// Gives somebody from before the restart a place again.
     fn restore(&mut self, Restored { patient, memory, readings }: Restored) {
         let lost = matches!(memory, Memory::Alerts { .. });
-        let memory =
-            Patient::from_memory(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
+        let memory = Patient::restored(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
         for device in memory.devices() {
             self.census.measures(device, &patient);
         }

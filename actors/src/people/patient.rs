@@ -124,11 +124,15 @@ impl Patient {
     }
 
     /// A patient as a restart finds it: time went on while nobody watched, and silence starts anew.
-    pub fn from_memory(memory: Memory, id: PatientId, settings: &Arc<Settings>, now: Now) -> Self {
+    pub fn restored(memory: Memory, id: PatientId, settings: &Arc<Settings>, now: Now) -> Self {
         match memory {
             Memory::Whole(snapshot) => {
                 let shift = snapshot.shift_to(now);
-                snapshot.patient.restored(settings, shift)
+                let mut patient = snapshot.patient;
+                patient.shift(shift);
+                patient.site.settings = Arc::clone(settings);
+                patient.apply_settings();
+                patient
             }
             Memory::Alerts { open, since } => {
                 let mut patient = Self::new(id, settings, since, now);
@@ -139,16 +143,14 @@ impl Patient {
         }
     }
 
-    /// The patient as a snapshot remembers it; `by` is how much later the snapshot's uptime reads now.
-    pub fn restored(mut self, settings: &Arc<Settings>, by: Span) -> Self {
-        self.site.settings = Arc::clone(settings);
+    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
+    fn shift(&mut self, by: Span) {
         Arc::make_mut(&mut self.chart).shift(by);
         self.sources.iter_mut().for_each(|source| source.shift(by));
         self.alerts.shift(by);
         self.heard = self.heard + by;
-        (self.recheck_at, self.stated) = (self.recheck_at.map(|at| at + by), self.stated.map(|at| at + by));
-        self.apply_settings();
-        self
+        self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
+        self.stated = self.stated.map(|stated| stated + by);
     }
 
     /// The memory, where it is to be saved now: with each step of a life cycle, else every 10 s.
@@ -160,6 +162,11 @@ impl Patient {
         }
         self.last_saved = LastSaved { at: Some(now.uptime), stages: self.alerts.stages().collect() };
         Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
+    }
+
+    /// Whether a record admitted the patient.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
     }
 
     /// The devices that are known to measure this patient.

@@ -7,6 +7,7 @@ use wardwatch_actors::analyzers::{self, Analyzer};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
 use wardwatch_actors::people::outcome::{Inquiry, Observed, Outcome};
 use wardwatch_actors::people::patient::{Listening, Patient};
+use wardwatch_actors::people::snapshot::{self, Memory, Snapshot};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 
@@ -146,11 +147,15 @@ impl Ward {
         self.listening.since = Some(self.now().uptime);
     }
 
-    /// The patient is written down and read back, a process later.
+    /// The patient is written down and read back by a process whose uptime is `later` than this one's.
     pub fn restart(&mut self, later: Span) {
-        let json = serde_json::to_string(&self.patient).unwrap();
-        let read: Patient = serde_json::from_str(&json).unwrap();
-        self.patient = read.restored(&self.settings, later);
+        let taken = self.now();
+        let patient = self.patient.clone();
+        let written = Snapshot { version: snapshot::VERSION, taken, patient };
+        let read: Snapshot = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
+        let (id, memory) = (read.patient.id().clone(), Memory::Whole(Box::new(read)));
+        let now = Now { uptime: taken.uptime + later, ..taken };
+        self.patient = Patient::restored(memory, id, &self.settings, now);
     }
 
     /// What was told, a line a change: `10 raised heart_rate.high medium`.
