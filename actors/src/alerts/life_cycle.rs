@@ -204,7 +204,7 @@ impl LifeCycle {
                 self.falling[place] = None;
                 continue;
             }
-            let since = self.falling[place].get_or_insert_with(|| Since {
+            let since = self.falling[place].get_or_insert(Since {
                 at: moment.at,
                 reading: None,
                 deadline: moment.now.uptime,

@@ -1,7 +1,7 @@
 //! Clocks of devices that are wrong.
 
 use super::{Analysis, Analyzer, View};
-use crate::alerts::{Cause, Condition, Finding, Presence, Priority, ReadingRef, RuleName, Timing};
+use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, Timing};
 
 /// Finds devices whose clock is wrong, unless our own clock is the likelier fault.
 pub struct ClockAnalyzer;
@@ -20,7 +20,7 @@ impl Analyzer for ClockAnalyzer {
             presence: Presence::Present,
             cause: Cause::Clock { off_by },
             at: view.at,
-            reading: view.reading.as_deref().map(ReadingRef::clone),
+            reading: view.reading.as_deref().cloned(),
             timing: Timing::IMMEDIATE,
             reason: None,
         });
