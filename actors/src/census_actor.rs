@@ -533,8 +533,9 @@ impl Handler<Notify> for CensusActor {
     fn handle(&mut self, Notify { patient, notice }: Notify, ctx: &mut Self::Context) {
         let now = self.parts.clock.now();
         match notice {
-            Notice::Measures(device) => {
+            Notice::Measures { device, live } => {
                 if self.census.measures(&device, &patient)
+                    && !live
                     && let Some(seat) = self.seats.get(&patient)
                 {
                     let receipt = Receipt::none();

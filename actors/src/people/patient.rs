@@ -458,7 +458,7 @@ impl Patient {
         let Some(reading) = &moment.reading else { return Vec::new() };
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
         let source = self.sources.iter_mut().find(|source| source.device == device);
-        source.map(Source::news).unwrap_or_default()
+        source.map(|source| source.news(moment.backlog_of.is_none())).unwrap_or_default()
     }
 
     /// After each step: what is under way now, and whether the state is to be published.
