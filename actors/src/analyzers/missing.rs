@@ -53,7 +53,15 @@ struct Inquiry<'a> {
 impl<'a> Inquiry<'a> {
     fn device(&mut self, equipment: &Equipment) {
         let vitals = self.watched(equipment);
-        let verdict_after = vitals.clone().map(|(_, _, span)| span).min();
+        // A vital that was silent already when the device last spoke says nothing of the device; one
+        // that only said that it is online has yet to speak.
+        let speaks = vitals.clone().any(|(_, latest, _)| latest.heard >= equipment.back);
+        let left_out = |latest: &Latest, span: Span| speaks && equipment.heard.since(latest.heard) >= span;
+        let verdict_after = vitals
+            .clone()
+            .filter(|(_, latest, span)| !left_out(latest, *span))
+            .map(|(_, _, span)| span)
+            .min();
         if let Some(since) = equipment.offline {
             self.offline(equipment, since);
         } else if let Some(span) = verdict_after {
@@ -62,8 +70,8 @@ impl<'a> Inquiry<'a> {
         let heard_for = self.view.silent_for(equipment.heard);
         let gone = equipment.offline.is_some() || verdict_after.is_some_and(|span| heard_for >= span);
         for (vital, latest, span) in vitals {
-            let heard_lately = !gone && heard_for.as_ms() * 2 < span.as_ms();
-            self.vital(vital, latest, span, equipment.back, heard_lately);
+            let heard_lately = heard_for.as_ms() * 2 < span.as_ms() || left_out(latest, span);
+            self.vital(vital, latest, span, equipment.back, !gone && heard_lately);
         }
     }
 
