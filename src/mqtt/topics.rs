@@ -42,7 +42,8 @@ impl Topics {
     /// Reads an incoming topic.
     pub fn read<'a>(&self, topic: &'a str) -> Result<Address<'a>, TopicFault> {
         let unknown = || TopicFault::Unknown(topic.to_owned());
-        let below = topic.strip_prefix(&*self.prefix).and_then(|t| t.strip_prefix('/')).ok_or_else(unknown)?;
+        let below =
+            topic.strip_prefix(&*self.prefix).and_then(|t| t.strip_prefix('/')).ok_or_else(unknown)?;
         let (kind, rest) = below.split_once('/').ok_or_else(unknown)?;
         let named = |source| TopicFault::Name { topic: topic.to_owned(), source };
         match kind {
@@ -148,7 +149,12 @@ mod tests {
     #[test]
     fn a_malformed_topic_is_refused_with_its_reason() {
         let topics = Topics::new("wardwatch");
-        for bad in ["wardwatch/vitals/icu-1", "wardwatch/vitals/icu 1/p", "wardwatch/vitals/a/b/c", "wardwatch/vitals/_/p"] {
+        for bad in [
+            "wardwatch/vitals/icu-1",
+            "wardwatch/vitals/icu 1/p",
+            "wardwatch/vitals/a/b/c",
+            "wardwatch/vitals/_/p",
+        ] {
             assert!(matches!(topics.read(bad), Err(TopicFault::Name { .. })), "{bad}");
         }
         for bad in ["", "wardwatch", "other/vitals/a/b", "wardwatch/devices/mon-17", "wardwatchvitals/a/b"] {
