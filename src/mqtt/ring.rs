@@ -217,7 +217,7 @@ mod tests {
         let [a, b, c] = [1, 2, 3].map(|pkid| receipt(&ring, pkid));
         c.settle();
         b.settle();
-        assert_eq!(settled(&ring), []);
+        assert!(settled(&ring).is_empty());
         a.settle();
         assert_eq!(settled(&ring), [1, 2, 3]);
     }
@@ -228,7 +228,7 @@ mod tests {
         let first = receipt(&ring, 7);
         let second = first.clone();
         first.settle();
-        assert_eq!(settled(&ring), []);
+        assert!(settled(&ring).is_empty());
         second.settle();
         assert_eq!(settled(&ring), [7]);
     }
@@ -240,7 +240,7 @@ mod tests {
         assert!(ring.is_full());
         assert_eq!(ring.push(3), None);
         b.settle();
-        assert_eq!(settled(&ring), []);
+        assert!(settled(&ring).is_empty());
         assert!(ring.is_full());
         a.settle();
         assert_eq!(settled(&ring), [1, 2]);
@@ -256,7 +256,7 @@ mod tests {
         let late = receipt(&ring, 2);
         early.settle();
         drop(dropped);
-        assert_eq!(settled(&ring), []);
+        assert!(settled(&ring).is_empty());
         assert_eq!(ring.fault(), None);
         late.settle();
         assert_eq!(settled(&ring), [2]);
@@ -282,7 +282,7 @@ mod tests {
         ring.slot(entry).debt.store(tag(entry) | COUNT_MASK, SeqCst);
         ring.owe(entry);
         assert_eq!(ring.fault(), Some(RingFault::TooManyDebts));
-        assert_eq!(settled(&ring), []);
+        assert!(settled(&ring).is_empty());
     }
 
     #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Analysis, Analyzer, Score, View};
-use crate::alerts::{Cause, Condition, Finding, Presence, Priority, ReadingRef, RuleName, ScoreName, Timing};
+use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, ScoreName, Timing};
 use crate::clock::{Span, Uptime};
 use crate::people::{Class, Spo2Scale};
 use crate::settings::{News2Settings, Settings};
@@ -377,7 +377,7 @@ fn finding(
             from: [None, Some(5), Some(7)],
         },
         at: view.at,
-        reading: view.reading.as_deref().map(ReadingRef::clone),
+        reading: view.reading.as_deref().cloned(),
         timing: Timing { delay: [settings.delay; 3], clear_delay: settings.clear_delay },
         reason: None,
     }

@@ -34,7 +34,9 @@ pub struct SystemMessage<'a> {
     pub unknown_fields: u64,
     pub unacknowledged: u64,
     pub outbox: u64,
+    /// Messages that the broker will never take, and changes that made room for heavier ones.
     pub undeliverable: u64,
+    pub dropped: u64,
     /// How long our own mark took through the broker, in milliseconds.
     pub probe_ms: Option<f64>,
 }

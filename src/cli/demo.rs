@@ -1,0 +1,105 @@
+//! `wardwatch demo`: broker, simulated ward and monitoring in one process, with nothing else to install.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::sync::watch;
+use wardwatch::broker;
+use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel};
+use wardwatch::simulator::FleetSettings;
+
+use super::{listener, logging, simulate};
+
+/// Try it out: a broker, a simulated ward and the monitoring, nothing else to install
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// How many patients
+    #[arg(long, default_value_t = 12)]
+    patients: usize,
+    /// The same seed gives the same ward
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// The port of the broker, on 127.0.0.1
+    #[arg(long, default_value_t = 1883)]
+    port: u16,
+}
+
+impl Demo {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        logging::start(&LogConfig { level: LogLevel::Warn, ..LogConfig::default() });
+        let system = actix::System::new();
+        system.block_on(self.show())?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    async fn show(self) -> anyhow::Result<()> {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let broker = broker::start(address).await?;
+        let port = broker.address().port();
+        let url = BrokerUrl { tls: false, host: Ipv4Addr::LOCALHOST.to_string(), port };
+        let mut config = Config::default();
+        config.mqtt.url = url.clone();
+        self.explain(port);
+
+        let (stop, stopped) = watch::channel(false);
+        let fleet = FleetSettings::demo(self.patients, self.seed);
+        let ward = ward_thread(fleet, url.clone(), stopped.clone())?;
+        let listener = listener::show_alerts(&url.host, port, stopping(stopped.clone()));
+        let monitoring = wardwatch::run::run(config, stopping(stopped));
+        let ended = {
+            let (mut listener, mut monitoring) = (std::pin::pin!(listener), std::pin::pin!(monitoring));
+            let mut asked = std::pin::pin!(super::asked_to_end()?);
+            loop {
+                tokio::select! {
+                    () = &mut asked, if !*stop.borrow() => {
+                        stop.send_replace(true);
+                    }
+                    () = &mut listener, if !*stop.borrow() => {}
+                    ended = &mut monitoring => break ended,
+                }
+            }
+        };
+        stop.send_replace(true);
+        broker.stop().await;
+        // The ward says goodbye to a broker that is gone; it need not be waited for.
+        drop(ward);
+        ended.context("the monitoring ended")
+    }
+
+    fn explain(&self, port: u16) {
+        println!(
+            "WardWatch demo: {} simulated patients on a broker on 127.0.0.1:{port}. Not a medical device.",
+            self.patients
+        );
+        println!("Alerts appear below as they come. Listen yourself, from another terminal:");
+        println!("  mosquitto_sub -p {port} -t 'wardwatch/alerts/#' -v");
+        println!("and be a device yourself:");
+        println!(
+            "  mosquitto_pub -p {port} -q 1 -t wardwatch/vitals/sim-1/me -m '{{\"heart_rate\":170,\"oxygen_saturation\":79}}'"
+        );
+        println!("Ctrl-C ends it.\n");
+    }
+}
+
+async fn stopping(mut stopped: watch::Receiver<bool>) {
+    // The sender lives as long as the demo.
+    let _ = stopped.wait_for(|stop| *stop).await;
+}
+
+/// The simulated ward on a thread of its own, so that it cannot slow down the monitoring.
+fn ward_thread(
+    fleet: FleetSettings,
+    url: BrokerUrl,
+    stopped: watch::Receiver<bool>,
+) -> anyhow::Result<std::thread::JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let work = move || {
+        let sent = simulate::send(fleet, &url, "wardwatch-demo-ward", None, |_| {}, stopping(stopped));
+        if let Err(fault) = runtime.block_on(sent) {
+            tracing::error!("the simulated ward ended: {fault:#}");
+        }
+    };
+    Ok(std::thread::Builder::new().name("ward".to_owned()).spawn(work)?)
+}

@@ -1,0 +1,28 @@
+//! What is logged: to standard error, for people or for machines.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+use wardwatch::config::{LogConfig, LogFormat};
+
+/// Logs from now on; `RUST_LOG` may say more exactly what.
+///
+/// The embedded broker and the clients' libraries are held to warnings: their own notes repeat ours.
+pub fn start(config: &LogConfig) {
+    let ours = config.level.name();
+    let usual = format!("warn,wardwatch={ours},wardwatch_actors={ours},rmqtt=error,rmqtt_net=error");
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match config.format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let words = panic.payload_as_str().unwrap_or("no words");
+        tracing::error!(place, words, "a panic");
+    }));
+}

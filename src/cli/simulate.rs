@@ -1,0 +1,129 @@
+//! `wardwatch simulate`: a fleet of devices on any broker.
+
+use std::future::Future;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use rumqttc::MqttOptions;
+use wardwatch::config::BrokerUrl;
+use wardwatch::simulator::runner::{self, RunSettings};
+use wardwatch::simulator::{Fleet, FleetSettings, Progress, Schedule, check_units};
+
+use super::assess::parse_duration;
+
+/// Simulate a fleet of devices on any broker
+///
+/// Readings carry "simulated":true, and so do alerts and states that come of them.
+#[derive(Debug, Args)]
+pub struct Simulate {
+    /// The broker
+    #[arg(long, default_value = "mqtt://127.0.0.1:1883")]
+    url: BrokerUrl,
+    /// How many patients, each with one device
+    #[arg(long, default_value_t = 12)]
+    patients: usize,
+    /// Readings a second of each patient
+    #[arg(long, default_value_t = 1.0)]
+    rate: f64,
+    /// The same seed gives the same readings
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Ends after this, as 60s or 10min; without it, with Ctrl-C
+    #[arg(long, value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// A unit; may be given several times. One that does not begin with `sim-` needs --i-know
+    #[arg(long = "unit", default_values_t = ["sim-1".to_owned()])]
+    units: Vec<String>,
+    /// I know that these units may be real ones
+    #[arg(long)]
+    i_know: bool,
+    /// The first part of every topic
+    #[arg(long, default_value = "wardwatch")]
+    prefix: String,
+    /// Publish admission records too; needed where admission is registered
+    #[arg(long)]
+    records: bool,
+    /// Children among them, with admission records
+    #[arg(long)]
+    children: bool,
+    /// Nothing goes wrong
+    #[arg(long)]
+    healthy: bool,
+    /// What the client ids begin with; two fleets on one broker need two
+    #[arg(long, default_value = "wardwatch-simulator")]
+    client_id: String,
+}
+
+impl Simulate {
+    pub fn run(self) -> anyhow::Result<ExitCode> {
+        check_units(&self.units, self.i_know)?;
+        let settings = FleetSettings {
+            patients: self.patients,
+            seed: self.seed,
+            units: self.units.clone(),
+            rate: self.rate,
+            records: self.records || self.children,
+            children: self.children,
+            schedule: if self.healthy { Schedule::Off } else { Schedule::Realistic },
+            prefix: self.prefix.clone(),
+            ..FleetSettings::default()
+        };
+        let bar = self.bar();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.context("cannot start the simulator")?;
+        let progress = runtime.block_on(async {
+            let stop = super::asked_to_end()?;
+            let tell = |progress: Progress| show(&bar, &progress);
+            send(settings, &self.url, &self.client_id, self.duration, tell, stop).await
+        })?;
+        bar.finish_and_clear();
+        let Progress { sent, acknowledged, elapsed, .. } = progress;
+        let seconds = elapsed.as_secs_f64();
+        println!("{sent} readings sent, {acknowledged} acknowledged, in {seconds:.1} s");
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn bar(&self) -> ProgressBar {
+        let length = self.duration.map(|duration| duration.as_secs());
+        let bar = length.map_or_else(ProgressBar::no_length, ProgressBar::new);
+        let template = match length {
+            Some(_) => "{bar:40} {elapsed} of {len} s  {msg}",
+            None => "{spinner} {elapsed}  {msg}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
+        }
+        bar
+    }
+}
+
+fn show(bar: &ProgressBar, progress: &Progress) {
+    bar.set_position(progress.elapsed.as_secs());
+    let late = match progress.behind {
+        behind if behind >= Duration::from_secs(1) => format!(", {} s late", behind.as_secs()),
+        _ => String::new(),
+    };
+    let Progress { sent, acknowledged, per_second, .. } = progress;
+    bar.set_message(format!("{per_second:.0} readings/s, {sent} sent, {acknowledged} acknowledged{late}"));
+}
+
+/// Sends a fleet to a broker without TLS.
+pub async fn send(
+    settings: FleetSettings,
+    url: &BrokerUrl,
+    client_id: &str,
+    duration: Option<Duration>,
+    tell: impl FnMut(Progress),
+    stop: impl Future<Output = ()>,
+) -> anyhow::Result<Progress> {
+    anyhow::ensure!(!url.tls, "the simulator speaks plain MQTT only; give it a listener without TLS");
+    let fleet = Fleet::new(settings, super::time_of_day())?;
+    let run =
+        RunSettings { client_id: client_id.to_owned(), duration, ..RunSettings::new(super::time_of_day) };
+    let connect = |client_id: &str| MqttOptions::new(client_id, &url.host, url.port);
+    let sent = runner::run(fleet, run, connect, tell, stop).await;
+    sent.with_context(|| format!("cannot simulate on {url}"))
+}

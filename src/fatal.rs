@@ -1,0 +1,44 @@
+//! What ends the process: every part that dies, each with an exit status of its own.
+//!
+//! Crash-only: what a dead part held was never acknowledged, so the next start gets it again.
+
+use std::process::ExitCode;
+
+use thiserror::Error;
+
+/// Why the process ends by itself.
+#[derive(Debug, Error)]
+pub enum Fatal {
+    #[error("the configuration cannot be used: {0}")]
+    Setup(String),
+    #[error("an actor died: {0}; what it held was not acknowledged and comes again after the restart")]
+    Actor(&'static str),
+    #[error("the ingest ended")]
+    Ingest(#[from] crate::mqtt::ingest::IngestFault),
+    #[error("the publisher ended")]
+    Publisher(#[from] crate::mqtt::publisher::PublisherFault),
+    #[error("the publisher's thread ended")]
+    PublisherThread,
+    #[error("the shard's thread has not moved for {0} s")]
+    Stalled(u32),
+}
+
+impl Fatal {
+    /// The exit status, by which a supervisor tells what to do.
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::Setup(_) => 2,
+            Self::Actor(_) => 70,
+            Self::Ingest(_) => 71,
+            Self::PublisherThread => 72,
+            Self::Stalled(_) => 73,
+            // Not to be restarted: the other instance would be thrown out in turn.
+            Self::Publisher(_) => 75,
+        }
+    }
+
+    /// The same as an exit code.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.status())
+    }
+}

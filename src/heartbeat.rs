@@ -1,0 +1,111 @@
+//! The heartbeat on `system/{instance}`: what works, what does not, and how much of everything.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use wardwatch_actors::clock::{Clock, Timestamp};
+use wardwatch_actors::counters::Counters;
+use wardwatch_actors::settings::Mode;
+
+use crate::mqtt::payload::json;
+use crate::mqtt::payload::system::{Status, SystemMessage};
+use crate::mqtt::publisher::{Outbox, OutboxStatus, Outgoing, Way};
+use crate::mqtt::ring::Ring;
+
+/// How often it is published.
+pub const EVERY: Duration = Duration::from_secs(10);
+
+/// What the ingest hears.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ear {
+    /// No connection.
+    #[default]
+    Lost,
+    /// What was queued is still coming.
+    Draining,
+    /// Everything that comes is live.
+    Listening,
+}
+
+/// What the shard knows of its own hearing.
+#[derive(Debug, Clone, Default)]
+pub struct Hearsay {
+    pub ear: Ear,
+    pub probe: Option<Duration>,
+    /// What the broker does not let us hear.
+    pub refused: Option<String>,
+}
+
+/// Everything a heartbeat is made of.
+pub struct Heartbeat {
+    pub topic: String,
+    pub instance: String,
+    pub started: Timestamp,
+    pub mode: Mode,
+    pub clock: Clock,
+    pub counters: Arc<Counters>,
+    pub ring: Arc<Ring>,
+    pub outbox: Outbox,
+}
+
+impl Heartbeat {
+    /// The heartbeat now.
+    pub fn message(&self, hearsay: &Hearsay) -> Outgoing {
+        let outbox = self.outbox.status();
+        let ingest = match hearsay.ear {
+            Ear::Lost => "lost",
+            Ear::Draining => "draining",
+            Ear::Listening => "listening",
+        };
+        let probe_ms = hearsay.probe.map(|probe| probe.as_micros() as f64 / 1000.0);
+        self.outgoing(status(hearsay, &outbox), ingest, &outbox, probe_ms)
+    }
+
+    /// The last word: we are gone.
+    pub fn farewell(&self) -> Outgoing {
+        self.outgoing(Status::Offline, "lost", &OutboxStatus::default(), None)
+    }
+
+    fn outgoing(
+        &self,
+        status: Status,
+        ingest: &str,
+        outbox: &OutboxStatus,
+        probe_ms: Option<f64>,
+    ) -> Outgoing {
+        let counters = &self.counters;
+        let payload = json(&SystemMessage {
+            instance: &self.instance,
+            time: self.clock.now().wall,
+            started: self.started,
+            status,
+            ingest,
+            admission: self.mode.name(),
+            store: "memory",
+            patients: counters.patients.get(),
+            open_alerts: counters.open_alerts.get(),
+            readings: counters.readings.get(),
+            rejected: counters.rejected.get(),
+            late: counters.late.get(),
+            duplicates: counters.duplicates.get(),
+            unknown_fields: counters.unknown_fields.get(),
+            unacknowledged: self.ring.len() as u64,
+            outbox: outbox.owed as u64,
+            undeliverable: outbox.undeliverable,
+            dropped: outbox.dropped,
+            probe_ms,
+        });
+        let topic = self.topic.clone();
+        Outgoing { topic, payload: payload.into(), way: Way::Latest, receipts: Vec::new(), row: None }
+    }
+}
+
+/// Degraded as soon as something that is promised does not hold.
+fn status(hearsay: &Hearsay, outbox: &OutboxStatus) -> Status {
+    let whole = hearsay.ear == Ear::Listening
+        && hearsay.refused.is_none()
+        && outbox.connected
+        && outbox.undeliverable == 0
+        && outbox.dropped == 0;
+    if whole { Status::Online } else { Status::Degraded }
+}

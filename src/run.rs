@@ -1,0 +1,444 @@
+//! `wardwatch run`: starts every part, wires them in reading order, and ends them in reverse.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor, Addr};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tracing::{error, info, warn};
+use wardwatch_actors::alerts::Condition;
+use wardwatch_actors::analyzers::{self, Analyzer};
+use wardwatch_actors::census_actor::{CensusActor, Fact, Hearing, Parts};
+use wardwatch_actors::clock::{Clock, Timestamp};
+use wardwatch_actors::counters::Counters;
+use wardwatch_actors::outlet::Outlet;
+use wardwatch_actors::settings::{Mode, Settings};
+
+use crate::config::Config;
+use crate::desk::Desk;
+use crate::fatal::Fatal;
+use crate::heartbeat::{self, Ear, Hearsay, Heartbeat};
+use crate::mqtt::inbox::{self, Letter};
+use crate::mqtt::ingest::{self, Ingest, IngestRequest, IngestSettings, Message};
+use crate::mqtt::link::{Link, LinkSettings};
+use crate::mqtt::payload::json;
+use crate::mqtt::payload::system::{Status, SystemMessage};
+use crate::mqtt::publisher::{LinkEvent, OutboxListener, Outcome, Outgoing, Publisher, PublisherSettings};
+use crate::mqtt::rejections::Rejections;
+use crate::mqtt::ring::Ring;
+use crate::mqtt::topics::Topics;
+use crate::watchdog::Watchdog;
+
+/// How long a shutdown waits for what is owed.
+const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How many alert changes may wait for the broker.
+const MOST_CHANGES: usize = 100_000;
+
+/// For how long the broker must be gone before that is an alert.
+const BROKER_LOST_AFTER: Duration = Duration::from_secs(10);
+
+/// A tick of a second that comes this late tells that the process stood still.
+const STOOD_STILL: Duration = Duration::from_secs(3);
+
+/// Runs the service until `shutdown`, on the thread of an actix system, which is its shard.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
+    let settings =
+        config.settings().map_err(|_| Fatal::Setup("the limits do not fit together".to_owned()))?;
+    let rules = analyzers::all(&Arc::new(settings));
+    run_with(config, rules, shutdown).await
+}
+
+/// The same with rules of one's own, in the order in which their findings are judged.
+pub async fn run_with(
+    config: Config,
+    rules: Vec<Box<dyn Analyzer>>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Fatal> {
+    let settings =
+        config.settings().map_err(|_| Fatal::Setup("the limits do not fit together".to_owned()))?;
+    let service = Service::start(&config, Arc::new(settings), rules)?;
+    service.until(shutdown).await
+}
+
+/// Everything that runs.
+struct Service {
+    watchdog: Watchdog,
+    publisher: PublisherThread,
+    ingest: Ingest,
+    ears: Ears,
+    requests: (mpsc::UnboundedSender<IngestRequest>, mpsc::UnboundedReceiver<IngestRequest>),
+    desk: Rc<Desk>,
+    heartbeat: Heartbeat,
+    links: mpsc::UnboundedReceiver<LinkEvent>,
+    fatal: mpsc::UnboundedReceiver<Fatal>,
+    clock: Clock,
+    census: Addr<CensusActor>,
+}
+
+impl Service {
+    fn start(config: &Config, settings: Arc<Settings>, rules: Vec<Box<dyn Analyzer>>) -> Result<Self, Fatal> {
+        let clock = Clock::system();
+        let started = clock.now().wall;
+        let counters = Arc::new(Counters::default());
+        let topics = Topics::new(&config.mqtt.prefix);
+        let instance = config.mqtt.client_id.clone();
+        let link = link(config)?;
+        let (fatal_tx, fatal) = mpsc::unbounded_channel();
+
+        // The way out comes first: a second instance of our name must end before it takes readings.
+        let (links_tx, links) = mpsc::unbounded_channel();
+        let will = last_will(&instance, started, settings.admission.mode);
+        let publisher = Publisher::new(
+            PublisherSettings {
+                link: link.with_client_id(format!("{instance}-out")),
+                will_topic: topics.system(&instance),
+                will_payload: will.into(),
+                max_changes: MOST_CHANGES,
+                drain_within: DRAIN_WITHIN,
+            },
+            LinkTeller(links_tx),
+        );
+        let (publisher, outbox) = publisher;
+        let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
+
+        // Then who decides.
+        let (requests_tx, requests) = mpsc::unbounded_channel();
+        let registered = settings.admission.mode == Mode::Registered;
+        let desk = Rc::new(Desk {
+            topics: topics.clone(),
+            clock: clock.clone(),
+            outbox: outbox.clone(),
+            rejections: RefCell::new(Rejections::default()),
+            subscriptions: registered.then(|| requests_tx.clone()),
+            fatal: fatal_tx.clone(),
+        });
+        let outlet: Rc<dyn Outlet> = desk.clone();
+        let parts = Parts {
+            settings: Arc::clone(&settings),
+            clock: clock.clone(),
+            outlet,
+            counters: Arc::clone(&counters),
+            rules,
+        };
+        let census = CensusActor::new(parts).start();
+
+        // Last, the way in.
+        let ring = Arc::new(Ring::new(config.mqtt.max_unacknowledged));
+        let ingest_settings = IngestSettings {
+            link,
+            probe: topics.probe(&instance),
+            records: vec![topics.all_records(), topics.all_devices()],
+            vitals: if registered { Vec::new() } else { vec![topics.all_vitals()] },
+            mark_every: heartbeat::EVERY,
+            drain_within: DRAIN_WITHIN,
+        };
+        let ingest = Ingest::new(ingest_settings, Arc::clone(&ring), outbox.full());
+        let heartbeat = Heartbeat {
+            topic: topics.system(&instance),
+            instance,
+            started,
+            mode: settings.admission.mode,
+            clock: clock.clone(),
+            counters: Arc::clone(&counters),
+            ring,
+            outbox,
+        };
+        let (hearsay, heard) = watch::channel(Hearsay::default());
+        let inbox = inbox::Inbox {
+            topics,
+            sources: config.sources(),
+            settings,
+            clock: clock.clone(),
+            counters,
+            census: census.clone(),
+            refusals: desk.clone(),
+        };
+        let ears = Ears { inbox, hearsay, heard };
+        let watchdog = Watchdog::start(fatal_tx)?;
+        let requests = (requests_tx, requests);
+        Ok(Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, links, fatal, clock, census })
+    }
+
+    /// Runs until `shutdown` or until a part dies.
+    async fn until(self, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
+        let Self {
+            watchdog, publisher, ingest, ears, requests, desk, heartbeat, mut links, mut fatal, ..
+        } = self;
+        let (requests_tx, requests) = requests;
+        let (stop, stopped) = watch::channel(false);
+        let outbox = heartbeat.outbox.clone();
+        let heard = ears.heard.clone();
+        let listen = async {
+            let mut connect = stopped.clone();
+            tokio::select! {
+                () = outbox.connected() => {}
+                _ = connect.wait_for(|stop| *stop) => return Ok(()),
+            }
+            let mut stop = stopped.clone();
+            ingest.run(ears, requests, async move { drop(stop.wait_for(|stop| *stop).await) }).await
+        };
+        let mut broker =
+            BrokerWatch { census: self.census.clone(), clock: self.clock, lost: None, told: false };
+        let tend = async {
+            let mut seconds = Seconds::new();
+            let mut beat = interval(heartbeat::EVERY);
+            let mut heard = heard.clone();
+            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                tokio::select! {
+                    late = seconds.next() => {
+                        watchdog.tick();
+                        desk.turn();
+                        broker.second();
+                        if late > STOOD_STILL {
+                            warn!(?late, "the process stood still: nothing counts as silent until all is heard");
+                            self.census.do_send(Hearing::Nothing);
+                            let _ = requests_tx.send(IngestRequest::Remark);
+                        }
+                    }
+                    _ = beat.tick() => heartbeat.outbox.publish(heartbeat.message(&heard.borrow())),
+                    Ok(()) = heard.changed() => {
+                        let hearsay = heard.borrow_and_update().clone();
+                        heartbeat.outbox.publish(heartbeat.message(&hearsay));
+                    }
+                    Some(event) = links.recv() => {
+                        broker.link(event);
+                        heartbeat.outbox.publish(heartbeat.message(&heard.borrow()));
+                    }
+                }
+            }
+        };
+        let ended = {
+            let mut listen = std::pin::pin!(listen);
+            let mut tend = std::pin::pin!(tend);
+            let mut shutdown = std::pin::pin!(shutdown);
+            let mut stopping = false;
+            loop {
+                tokio::select! {
+                    done = &mut listen => break done.map_err(Fatal::from),
+                    () = &mut tend => {}
+                    Some(fatal) = fatal.recv() => break Err(fatal),
+                    () = &mut shutdown, if !stopping => {
+                        info!("ending: no more readings are taken; what is under way is finished");
+                        stopping = true;
+                        stop.send_replace(true);
+                    }
+                }
+            }
+        };
+        match &ended {
+            Ok(()) => publisher.end(heartbeat.farewell()).await,
+            Err(fatal) => error!(%fatal, "ending at once"),
+        }
+        ended
+    }
+}
+
+/// The connection to the broker, as the configuration describes it.
+fn link(config: &Config) -> Result<Link, Fatal> {
+    let mqtt = &config.mqtt;
+    let password = mqtt.current_password().map_err(|fault| {
+        let path = mqtt.password_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
+        Fatal::Setup(format!("mqtt.password_file {path} cannot be read: {fault}"))
+    })?;
+    Link::new(&LinkSettings {
+        url: mqtt.url.to_string(),
+        client_id: mqtt.client_id.clone(),
+        username: mqtt.username.clone(),
+        password: password.map(|secret| secret.reveal().to_owned()),
+        ca_file: mqtt.ca_file.clone(),
+        certificate_file: mqtt.certificate_file.clone(),
+        key_file: mqtt.key_file.clone(),
+        keep_alive: mqtt.keep_alive.to_duration(),
+    })
+    .map_err(|fault| Fatal::Setup(crate::mqtt::payload::rejected::with_causes(&fault)))
+}
+
+/// What the broker publishes for us when we are gone without a word.
+fn last_will(instance: &str, started: Timestamp, mode: Mode) -> Vec<u8> {
+    json(&SystemMessage {
+        instance,
+        time: started,
+        started,
+        status: Status::Offline,
+        ingest: "lost",
+        admission: mode.name(),
+        store: "memory",
+        patients: 0,
+        open_alerts: 0,
+        readings: 0,
+        rejected: 0,
+        late: 0,
+        duplicates: 0,
+        unknown_fields: 0,
+        unacknowledged: 0,
+        outbox: 0,
+        undeliverable: 0,
+        dropped: 0,
+        probe_ms: None,
+    })
+}
+
+/// The publisher on a thread of its own.
+struct PublisherThread {
+    farewell: oneshot::Sender<Outgoing>,
+    ended: oneshot::Receiver<()>,
+}
+
+impl PublisherThread {
+    fn start(publisher: Publisher, fatal: mpsc::UnboundedSender<Fatal>) -> Result<Self, Fatal> {
+        let (farewell, last_word) = oneshot::channel();
+        let (end, ended) = oneshot::channel();
+        let setup = |fault: std::io::Error| Fatal::Setup(format!("no thread for the publisher: {fault}"));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(setup)?;
+        let work = move || {
+            let guard = ThreadGuard(fatal.clone());
+            let shutdown = async { last_word.await.ok() };
+            if let Err(fault) = runtime.block_on(publisher.run(shutdown)) {
+                let _ = fatal.send(fault.into());
+            }
+            std::mem::forget(guard);
+            let _ = end.send(());
+        };
+        std::thread::Builder::new().name("publisher".to_owned()).spawn(work).map_err(setup)?;
+        Ok(Self { farewell, ended })
+    }
+
+    /// Publishes what is still owed and the last word, as far as time allows.
+    async fn end(self, last: Outgoing) {
+        if self.farewell.send(last).is_ok() {
+            let _ = self.ended.await;
+        }
+    }
+}
+
+/// Tells when its thread ends by a panic.
+struct ThreadGuard(mpsc::UnboundedSender<Fatal>);
+
+impl Drop for ThreadGuard {
+    fn drop(&mut self) {
+        let _ = self.0.send(Fatal::PublisherThread);
+    }
+}
+
+/// Brings the publisher's news of its connection to the shard.
+struct LinkTeller(mpsc::UnboundedSender<LinkEvent>);
+
+impl OutboxListener for LinkTeller {
+    fn link(&self, event: LinkEvent) {
+        // Without a shard there is nobody left to tell.
+        let _ = self.0.send(event);
+    }
+
+    fn settled(&self, _: u64, _: Outcome) {}
+}
+
+/// What the ingest hears goes to the inbox; what it says of its hearing to census and heartbeat.
+struct Ears {
+    inbox: inbox::Inbox,
+    hearsay: watch::Sender<Hearsay>,
+    heard: watch::Receiver<Hearsay>,
+}
+
+impl ingest::Inbox for Ears {
+    fn message(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
+        self.inbox.take(Letter { topic: &topic, payload, retain, receipt });
+    }
+
+    fn hearing(&mut self, hearing: ingest::Hearing) {
+        let census = &self.inbox.census;
+        match hearing {
+            ingest::Hearing::Connected { .. } | ingest::Hearing::Behind => {
+                census.do_send(Hearing::Nothing);
+                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Draining);
+            }
+            ingest::Hearing::Records => census.do_send(Hearing::Records),
+            ingest::Hearing::Drained => {
+                census.do_send(Hearing::Everything);
+                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Listening);
+            }
+            ingest::Hearing::Probe(round_trip) => {
+                self.hearsay.send_if_modified(|hearsay| {
+                    hearsay.probe = Some(round_trip);
+                    false
+                });
+            }
+            ingest::Hearing::Withheld => {
+                error!(
+                    "our own marks do not come back: the broker's access list must let this client read and write probe/#"
+                );
+                self.hearsay.send_modify(|hearsay| hearsay.refused = Some("probe".to_owned()));
+            }
+            ingest::Hearing::Refused(filter) => {
+                error!(filter, "the broker refuses a subscription: nobody hears that");
+                self.hearsay.send_modify(|hearsay| hearsay.refused = Some(filter));
+            }
+            ingest::Hearing::Lost { .. } => {
+                census.do_send(Hearing::Nothing);
+                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Lost);
+            }
+        }
+    }
+}
+
+/// Raises `broker.lost` when there has been no connection for long, and ends it on return.
+struct BrokerWatch {
+    census: Addr<CensusActor>,
+    clock: Clock,
+    lost: Option<Instant>,
+    told: bool,
+}
+
+impl BrokerWatch {
+    fn link(&mut self, event: LinkEvent) {
+        match event {
+            LinkEvent::Lost { since } => self.lost = Some(since),
+            LinkEvent::Connected => {
+                self.lost = None;
+                if std::mem::take(&mut self.told) {
+                    self.tell(None);
+                }
+            }
+        }
+    }
+
+    fn second(&mut self) {
+        let Some(lost) = self.lost.filter(|_| !self.told) else { return };
+        if lost.elapsed() >= BROKER_LOST_AFTER {
+            self.told = true;
+            error!("the broker has been gone for {} s; alerts wait for its return", lost.elapsed().as_secs());
+            let words = "The broker could not be reached: alerts were held back until its return".to_owned();
+            self.tell(Some(words));
+        }
+    }
+
+    fn tell(&self, words: Option<String>) {
+        let at = self.clock.now().wall;
+        self.census.do_send(Fact { condition: Condition::BrokerLost, words, at });
+    }
+}
+
+/// Seconds that tell how long they were.
+struct Seconds {
+    last: Instant,
+}
+
+impl Seconds {
+    fn new() -> Self {
+        Self { last: Instant::now() }
+    }
+
+    /// The next second: how much time really passed.
+    async fn next(&mut self) -> Duration {
+        let until = self.last + Duration::from_secs(1);
+        sleep(until.saturating_duration_since(Instant::now())).await;
+        let passed = self.last.elapsed();
+        self.last = Instant::now();
+        passed
+    }
+}
