@@ -8,17 +8,16 @@ use thiserror::Error;
 use tracing::warn;
 use wardwatch_actors::alerts::change::Event;
 use wardwatch_actors::clock::Span;
-use wardwatch_actors::people::{AdmissionRecord, PatientId, Subject};
+use wardwatch_actors::people::snapshot::Snapshot;
+use wardwatch_actors::people::{PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
 
-use super::entry::{Logged, Rejected, Snapshot, Stay};
+use super::entry::{Logged, Rejected};
 use super::packing;
-use super::queue::{Batch, Row};
+use super::queue::{Batch, Row, Stay};
 use super::schema::{self, MigrationFault};
 use crate::config::Synchronous;
 
-/// The form of snapshots that this version writes.
-pub const SNAPSHOT_VERSION: u32 = 1;
 /// How many refused messages stay.
 const REJECTED_KEPT: i64 = 10_000;
 /// How long another process may hold the database before an attempt has failed.
@@ -203,10 +202,7 @@ impl<'a> Tables<'a> {
             self.change(logged)?;
         }
         match (&row.stay, &row.subject) {
-            (Some(Stay::Admitted(record)), Subject::Patient(patient)) => {
-                self.stay(patient, Some(record), row.at.unix_ms())
-            }
-            (Some(Stay::Ended), Subject::Patient(patient)) => self.stay(patient, None, row.at.unix_ms()),
+            (Some(stay), Subject::Patient(patient)) => self.stay(patient, stay, row.at.unix_ms()),
             _ => Ok(()),
         }
     }
@@ -248,41 +244,44 @@ impl<'a> Tables<'a> {
     }
 
     fn snapshot(&mut self, patient: &PatientId, number: u64, snapshot: &Snapshot) -> rusqlite::Result<()> {
-        let Snapshot { now, memory } = snapshot;
-        let json = match serde_json::to_string(memory) {
+        let Snapshot { version, taken, .. } = snapshot;
+        let json = match serde_json::to_string(snapshot) {
             Ok(json) => json,
             Err(error) => {
                 warn!(%error, %patient, "the memory of a patient cannot be written down; an older one stays");
                 return Ok(());
             }
         };
-        let (taken_at, uptime) = (now.wall.unix_ms(), now.uptime.as_ms());
+        let (taken_at, uptime) = (taken.wall.unix_ms(), taken.uptime.as_ms());
         let done = self.snapshots.execute(params![
             patient.as_str(),
             number.cast_signed(),
             taken_at,
             uptime,
-            SNAPSHOT_VERSION,
+            version,
             json
         ]);
         tolerate(done, "a snapshot", patient)
     }
 
-    /// A stay that goes on with this record, or ends without one.
-    fn stay(
-        &mut self,
-        patient: &PatientId,
-        record: Option<&AdmissionRecord>,
-        at: i64,
-    ) -> rusqlite::Result<()> {
-        let (id, ended) = (patient.as_str(), record.is_none());
-        if ended {
-            self.transaction.prepare_cached("DELETE FROM snapshots WHERE patient = ?1")?.execute([id])?;
-        }
-        let json = record.and_then(|record| serde_json::to_string(record).ok());
-        let mut stays =
-            self.transaction.prepare_cached("INSERT OR REPLACE INTO admissions VALUES (?1, ?2, ?3, ?4)")?;
-        tolerate(stays.execute(params![id, json, at, ended]), "an admission", patient)
+    fn stay(&mut self, patient: &PatientId, stay: &Stay, at: i64) -> rusqlite::Result<()> {
+        let (id, of) = (patient.as_str(), |sql| self.transaction.prepare_cached(sql));
+        let record = match stay {
+            Stay::Described(record) => serde_json::to_string(record).ok(),
+            Stay::Over { .. } => {
+                of("DELETE FROM snapshots WHERE patient = ?1")?.execute([id])?;
+                None
+            }
+        };
+        let done = match stay {
+            Stay::Over { discharged: false } => {
+                of("DELETE FROM admissions WHERE patient = ?1")?.execute([id])
+            }
+            _ => {
+                of("INSERT OR REPLACE INTO admissions VALUES (?1, ?2, ?3)")?.execute(params![id, record, at])
+            }
+        };
+        tolerate(done, "an admission", patient)
     }
 }
 
@@ -342,7 +341,7 @@ fn delete_old(transaction: &Transaction<'_>, batch: &Batch, keep: Span) -> rusql
         )?
         .execute(params![before, step])?;
     if batch.rows.iter().any(|row| row.stay.is_some()) {
-        let departed = "DELETE FROM admissions WHERE ended AND changed_at < ?1";
+        let departed = "DELETE FROM admissions WHERE record IS NULL AND changed_at < ?1";
         transaction.prepare_cached(departed)?.execute([before])?;
     }
     Ok(())

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::Score;
-use wardwatch_actors::clock::{Now, Timestamp};
+use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::people::outcome::StateChange;
-use wardwatch_actors::people::patient::Patient;
+use wardwatch_actors::people::snapshot::Saved;
 use wardwatch_actors::people::{AdmissionRecord, Subject};
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::vitals::Reading;
@@ -14,7 +14,7 @@ use wardwatch_actors::vitals::Reading;
 /// What one message or timer caused: kept in one commit, then published.
 #[derive(Debug)]
 pub struct Entry {
-    /// Whom it is about. Only a patient has readings, snapshots and a stay.
+    /// Whom it is about. Only a patient has readings, a memory and a record.
     pub subject: Subject,
     /// When it was so, by our wall clock.
     pub at: Timestamp,
@@ -26,11 +26,12 @@ pub struct Entry {
     pub scores: Vec<Score>,
     /// For the bus only; it says what the changes say, so it goes out only after their commit.
     pub state: Option<StateChange>,
-    /// What the patient remembers now. A reading without one is observed again at a restart, if it is
-    /// among those of the last minute: a snapshot must follow each reading sooner than that.
-    pub snapshot: Option<Snapshot>,
-    /// The patient came, goes, or is described anew.
-    pub stay: Option<Stay>,
+    /// What the patient remembers now, or that the stay is over. A reading after the last memory is
+    /// observed again at a restart, if it is among those of the last minute: a memory must follow each
+    /// reading sooner than that.
+    pub saved: Option<Saved>,
+    /// The record that holds from now on.
+    pub record: Option<Arc<AdmissionRecord>>,
     /// Settled once all this is committed; what is published settles a clone of it.
     pub receipt: Receipt,
 }
@@ -45,27 +46,11 @@ impl Entry {
             changes: Vec::new(),
             scores: Vec::new(),
             state: None,
-            snapshot: None,
-            stay: None,
+            saved: None,
+            record: None,
             receipt,
         }
     }
-}
-
-/// All that a patient remembers, at one moment.
-#[derive(Debug)]
-pub struct Snapshot {
-    pub now: Now,
-    pub memory: Box<Patient>,
-}
-
-/// A step of a patient's stay.
-#[derive(Debug, Clone)]
-pub enum Stay {
-    /// This record holds from now on.
-    Admitted(Arc<AdmissionRecord>),
-    /// Discharged, transferred or gone: the patient's memory ends.
-    Ended,
 }
 
 /// A refused message, kept for a look.

@@ -28,9 +28,9 @@ use wardwatch_actors::clock::{Span, Timestamp};
 
 use crate::config::{StoreConfig, StoreUrl};
 pub use database::StoreFault;
-pub use entry::{Entry, Logged, Publication, Publish, Rejected, Snapshot, Stay};
+pub use entry::{Entry, Logged, Publication, Publish, Rejected};
 pub use queue::Counts;
-pub use recovery::{Admission, Restored, SavedPatient, Unreadable};
+pub use recovery::Restored;
 
 use database::{Connect, Writer};
 use queue::{Queue, Terms};

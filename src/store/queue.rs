@@ -4,6 +4,7 @@
 //! to be published and its receipt settled. While the store is lost the second side waits no longer.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -11,11 +12,12 @@ use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::people::outcome::StateChange;
-use wardwatch_actors::people::{PatientId, Subject};
+use wardwatch_actors::people::snapshot::{Saved, Snapshot};
+use wardwatch_actors::people::{AdmissionRecord, PatientId, Subject};
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::vitals::Reading;
 
-use super::entry::{Entry, Logged, Publication, Rejected, Snapshot, Stay};
+use super::entry::{Entry, Logged, Publication, Rejected};
 use super::running::Running;
 
 /// How long things may wait, and how many.
@@ -46,6 +48,15 @@ const MAX_REJECTED: usize = 10_000;
 /// How many published changes wait to be marked; one too many is published again after a crash.
 const MAX_MARKS: usize = 200_000;
 
+/// A step of a patient's stay.
+#[derive(Debug)]
+pub enum Stay {
+    /// This record holds from now on.
+    Described(Arc<AdmissionRecord>),
+    /// The memory ends. Who was discharged is not admitted again by a mere reading.
+    Over { discharged: bool },
+}
+
 /// What of an entry is kept.
 #[derive(Debug)]
 pub struct Row {
@@ -72,7 +83,7 @@ pub struct Batch {
     /// In the order of their numbers.
     pub rows: Vec<Row>,
     /// The newest of each patient.
-    pub snapshots: Vec<(PatientId, u64, Snapshot)>,
+    pub snapshots: Vec<(PatientId, u64, Box<Snapshot>)>,
     pub rejected: Vec<Rejected>,
     /// Rows that the broker has.
     pub published: Vec<u64>,
@@ -139,7 +150,7 @@ pub struct Queue {
     readings: VecDeque<Row>,
     /// Changes and stays, with the readings that led to them.
     weighty: VecDeque<Row>,
-    snapshots: HashMap<PatientId, (u64, Snapshot)>,
+    snapshots: HashMap<PatientId, (u64, Box<Snapshot>)>,
     rejected: VecDeque<Rejected>,
     published: Vec<u64>,
     /// When the oldest in the lanes came, in running time.
@@ -190,7 +201,7 @@ impl Queue {
 
     /// An entry came.
     pub fn push(&mut self, entry: Entry, now: Instant) {
-        let Entry { subject, at, reading, changes, scores, state, snapshot, stay, receipt } = entry;
+        let Entry { subject, at, reading, changes, scores, state, saved, record, receipt } = entry;
         let arrived = self.running.at(now);
         let changes: Vec<Logged> = changes.into_iter().map(|change| self.log(change)).collect();
         let number = self.number();
@@ -198,14 +209,7 @@ impl Queue {
         let words = says
             .then(|| Box::new(Words { subject: subject.clone(), changes: changes.clone(), scores, state }));
         self.owed.push_back(Owed { number, arrived, at, receipt, words });
-        if let Subject::Patient(patient) = &subject {
-            if matches!(stay, Some(Stay::Ended)) {
-                self.snapshots.remove(patient);
-            }
-            if let Some(snapshot) = snapshot {
-                self.snapshots.insert(patient.clone(), (number, snapshot));
-            }
-        }
+        let stay = self.save(&subject, number, saved).or(record.map(Stay::Described));
         let row = Row { number, at, subject, reading, changes, stay };
         if row.is_urgent() {
             self.weighty.push_back(row);
@@ -214,6 +218,21 @@ impl Queue {
         }
         self.oldest.get_or_insert(arrived);
         self.make_room();
+    }
+
+    /// Notes what the patient remembers, in place of what it remembered before.
+    fn save(&mut self, subject: &Subject, number: u64, saved: Option<Saved>) -> Option<Stay> {
+        let Subject::Patient(patient) = subject else { return None };
+        match saved? {
+            Saved::Now(snapshot) => {
+                self.snapshots.insert(patient.clone(), (number, snapshot));
+                None
+            }
+            Saved::Gone { discharged } => {
+                self.snapshots.remove(patient);
+                Some(Stay::Over { discharged })
+            }
+        }
     }
 
     fn log(&mut self, change: AlertChange) -> Logged {

@@ -6,58 +6,38 @@ use rusqlite::{Connection, Row};
 use thiserror::Error;
 use tracing::error;
 use wardwatch_actors::alerts::{AlertChange, Condition};
-use wardwatch_actors::clock::{Now, Timestamp, Uptime};
-use wardwatch_actors::people::patient::Patient;
+use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::people::snapshot::{self, Memory, Restored as Patient, Snapshot};
 use wardwatch_actors::people::{AdmissionRecord, PatientId};
 use wardwatch_actors::vitals::Reading;
 
-use super::database::SNAPSHOT_VERSION;
 use super::packing;
 
 /// What the last run left.
 #[derive(Debug, Default)]
 pub struct Restored {
-    pub patients: Vec<SavedPatient>,
+    /// Who was here, with the readings after each memory, by id.
+    pub patients: Vec<Patient>,
     /// Changes that the broker may not have, in the order in which they are to be published, each with the
     /// row to be told to [`Store::published`](super::Store::published).
     pub outbox: Vec<(u64, AlertChange)>,
-    /// Every stay that was described by a record, or ended within the last days.
-    pub admissions: Vec<Admission>,
+    /// The last records of those who were not discharged.
+    pub admissions: Vec<(PatientId, AdmissionRecord)>,
+    /// Who was discharged or transferred, and when.
+    pub departed: Vec<(PatientId, Timestamp)>,
     /// Open alerts about units and the installation, by their last changes.
-    pub elsewhere: Vec<AlertChange>,
-    /// Rows that cannot be read, and were passed over.
+    pub open: Vec<AlertChange>,
+    /// Memories and rows that cannot be read.
     pub unreadable: usize,
 }
 
-/// What is known of a patient who was here.
-#[derive(Debug)]
-pub struct SavedPatient {
-    pub id: PatientId,
-    /// When the snapshot was taken, on the clocks of the run that took it.
-    pub taken: Now,
-    pub memory: Result<Box<Patient>, Unreadable>,
-    /// Where the memory is unreadable: the open alerts, by their last changes in the log.
-    pub log: Vec<AlertChange>,
-    /// Readings after the snapshot, in the order in which they were observed.
-    pub readings_after: Vec<Reading>,
-}
-
-/// Why a snapshot cannot be read.
+/// Why a memory cannot be read.
 #[derive(Debug, Error)]
-pub enum Unreadable {
-    #[error("it is of form {0}, which only a newer WardWatch knows")]
+enum Unreadable {
+    #[error("it is of version {0}, which only a newer WardWatch knows")]
     Newer(u32),
     #[error("it is damaged, or of a form that is no longer known")]
     Damaged(#[from] serde_json::Error),
-}
-
-/// A stay as the last record, or its end, left it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Admission {
-    pub patient: PatientId,
-    /// None where the stay has ended.
-    pub record: Option<AdmissionRecord>,
-    pub changed_at: Timestamp,
 }
 
 /// Reads everything, and the number that comes next.
@@ -67,7 +47,7 @@ pub fn restore(connection: &Connection) -> rusqlite::Result<(Restored, u64)> {
     let owed = "SELECT number, change FROM changes WHERE published = 0 ORDER BY number";
     restored.outbox = changes(connection, owed, &[], &mut restored.unreadable)?;
     let elsewhere = open_alerts("substr(subject, -2) = '/_'");
-    restored.elsewhere = without_rows(changes(connection, &elsewhere, &[], &mut restored.unreadable)?);
+    restored.open = without_rows(changes(connection, &elsewhere, &[], &mut restored.unreadable)?);
     admissions(connection, &mut restored)?;
     let last: i64 = connection.query_row(
         "SELECT max(ifnull((SELECT max(number) FROM readings), 0), ifnull((SELECT max(number) FROM changes), 0), \
@@ -88,35 +68,41 @@ fn open_alerts(which: &str) -> String {
 
 fn snapshots(connection: &Connection, restored: &mut Restored) -> rusqlite::Result<()> {
     let mut after = HashMap::new();
-    let mut statement = connection.prepare(
-        "SELECT patient, number, taken_at, uptime, version, memory FROM snapshots ORDER BY patient",
-    )?;
+    let open = open_alerts("subject = ?1");
+    let mut statement = connection
+        .prepare("SELECT patient, number, taken_at, version, memory FROM snapshots ORDER BY patient")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Ok(id) = row.get_ref(0)?.as_str().unwrap_or_default().parse::<PatientId>() else {
             restored.unreadable += 1;
             continue;
         };
-        let (wall, uptime) = (Timestamp::from_unix_ms(row.get(2)?), Uptime::from_ms(row.get(3)?));
-        let memory = memory(row.get(4)?, row.get_ref(5)?.as_bytes().unwrap_or_default());
-        let mut log = Vec::new();
-        if let Err(fault) = &memory {
-            error!(patient = %id, error = fault as &dyn std::error::Error, "the memory of a patient cannot be read; its open alerts are taken from the log");
-            let open = open_alerts("subject = ?1");
-            log = without_rows(changes(connection, &open, &[id.as_str()], &mut restored.unreadable)?);
-        }
+        let since = Timestamp::from_unix_ms(row.get(2)?);
+        let memory = match snapshot(row.get(3)?, row.get_ref(4)?.as_bytes().unwrap_or_default()) {
+            Ok(snapshot) => Memory::Whole(snapshot),
+            Err(fault) => {
+                tell_unreadable(&id, &fault);
+                restored.unreadable += 1;
+                let open = changes(connection, &open, &[id.as_str()], &mut restored.unreadable)?;
+                Memory::Alerts { open: without_rows(open), since }
+            }
+        };
         after.insert(id.clone(), (restored.patients.len(), row.get::<_, i64>(1)?));
-        let taken = Now { uptime, wall };
-        restored.patients.push(SavedPatient { id, taken, memory, log, readings_after: Vec::new() });
+        restored.patients.push(Patient { patient: id, memory, readings: Vec::new() });
     }
     readings_after(connection, &after, restored)
 }
 
-fn memory(version: u32, json: &[u8]) -> Result<Box<Patient>, Unreadable> {
-    if version > SNAPSHOT_VERSION {
+fn snapshot(version: u32, json: &[u8]) -> Result<Box<Snapshot>, Unreadable> {
+    if version > snapshot::VERSION {
         return Err(Unreadable::Newer(version));
     }
     Ok(serde_json::from_slice(json)?)
+}
+
+fn tell_unreadable(patient: &PatientId, fault: &Unreadable) {
+    let error: &dyn std::error::Error = fault;
+    error!(%patient, error, "the memory of a patient cannot be read; its open alerts are taken from the log");
 }
 
 /// Readings that no snapshot covers, each for its patient; those of others are history alone.
@@ -134,7 +120,7 @@ fn readings_after(
         let number: i64 = row.get(0)?;
         match after.get(row.get_ref(1)?.as_str().unwrap_or_default()) {
             Some((place, covered)) if number > *covered => match reading(row)? {
-                Some(reading) => restored.patients[*place].readings_after.push(reading),
+                Some(reading) => restored.patients[*place].readings.push(reading),
                 None => restored.unreadable += 1,
             },
             _ => {}
@@ -179,19 +165,20 @@ fn without_rows(changes: Vec<(u64, AlertChange)>) -> Vec<AlertChange> {
 }
 
 fn admissions(connection: &Connection, restored: &mut Restored) -> rusqlite::Result<()> {
-    let mut statement =
-        connection.prepare("SELECT patient, record, changed_at, ended FROM admissions ORDER BY patient")?;
+    let mut statement = connection.prepare(
+        "SELECT patient, record, changed_at FROM admissions \
+         WHERE record IS NOT NULL OR patient NOT IN (SELECT patient FROM snapshots) ORDER BY patient",
+    )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let patient = row.get_ref(0)?.as_str().unwrap_or_default().parse();
-        let record = match row.get::<_, bool>(3)? {
-            true => Ok(None),
-            false => serde_json::from_slice(row.get_ref(1)?.as_bytes().unwrap_or_default()).map(Some),
+        let Ok(patient) = row.get_ref(0)?.as_str().unwrap_or_default().parse() else {
+            restored.unreadable += 1;
+            continue;
         };
-        let changed_at = Timestamp::from_unix_ms(row.get(2)?);
-        match (patient, record) {
-            (Ok(patient), Ok(record)) => restored.admissions.push(Admission { patient, record, changed_at }),
-            _ => restored.unreadable += 1,
+        match row.get_ref(1)?.as_bytes_or_null().unwrap_or_default().map(serde_json::from_slice) {
+            None => restored.departed.push((patient, Timestamp::from_unix_ms(row.get(2)?))),
+            Some(Ok(record)) => restored.admissions.push((patient, record)),
+            Some(Err(_)) => restored.unreadable += 1,
         }
     }
     Ok(())

@@ -49,11 +49,11 @@ CREATE TABLE snapshots (
     memory TEXT NOT NULL
 );
 
+-- Without a record: discharged, and not admitted again by a mere reading.
 CREATE TABLE admissions (
     patient TEXT PRIMARY KEY,
     record TEXT,
-    changed_at INTEGER NOT NULL,
-    ended INTEGER NOT NULL
+    changed_at INTEGER NOT NULL
 );
 
 CREATE TABLE rejected (

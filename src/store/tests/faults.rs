@@ -36,7 +36,7 @@ fn a_lost_store_holds_up_nobody_and_loses_nothing_when_it_is_back() {
     }
     bench.wait_for(&[Told::Settled(99)]);
     assert!(store.status().lost);
-    assert!(store.status().fault.unwrap().contains("locked"));
+    wait_until("the fault is told", || store.status().fault.is_some_and(|fault| fault.contains("locked")));
     locked.execute_batch("ROLLBACK").unwrap();
     back(&bench);
     assert!(!store.status().lost);
@@ -61,7 +61,7 @@ fn a_full_disk_is_lost_and_all_is_kept_once_there_is_room_again() {
     }
     lost(&bench);
     bench.wait_for(&[Told::Settled(299)]);
-    assert!(store.status().fault.unwrap().contains("full"));
+    wait_until("the fault is told", || store.status().fault.is_some_and(|fault| fault.contains("full")));
     bench.max_pages.store(0, Ordering::Relaxed);
     back(&bench);
     assert!(store.close(DEADLINE));

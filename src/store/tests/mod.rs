@@ -16,11 +16,12 @@ use wardwatch_actors::alerts::change::{Event, Signal, alert_id};
 use wardwatch_actors::alerts::{AlertChange, Cause, Condition, Presence, Priority};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
 use wardwatch_actors::people::patient::Patient;
+use wardwatch_actors::people::snapshot::{Saved, Snapshot, VERSION};
 use wardwatch_actors::people::{PatientId, Subject};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 
-use super::entry::{Entry, Publication, Publish, Snapshot};
+use super::entry::{Entry, Publication, Publish};
 use super::queue::Terms;
 use super::recovery::Restored;
 use super::{Opening, Store, StoreEvent, StoreFault, StoreListener, database};
@@ -96,9 +97,10 @@ fn alarming(bench: &Bench, second: i64) -> Entry {
 }
 
 /// What the patient remembers in this second.
-fn snapshot(second: i64) -> Snapshot {
-    let now = Now { uptime: Uptime::from_ms(second * 1000), wall: at(second) };
-    Snapshot { now, memory: Box::new(Patient::new(patient(), &Arc::default(), at(second), now)) }
+fn memory(second: i64) -> Option<Saved> {
+    let taken = Now { uptime: Uptime::from_ms(second * 1000), wall: at(second) };
+    let patient = Patient::new(patient(), &Arc::default(), at(second), taken);
+    Some(Saved::Now(Box::new(Snapshot { version: VERSION, taken, patient })))
 }
 
 /// Something the store did.

@@ -1,9 +1,10 @@
 //! The commit comes first, then the bus, then the receipt.
 
+use wardwatch_actors::people::AdmissionRecord;
 use wardwatch_actors::people::outcome::StateChange;
 
 use super::*;
-use crate::store::entry::{Rejected, Stay};
+use crate::store::entry::Rejected;
 
 fn published(second: i64, committed: bool) -> Told {
     Told::Published { message: format!("second {second}"), committed }
@@ -180,17 +181,29 @@ fn the_last_ten_thousand_rejected_messages_stay() {
 
 #[test]
 fn a_stay_that_ends_takes_the_memory_with_it() {
+    for discharged in [true, false] {
+        let bench = Bench::new();
+        let (store, _) = bench.open();
+        store.keep(Entry { saved: memory(1), record: Some(Arc::default()), ..entry(&bench, 1) });
+        bench.wait_for(&[Told::Settled(1)]);
+        let here = bench.reopened();
+        assert_eq!((here.patients.len(), here.departed.len()), (1, 0));
+        store.keep(Entry { saved: Some(Saved::Gone { discharged }), ..entry(&bench, 2) });
+        assert!(store.close(DEADLINE));
+        let gone = bench.reopened();
+        assert!(gone.patients.is_empty());
+        assert_eq!(gone.admissions, []);
+        let departed = if discharged { vec![(patient(), at(2))] } else { vec![] };
+        assert_eq!(gone.departed, departed);
+    }
+}
+
+#[test]
+fn a_record_is_there_after_a_restart() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    let stay = |second, stay| Entry { stay: Some(stay), ..entry(&bench, second) };
-    let admitted = || Stay::Admitted(Arc::default());
-    store.keep(Entry { snapshot: Some(snapshot(1)), ..stay(1, admitted()) });
-    bench.wait_for(&[Told::Settled(1)]);
-    assert_eq!(bench.count("SELECT count(*) FROM snapshots"), 1);
-    store.keep(stay(2, Stay::Ended));
+    let record = Arc::new(AdmissionRecord { bed: Some("B".to_owned()), ..AdmissionRecord::default() });
+    store.keep(Entry { record: Some(Arc::clone(&record)), ..entry(&bench, 1) });
     assert!(store.close(DEADLINE));
-    let restored = bench.reopened();
-    assert!(restored.patients.is_empty());
-    let [admission] = &restored.admissions[..] else { panic!("{:?}", restored.admissions) };
-    assert_eq!((&admission.record, admission.changed_at), (&None, at(2)));
+    assert_eq!(bench.reopened().admissions, [(patient(), AdmissionRecord::clone(&record))]);
 }

@@ -147,7 +147,7 @@ fn too_much_waiting_is_a_lost_store_and_the_oldest_readings_go_first_and_changes
 fn a_great_deal_is_committed_in_parts_and_each_snapshot_once() {
     let mut line = Timeline::new(|terms| terms.max_batch = 4);
     for second in 0..6 {
-        line.push(|bench| Entry { snapshot: Some(snapshot(second)), ..entry(bench, second) });
+        line.push(|bench| Entry { saved: memory(second), ..entry(bench, second) });
     }
     line.queue.published(1);
     line.queue.published(6);
@@ -158,7 +158,7 @@ fn a_great_deal_is_committed_in_parts_and_each_snapshot_once() {
         (second.upto, second.rows.len(), second.snapshots.len(), second.published.len()),
         (6, 2, 1, 1)
     );
-    assert_eq!(second.snapshots[0].2.now.wall, at(5));
+    assert_eq!(second.snapshots[0].2.taken.wall, at(5));
     assert_eq!(line.commit(&first).len(), 4);
     assert_eq!(line.commit(&second).len(), 2);
     assert!(line.queue.is_drained());

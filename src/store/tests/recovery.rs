@@ -1,7 +1,7 @@
 //! What a run leaves, the next one finds.
 
 use super::*;
-use crate::store::Unreadable;
+use wardwatch_actors::people::snapshot::Memory;
 
 /// The messages of changes, in order.
 fn messages<'a>(changes: impl IntoIterator<Item = &'a AlertChange>) -> Vec<&'a str> {
@@ -14,7 +14,7 @@ fn bench_with_a_patient() -> Bench {
     let (store, _) = bench.open();
     store.keep(alarming(&bench, 1));
     let changes = vec![cleared(1), raised(2)];
-    store.keep(Entry { changes, snapshot: Some(snapshot(2)), ..entry(&bench, 2) });
+    store.keep(Entry { changes, saved: memory(2), ..entry(&bench, 2) });
     (3..=4).for_each(|second| store.keep(entry(&bench, second)));
     assert!(store.close(DEADLINE));
     bench
@@ -66,10 +66,10 @@ fn a_patient_comes_back_with_its_memory_and_the_readings_after_it() {
     let bench = bench_with_a_patient();
     let restored = bench.reopened();
     let [saved] = &restored.patients[..] else { panic!("{:?}", restored.patients) };
-    assert_eq!((&saved.id, saved.taken), (&patient(), snapshot(2).now));
-    assert_eq!(saved.memory.as_ref().unwrap().id(), &patient());
-    assert_eq!(saved.readings_after, [*reading(3), *reading(4)]);
-    assert_eq!(saved.log, []);
+    let Memory::Whole(snapshot) = &saved.memory else { panic!("{:?}", saved.memory) };
+    assert_eq!((snapshot.taken.wall, snapshot.taken.uptime), (at(2), Uptime::from_ms(2000)));
+    assert_eq!((&saved.patient, snapshot.patient.id()), (&patient(), &patient()));
+    assert_eq!(saved.readings, [*reading(3), *reading(4)]);
     assert_eq!((restored.outbox.len(), restored.unreadable), (3, 0));
 }
 
@@ -87,7 +87,9 @@ fn a_snapshot_of_an_older_form_is_read() {
     let bench = bench_with_a_patient();
     let older = r#"UPDATE snapshots SET version = 0, memory = json_set(memory, '$.given_up', 'long ago')"#;
     bench.other().execute_batch(older).unwrap();
-    assert!(bench.reopened().patients[0].memory.is_ok());
+    let restored = bench.reopened();
+    assert!(matches!(&restored.patients[0].memory, Memory::Whole(_)), "{restored:?}");
+    assert_eq!(restored.unreadable, 0);
 }
 
 #[test]
@@ -98,10 +100,9 @@ fn a_snapshot_that_cannot_be_read_leaves_the_open_alerts_of_the_log() {
         bench.other().execute_batch(&format!("UPDATE snapshots SET {damage}")).unwrap();
         let restored = bench.reopened();
         let [saved] = &restored.patients[..] else { panic!("{:?}", restored.patients) };
-        let fault = saved.memory.as_ref().unwrap_err();
-        assert_eq!(matches!(fault, Unreadable::Newer(99)), damage != damages[0], "{fault:?}");
-        assert_eq!(messages(&saved.log), ["second 2"]);
-        assert_eq!(saved.readings_after.len(), 2);
+        let Memory::Alerts { open, since } = &saved.memory else { panic!("{damage}: {:?}", saved.memory) };
+        assert_eq!((messages(open), *since), (vec!["second 2"], at(2)));
+        assert_eq!((saved.readings.len(), restored.unreadable), (2, 1));
     }
 }
 
@@ -113,7 +114,7 @@ fn a_row_that_cannot_be_read_is_passed_over_and_counted() {
     let restored = bench.reopened();
     assert_eq!(restored.unreadable, 2);
     assert_eq!(restored.outbox.len(), 2);
-    assert_eq!(restored.patients[0].readings_after, [*reading(4)]);
+    assert_eq!(restored.patients[0].readings, [*reading(4)]);
 }
 
 #[test]
@@ -126,7 +127,7 @@ fn open_alerts_of_the_installation_come_back() {
     store.keep(entry);
     store.keep(alarming(&bench, 3));
     assert!(store.close(DEADLINE));
-    assert_eq!(messages(&bench.reopened().elsewhere), ["second 2"]);
+    assert_eq!(messages(&bench.reopened().open), ["second 2"]);
 }
 
 #[test]
@@ -146,5 +147,5 @@ fn readings_that_count_as_covered_are_not_read_again() {
         .other()
         .execute_batch("UPDATE covered SET number = (SELECT max(number) - 1 FROM readings)")
         .unwrap();
-    assert_eq!(bench.reopened().patients[0].readings_after, [*reading(4)]);
+    assert_eq!(bench.reopened().patients[0].readings, [*reading(4)]);
 }
