@@ -135,6 +135,9 @@ impl Patient {
             return Observed::Refused(Refusal::Flooding { device, max });
         }
         let off_by = source.clock.off_by();
+        if judged.behind > Span::ZERO {
+            self.alerts.correct(reading.device.as_ref(), judged.behind);
+        }
         let origin = Arc::new(ReadingRef {
             device: reading.device.clone(),
             seq: reading.seq,
