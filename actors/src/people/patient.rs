@@ -16,7 +16,7 @@ use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, R
 use crate::people::record::AdmissionRecord;
 use crate::people::source::Source;
 use crate::settings::{Limits, Settings};
-use crate::vitals::chart::{Charted, Entry, Equipment};
+use crate::vitals::chart::{Charted, Entry};
 use crate::vitals::{Chart, Reading, Vital};
 
 /// How often the retained state is published where nothing but values changed.
@@ -149,7 +149,7 @@ impl Patient {
         let entry = Entry { reading, device: &device, at: judged.at, origin: &origin, now, listening_since };
         let charted = chart.enter(&entry);
         let live = charted > Charted::Late;
-        hear(chart, &device, off_by, live.then_some(now), judged.backlog);
+        chart.hear(&device, off_by, live.then_some(now), judged.backlog);
         if live {
             (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
         }
@@ -266,16 +266,7 @@ impl Patient {
         listening: Listening,
         now: Now,
     ) -> Inquiry {
-        let chart = Arc::make_mut(&mut self.chart);
-        hear(chart, device, None, None, false);
-        if let Some(equipment) = chart.equipment_of(device) {
-            if !online {
-                equipment.offline.get_or_insert(now.uptime);
-            } else if equipment.offline.take().is_some() {
-                (equipment.heard, equipment.heard_at, equipment.back) =
-                    (now.uptime, now.wall, Some(now.uptime));
-            }
-        }
+        Arc::make_mut(&mut self.chart).note_status(device, online, now);
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         self.inquiry(moment, None, listening)
     }
@@ -406,23 +397,6 @@ impl Patient {
     /// When a patient whom no record admitted leaves.
     fn leave_at(&self) -> Option<Uptime> {
         (!self.recorded).then(|| self.heard + self.site.settings.admission.leave_after)
-    }
-}
-
-/// Notes that a device exists and, where it was heard, when.
-fn hear(chart: &mut Chart, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
-    match (chart.equipment_of(device), heard) {
-        (Some(equipment), Some(now)) => {
-            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
-            equipment.offline.take_if(|_| !backlog);
-        }
-        (Some(_), None) => {}
-        (None, heard) => {
-            let (heard, heard_at) =
-                heard.map_or((Uptime::START, Timestamp::from_unix_ms(0)), |now| (now.uptime, now.wall));
-            let device = device.clone();
-            chart.equipment.push(Equipment { device, heard, heard_at, offline: None, back: None, off_by });
-        }
     }
 }
 

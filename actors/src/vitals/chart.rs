@@ -155,6 +155,35 @@ impl Chart {
         charted
     }
 
+    /// Notes that a device exists and, where it was heard, when.
+    pub fn hear(&mut self, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
+        let equipment = self.equipment_or_new(device, off_by);
+        if let Some(now) = heard {
+            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
+            equipment.offline.take_if(|_| !backlog);
+        }
+    }
+
+    /// Notes that a device says that it is gone, or back.
+    pub fn note_status(&mut self, device: &DeviceId, online: bool, now: Now) {
+        let equipment = self.equipment_or_new(device, None);
+        if !online {
+            equipment.offline.get_or_insert(now.uptime);
+        } else if equipment.offline.take().is_some() {
+            (equipment.heard, equipment.heard_at, equipment.back) = (now.uptime, now.wall, Some(now.uptime));
+        }
+    }
+
+    fn equipment_or_new(&mut self, device: &DeviceId, off_by: Option<Span>) -> &mut Equipment {
+        let place = self.equipment.iter().position(|known| known.device == *device).unwrap_or_else(|| {
+            let (heard, heard_at) = (Uptime::START, Timestamp::from_unix_ms(0));
+            let device = device.clone();
+            self.equipment.push(Equipment { device, heard, heard_at, offline: None, back: None, off_by });
+            self.equipment.len() - 1
+        });
+        &mut self.equipment[place]
+    }
+
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
     pub fn shift(&mut self, by: Span) {
         for latest in &mut self.latest {
