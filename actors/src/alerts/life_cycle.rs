@@ -326,6 +326,22 @@ impl LifeCycle {
         }
     }
 
+    /// The clock of a device is found to be `behind`: what began with its readings, and was not told yet, began later.
+    pub fn correct(&mut self, device: Option<&DeviceId>, behind: Span) {
+        let of_device =
+            |reading: &Option<ReadingRef>| reading.as_ref().is_some_and(|r| r.device.as_ref() == device);
+        for since in self.rising.iter_mut().flatten().filter(|since| of_device(&since.reading)) {
+            since.at = since.at + behind;
+        }
+        let told = self.told.as_ref().map(|told| told.id);
+        let untold =
+            self.open.as_mut().filter(|open| told != Some(open.id) && of_device(&open.onset_reading));
+        if let Some(open) = untold {
+            open.onset = open.onset + behind;
+            self.time = self.time + behind;
+        }
+    }
+
     /// Moves the deadlines by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         for since in self.rising.iter_mut().chain(&mut self.falling).flatten() {

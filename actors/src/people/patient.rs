@@ -18,7 +18,7 @@ use crate::people::record::AdmissionRecord;
 use crate::people::snapshot::{self, Memory, Snapshot};
 use crate::people::source::Source;
 use crate::settings::{Limits, Settings};
-use crate::vitals::chart::{Charted, Entry, Equipment};
+use crate::vitals::chart::{Charted, Entry};
 use crate::vitals::{Chart, Reading, Vital};
 
 /// How often the retained state is published where nothing but values changed.
@@ -208,6 +208,9 @@ impl Patient {
             return Observed::Refused(Refusal::Flooding { device, max });
         }
         let off_by = source.clock.off_by();
+        if judged.behind > Span::ZERO {
+            self.alerts.correct(reading.device.as_ref(), judged.behind);
+        }
         let origin = Arc::new(ReadingRef {
             device: reading.device.clone(),
             seq: reading.seq,
@@ -219,13 +222,10 @@ impl Patient {
         let entry = Entry { reading, device: &device, at: judged.at, origin: &origin, now, listening_since };
         let charted = chart.enter(&entry);
         let live = charted > Charted::Late;
-        if live
-            && self.alerts.is_open(&Condition::DeviceSilent(device.clone()))
-            && let Some(equipment) = chart.equipment_of(&device)
-        {
-            equipment.come_back(now);
+        if live && self.alerts.is_open(&Condition::DeviceSilent(device.clone())) {
+            chart.come_back(&device, now);
         }
-        hear(chart, &device, off_by, live.then_some(now), judged.backlog);
+        chart.hear(&device, off_by, live.then_some(now), judged.backlog);
         if live {
             (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
         }
@@ -345,15 +345,7 @@ impl Patient {
         listening: Listening,
         now: Now,
     ) -> Inquiry {
-        let chart = Arc::make_mut(&mut self.chart);
-        hear(chart, device, None, None, false);
-        if let Some(equipment) = chart.equipment_of(device) {
-            match online {
-                true if equipment.offline.take().is_some() => equipment.come_back(now),
-                true => {}
-                false => equipment.offline = equipment.offline.or(Some(now.uptime)),
-            }
-        }
+        Arc::make_mut(&mut self.chart).note_status(device, online, now);
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         self.inquiry(moment, None, listening)
     }
@@ -510,25 +502,6 @@ impl Patient {
     fn fail_on_purpose(&self) {
         let last = self.chart.latest(Vital::HeartRate).and_then(|latest| latest.reading.seq);
         assert_ne!(last, Some(FAILING_TIMER_SEQ), "on purpose");
-    }
-}
-
-/// Notes that a device exists and, where it was heard, when.
-fn hear(chart: &mut Chart, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
-    match (chart.equipment_of(device), heard) {
-        (Some(equipment), Some(now)) => {
-            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
-            if !backlog && equipment.offline.take().is_some() {
-                equipment.come_back(now);
-            }
-        }
-        (Some(_), None) => {}
-        (None, heard) => {
-            let (heard, heard_at) =
-                heard.map_or((Uptime::START, Timestamp::from_unix_ms(0)), |now| (now.uptime, now.wall));
-            let (device, back) = (device.clone(), heard);
-            chart.equipment.push(Equipment { device, heard, heard_at, back, offline: None, off_by });
-        }
     }
 }
 
