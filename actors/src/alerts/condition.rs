@@ -79,6 +79,11 @@ impl Condition {
         }
     }
 
+    /// Whether it is about what arrives, so that its times are those of arrival and no device's.
+    pub const fn is_silence(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::DeviceSilent(_) | Self::DeviceOffline(_))
+    }
+
     /// The device it is about, where several of one patient can have it.
     pub const fn device(&self) -> Option<&DeviceId> {
         match self {

@@ -62,6 +62,16 @@ pub(super) struct Open {
     pub onset_reading: Option<ReadingRef>,
 }
 
+/// Where a life cycle stands, without values and times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    rising: [bool; 3],
+    falling: [bool; 3],
+    open: Option<(Uuid, Priority)>,
+    told: Option<(Uuid, u32)>,
+    withheld: bool,
+}
+
 /// One condition of one subject, from the first finding to the last word about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LifeCycle {
@@ -120,7 +130,10 @@ impl LifeCycle {
             Some(found) => (found.kept.max(found.reached), found.at),
             None => (None, moment.at),
         };
-        let known = finding.as_ref().is_none_or(|f| f.presence != Presence::Unknown);
+        // What is missing says nothing of a delay; an incomplete score that this reading gave does.
+        let known = finding.as_ref().is_none_or(|f| {
+            f.presence != Presence::Unknown || (f.reading.is_some() && f.reading == moment.reading)
+        });
         if known {
             let found = finding.as_ref();
             self.note_rising(
@@ -139,15 +152,21 @@ impl LifeCycle {
         let held = self.open.as_ref().map(|open| open.priority).min(kept);
         self.note_falling(risen.max(held), moment);
         let level = risen.max(self.not_yet_fallen(moment.at));
-        self.set_level(level, moment.at, moment.reading.as_ref(), caption, anchor)
+        let time = if self.condition.is_silence() { moment.now.wall } else { moment.at };
+        self.set_level(level, time, moment.reading.as_ref(), caption, anchor)
     }
 
-    /// A backlog is not told until it is drained, unless a live reading decides.
+    /// A backlog is not told until it is drained, unless a live reading of another device decides.
     fn withhold(&mut self, fresh: bool, moment: &Moment) {
-        match &moment.backlog_of {
-            Some(device) => self.withheld_by = Some(device.clone()),
-            None if fresh && moment.reading.is_some() => self.withheld_by = None,
-            None => {}
+        match (&moment.backlog_of, &moment.reading) {
+            (Some(device), _) => self.withheld_by = Some(device.clone()),
+            (None, Some(reading)) if fresh => {
+                let by_another = |by: &mut DeviceId| {
+                    reading.device.as_ref().map_or(!by.is_unnamed(), |device| device != by)
+                };
+                self.withheld_by.take_if(by_another);
+            }
+            (None, _) => {}
         }
     }
 
@@ -199,6 +218,7 @@ impl LifeCycle {
     /// Starts the clear delay of each priority that is no longer held, ends that of each that is.
     fn note_falling(&mut self, held: Option<Priority>, moment: &Moment) {
         let current = self.open.as_ref().map(|open| open.priority);
+        let mut lower_since = None;
         for (place, priority) in Priority::ALERTING.into_iter().enumerate() {
             if held >= Some(priority) || current < Some(priority) {
                 self.falling[place] = None;
@@ -209,6 +229,9 @@ impl LifeCycle {
                 reading: None,
                 deadline: moment.now.uptime,
             });
+            // Whoever does not hold the lower does not hold the higher, though readings may come late.
+            since.at = lower_since.map_or(since.at, |lower: Timestamp| lower.min(since.at));
+            lower_since = Some(since.at);
             let left = (since.at + self.timing.clear_delay).since(moment.at);
             since.deadline = moment.now.uptime + left + GRACE;
         }
@@ -237,7 +260,11 @@ impl LifeCycle {
         caption: &Caption<'_>,
         anchor: Timestamp,
     ) -> Option<Open> {
-        (self.time, self.by) = (time, by.cloned());
+        let changes = self.open.as_ref().map(|open| open.priority) != level;
+        // What is told only later is told as of when it became so.
+        if changes || self.withheld_by.is_none() {
+            (self.time, self.by) = (time, by.cloned());
+        }
         for (place, priority) in Priority::ALERTING.into_iter().enumerate() {
             self.falling[place].take_if(|_| level < Some(priority));
         }
@@ -254,15 +281,20 @@ impl LifeCycle {
                 self.open = Some(Open { id, priority, onset, onset_reading });
                 None
             }
-            (_, None) => self.open.take(),
+            (Some(_), None) => {
+                self.rising = Default::default(); // what comes next is another occurrence
+                self.open.take()
+            }
+            (None, None) => None,
         }
     }
 
     /// The first timer: when, which place, and whether it is a rise.
     fn first_timer(&self) -> Option<(Uptime, usize, bool)> {
         let current = self.open.as_ref().map(|open| open.priority);
+        // What is missing raises nothing new: the next value decides.
         let rises = (0..3)
-            .filter(|place| current < Some(Priority::ALERTING[*place]))
+            .filter(|place| self.presence != Presence::Unknown && current < Some(Priority::ALERTING[*place]))
             .filter_map(|place| self.rising[place].as_ref().map(|since| (since.deadline, place, true)));
         let falls =
             (0..3).filter_map(|place| self.falling[place].as_ref().map(|s| (s.deadline, place, false)));
@@ -340,7 +372,11 @@ impl LifeCycle {
             (Some(told), Some(open)) if told.priority < open.priority => Some(Event::Escalated),
             (Some(told), Some(open)) if told.priority > open.priority => Some(Event::Deescalated),
             (Some(told), Some(_)) if told.presence != self.presence => Some(Event::Updated),
-            (Some(told), Some(open)) if self.cause.differs(&told.cause, open.priority) => {
+            // While a fall is held back the alert stands as it was told, however the score flips.
+            (Some(told), Some(open))
+                if self.falling.iter().all(Option::is_none)
+                    && self.cause.differs(&told.cause, open.priority) =>
+            {
                 Some(Event::Updated)
             }
             (Some(_), Some(_)) => None,
@@ -354,8 +390,16 @@ impl LifeCycle {
         let (id, priority, onset) = open.or(told).unwrap_or((Uuid::nil(), Priority::Low, self.time));
         let previous = told.map(|(_, priority, _)| priority);
         let presence = if ended { Presence::Absent } else { self.presence };
-        let place = Priority::ALERTING.iter().position(|p| *p == priority);
-        let delay = place.map_or(Span::ZERO, |place| self.timing.delay[place]);
+        let reason = self.reason.clone().filter(|_| ended);
+        let another_began = ended && self.open.is_some();
+        let cause = self.told.as_ref().filter(|_| another_began).map_or(&self.cause, |told| &told.cause);
+        let message = match &reason {
+            Some(reason) => {
+                let was = message(Event::Updated, priority, Presence::Present, cause, Span::ZERO);
+                format!("{was}; ended: {reason}")
+            }
+            None => message(event, priority, presence, cause, self.delay_of(priority)),
+        };
         AlertChange {
             id,
             sequence: self.told.as_ref().map_or(1, |told| told.sequence + 1),
@@ -365,16 +409,60 @@ impl LifeCycle {
             previous_priority: previous.filter(|previous| *previous != priority),
             subject: caption.subject.clone(),
             bed: caption.bed.map(str::to_owned),
-            message: message(event, priority, presence, &self.cause, delay),
-            cause: self.cause.clone(),
+            message,
+            cause: cause.clone(),
             onset,
-            time: self.time,
+            // A reading of a backlog may be older than what it ends.
+            time: self.told.as_ref().map_or(self.time, |told| told.time.max(self.time)),
             reading: self.by.clone(),
             presence,
             signal: if ended { Signal::Off } else { Signal::On },
             backlog,
             simulated: caption.simulated,
-            reason: if ended { self.reason.clone() } else { None },
+            reason,
+        }
+    }
+
+    /// The condition delay of this priority.
+    fn delay_of(&self, priority: Priority) -> Span {
+        let place = Priority::ALERTING.iter().position(|p| *p == priority);
+        place.map_or(Span::ZERO, |place| self.timing.delay[place])
+    }
+
+    /// Takes up an alert that is open for those who listen, of which nothing else is remembered.
+    pub fn adopt(rule: RuleName, told: AlertChange) -> Self {
+        let open = Open {
+            id: told.id,
+            priority: told.priority,
+            onset: told.onset,
+            onset_reading: told.reading.clone(),
+        };
+        Self {
+            condition: told.condition.clone(),
+            rule,
+            timing: Timing::IMMEDIATE,
+            cause: told.cause.clone(),
+            presence: told.presence,
+            reason: None,
+            rising: Default::default(),
+            falling: Default::default(),
+            open: Some(open),
+            time: told.time,
+            by: None,
+            told: Some(Box::new(told)),
+            withheld_by: None,
+        }
+    }
+
+    /// Where it stands: what must be saved as soon as it changes.
+    pub fn stage(&self) -> Stage {
+        let mask = |since: &[Option<Since>; 3]| since.each_ref().map(Option::is_some);
+        Stage {
+            rising: mask(&self.rising),
+            falling: mask(&self.falling),
+            open: self.open.as_ref().map(|open| (open.id, open.priority)),
+            told: self.told.as_ref().map(|told| (told.id, told.sequence)),
+            withheld: self.withheld_by.is_some(),
         }
     }
 

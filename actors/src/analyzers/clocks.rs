@@ -3,12 +3,15 @@
 use super::{Analysis, Analyzer, View};
 use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, Timing};
 
+/// The rule's name.
+pub const NAME: RuleName = RuleName::Borrowed("clocks");
+
 /// Finds devices whose clock is wrong, unless our own clock is the likelier fault.
 pub struct ClockAnalyzer;
 
 impl Analyzer for ClockAnalyzer {
     fn name(&self) -> RuleName {
-        RuleName::Borrowed("clocks")
+        NAME
     }
 
     fn analyze(&self, view: &View) -> Analysis {

@@ -9,6 +9,9 @@ use crate::settings::{Limits, VitalLimits};
 use crate::vitals::chart::Latest;
 use crate::vitals::{Quantity, Vital};
 
+/// The rule's name.
+pub const NAME: RuleName = RuleName::Borrowed("limits");
+
 /// Finds values beyond the limits of class, unit and patient.
 ///
 /// Medium priority outside `low`–`high`, high priority outside the extremes; a limit itself is inside.
@@ -17,7 +20,7 @@ pub struct LimitAnalyzer;
 
 impl Analyzer for LimitAnalyzer {
     fn name(&self) -> RuleName {
-        RuleName::Borrowed("limits")
+        NAME
     }
 
     fn analyze(&self, view: &View) -> Analysis {
@@ -37,7 +40,7 @@ impl Analyzer for LimitAnalyzer {
                 None => unknown(view, vital, &mut analysis),
             }
         }
-        if !view.tracked.is_empty() {
+        if !analysis.findings.is_empty() {
             recheck(view, &mut analysis);
         }
         analysis
@@ -56,16 +59,28 @@ fn speaker(view: &View, vital: Vital) -> Option<(Vital, &Latest)> {
     }
 }
 
+/// What spoke last for `vital`, however old.
+fn last(view: &View, vital: Vital) -> Option<(Vital, &Latest)> {
+    let pulse = view.chart.latest(Vital::PulseRate).filter(|_| vital == Vital::HeartRate);
+    let own = view.chart.latest(vital);
+    match pulse.filter(|pulse| own.is_none_or(|own| own.at < pulse.at)) {
+        Some(pulse) => Some((Vital::PulseRate, pulse)),
+        None => own.map(|own| (vital, own)),
+    }
+}
+
 /// Says of what is under way that nothing can be said: absence of data never clears.
 fn unknown(view: &View, vital: Vital, analysis: &mut Analysis) {
     for (side, condition) in [(Side::Low, Condition::Low(vital)), (Side::High, Condition::High(vital))] {
-        let Some(latest) = view.chart.latest(vital).filter(|_| view.tracks(&condition)) else { continue };
+        let Some((measured, latest)) = last(view, vital).filter(|_| view.tracks(&condition)) else {
+            continue;
+        };
         let limits = view.limits.get(vital);
         analysis.findings.push(Finding {
             reached: None,
             kept: Some(Priority::High),
             presence: Presence::Unknown,
-            ..finding(vital, vital, side, &Beyond::of(vital, limits, side), limits, latest)
+            ..finding(vital, measured, side, &Beyond::of(vital, limits, side), limits, latest)
         });
     }
 }
@@ -216,5 +231,22 @@ mod tests {
         view.now.uptime = view.now.uptime + Vital::HeartRate.facts().valid_for;
         let found = LimitAnalyzer.analyze(&view).findings.remove(0);
         assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));
+    }
+
+    #[test]
+    fn a_pulse_that_grew_too_old_keeps_the_alert_of_the_heart_rate_it_spoke_for() {
+        let mut view = view_of(&[(Vital::PulseRate, 160)]);
+        view.tracked = std::sync::Arc::new([Condition::High(Vital::HeartRate)]);
+        view.now.uptime = view.now.uptime + Vital::PulseRate.facts().valid_for;
+        let found = LimitAnalyzer.analyze(&view).findings.remove(0);
+        assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));
+        assert!(matches!(found.cause, Cause::Limit { vital: Vital::PulseRate, .. }));
+    }
+
+    #[test]
+    fn the_first_value_beyond_a_limit_asks_for_its_age_to_be_looked_at_again() {
+        let recheck = |rate| LimitAnalyzer.analyze(&view_of(&[(Vital::HeartRate, rate)])).recheck_at;
+        assert_eq!(recheck(160), Some(crate::clock::Uptime::START + Vital::HeartRate.facts().valid_for));
+        assert_eq!(recheck(80), None);
     }
 }

@@ -60,7 +60,8 @@ impl DeviceClock {
         let lag = now.wall.since(time);
         let old = lag > rules.live_within;
         // A backlog speaks for itself; what came before it says nothing of the lag while it lasts.
-        let begins = old && !late && !self.wrong && !self.in_backlog && lag > self.lag() + rules.live_within;
+        let usual_is_live = self.lag() <= rules.live_within;
+        let begins = old && !late && !self.wrong && !self.in_backlog && usual_is_live;
         if stepped_back || begins {
             self.lags.clear();
         }
@@ -250,6 +251,17 @@ mod tests {
         let (clock, judged) = judged(&readings);
         assert_eq!(judged[20], (20, false));
         assert_eq!(clock.off_by(), None);
+    }
+
+    #[test]
+    fn a_backlog_that_begins_just_beyond_what_is_live_ends_by_itself_too() {
+        let mut readings: Vec<_> = (0..20).map(|s| (s + 2, s, s as u64)).collect();
+        readings.push((51, 20, 20));
+        let (mut clock, judged) = judged(&readings);
+        assert_eq!(judged[20], (20, true));
+        let rules = AlertSettings::default();
+        assert_eq!(clock.backlog_deadline(&rules), Some(Uptime::from_ms(61_000)));
+        assert!(clock.backlog_due(Uptime::from_ms(61_000), &rules));
     }
 
     #[test]

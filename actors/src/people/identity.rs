@@ -77,12 +77,6 @@ macro_rules! name {
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                name.parse().map_err(serde::de::Error::custom)
-            }
-        }
     };
 }
 
@@ -125,6 +119,30 @@ impl std::str::FromStr for PatientId {
         check_name(unit)?;
         check_name(patient)?;
         Ok(Self(id.into()))
+    }
+}
+
+macro_rules! deserialize {
+    ($($name:ident)+) => {$(
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                name.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+deserialize!(UnitId PatientId);
+
+impl<'de> Deserialize<'de> for DeviceId {
+    /// Of a snapshot, in which a device without a name is written `_`.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        if name == "_" {
+            return Ok(Self::unnamed());
+        }
+        name.parse().map_err(serde::de::Error::custom)
     }
 }
 

@@ -57,8 +57,8 @@ pub enum Refusal {
 /// Something the census must know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
-    /// The device measures this patient.
-    Measures(DeviceId),
+    /// The device measures this patient; `live` if it does so now, and not in a backlog.
+    Measures { device: DeviceId, live: bool },
     /// Its clock seems to be off, or no longer.
     Leans(DeviceId, Option<Leaning>),
     /// It sends more than can be meant.

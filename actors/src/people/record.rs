@@ -1,11 +1,11 @@
 //! The admission record: the one truth of who is here.
 
 use jiff::civil::Date;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::clock::Timestamp;
 use crate::people::class::Class;
-use crate::people::identity::{DeviceId, UnitId};
+use crate::people::identity::{DeviceId, NameFault, UnitId};
 use crate::settings::LimitOverrides;
 
 /// Which SpO2 scale of NEWS2 was ordered for this patient; never inferred.
@@ -53,11 +53,21 @@ pub struct AdmissionRecord {
     /// A mark by which staff know the patient; never a name in a log.
     pub label: Option<String>,
     /// The only devices whose readings are this patient's; none given: any.
+    #[serde(deserialize_with = "named")]
     pub devices: Option<Vec<DeviceId>>,
     /// The unit from which the patient is transferred.
     pub from: Option<UnitId>,
     pub limits: LimitOverrides,
     pub attending: Option<String>,
+}
+
+/// Devices by their names: the one without a name is nobody's to claim.
+fn named<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<DeviceId>>, D::Error> {
+    let devices = Option::<Vec<DeviceId>>::deserialize(deserializer)?;
+    match &devices {
+        Some(named) if named.iter().any(DeviceId::is_unnamed) => Err(de::Error::custom(NameFault::Reserved)),
+        _ => Ok(devices),
+    }
 }
 
 impl AdmissionRecord {
@@ -99,5 +109,13 @@ mod tests {
         assert!(record.allows(Some(&"mon-17".parse().unwrap())));
         assert!(!record.allows(Some(&"mon-18".parse().unwrap())));
         assert!(!record.allows(None));
+    }
+
+    #[test]
+    fn a_record_names_its_devices_by_their_names() {
+        let devices = |json| serde_json::from_str::<AdmissionRecord>(json).map(|record| record.devices);
+        assert_eq!(devices("{}").unwrap(), None);
+        assert_eq!(devices(r#"{"devices":["mon-17"]}"#).unwrap().unwrap().len(), 1);
+        assert!(devices(r#"{"devices":["_"]}"#).is_err());
     }
 }

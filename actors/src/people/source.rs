@@ -79,10 +79,10 @@ impl Source {
     }
 
     /// What the census has to be told of the device, as far as it is new.
-    pub fn news(&mut self) -> Vec<Notice> {
+    pub fn news(&mut self, live: bool) -> Vec<Notice> {
         let mut news = Vec::new();
         if !std::mem::replace(&mut self.introduced, true) {
-            news.push(Notice::Measures(self.device.clone()));
+            news.push(Notice::Measures { device: self.device.clone(), live });
         }
         let leaning = self.clock.leaning();
         if std::mem::replace(&mut self.told_leaning, leaning) != leaning {
@@ -153,6 +153,6 @@ mod tests {
         let mut source = Source::new(DeviceId::unnamed());
         let floods: Vec<_> = (0..4).map(|n| source.floods(Timestamp::from_unix_ms(n), 3)).collect();
         assert_eq!(floods, [false, false, false, true]);
-        assert!(!(0..100).any(|n| source.floods(Timestamp::from_unix_ms(n * 1000), 3)));
+        assert!(!(1..100).any(|n| source.floods(Timestamp::from_unix_ms(n * 1000), 3)));
     }
 }

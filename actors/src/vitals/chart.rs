@@ -41,6 +41,8 @@ pub struct Equipment {
     /// When anything at all last came from it.
     pub heard: Uptime,
     pub heard_at: Timestamp,
+    /// When it last came back after it had been silent or gone: its vitals have to come anew from here.
+    pub back: Uptime,
     /// Since when its last will, or its own word, says it is gone.
     pub offline: Option<Uptime>,
     /// By how much its clock is wrong, if it is; positive: behind ours.
@@ -159,7 +161,7 @@ impl Chart {
             (latest.measured, latest.heard) = (latest.measured + by, latest.heard + by);
         }
         for equipment in &mut self.equipment {
-            equipment.heard = equipment.heard + by;
+            (equipment.heard, equipment.back) = (equipment.heard + by, equipment.back + by);
             equipment.offline = equipment.offline.map(|since| since + by);
         }
         if let Some(held) = &mut self.consciousness {
@@ -172,6 +174,13 @@ impl Chart {
 
     fn place(&self, vital: Vital) -> usize {
         self.present.before(vital)
+    }
+}
+
+impl Equipment {
+    /// It was silent or gone, and is there again.
+    pub fn come_back(&mut self, now: Now) {
+        (self.heard, self.heard_at, self.back) = (now.uptime, now.wall, now.uptime);
     }
 }
 
@@ -188,11 +197,11 @@ impl Latest {
     }
 }
 
-/// What a reading says of additional oxygen: its own word, else the flow, else the inspired fraction.
+/// What a reading says of additional oxygen: its own word, else whether flow or inspired fraction show some.
 fn oxygen_of(reading: &Reading) -> Option<bool> {
     let flow = reading.values.get(Vital::OxygenFlow).map(|flow| flow > Quantity::ZERO);
     let fraction = reading.values.get(Vital::Fio2).map(|fraction| fraction > Quantity::whole(21));
-    reading.supplemental_oxygen.or(flow).or(fraction)
+    reading.supplemental_oxygen.or(flow.max(fraction))
 }
 
 #[cfg(test)]
@@ -203,5 +212,28 @@ impl Chart {
         let latest = &mut self.latest[place];
         (latest.heard, latest.measured) = (heard, heard);
         (0..8).for_each(|_| latest.rhythm.note(Span::from_secs(1)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn oxygen_is_given_where_the_flow_or_the_fraction_shows_some() {
+        let oxygen = |said, flow: Option<i32>, fraction: Option<i32>| {
+            let mut reading = Reading::empty(Timestamp::from_unix_ms(0));
+            reading.supplemental_oxygen = said;
+            for (vital, value) in [(Vital::OxygenFlow, flow), (Vital::Fio2, fraction)] {
+                value.into_iter().for_each(|value| reading.values.set(vital, Quantity::whole(value)));
+            }
+            oxygen_of(&reading)
+        };
+        assert_eq!(oxygen(None, None, None), None);
+        assert_eq!(oxygen(None, Some(0), None), Some(false));
+        assert_eq!(oxygen(None, Some(2), None), Some(true));
+        assert_eq!(oxygen(None, None, Some(21)), Some(false));
+        assert_eq!(oxygen(None, Some(0), Some(60)), Some(true), "a ventilator gives it without a flow meter");
+        assert_eq!(oxygen(Some(false), Some(0), Some(60)), Some(false), "its own word goes first");
     }
 }

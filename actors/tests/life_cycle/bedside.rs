@@ -1,0 +1,230 @@
+//! A bed whose readings and timers run by hand, and what is told of it.
+//!
+//! Limit 120 /min medium, 150 /min high, hysteresis 3; delay 10 s, of the extreme 5 s, unless said otherwise.
+
+use wardwatch_actors::alerts::{
+    AlertChange, Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, ReadingRef,
+    RuleName, ScoreName, Side, Timing,
+};
+use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
+use wardwatch_actors::people::{DeviceId, Subject};
+use wardwatch_actors::vitals::{Quantity, Vital};
+
+const START_MS: i64 = 1_800_000_000_000;
+pub const RULE: RuleName = RuleName::Borrowed("rule");
+const HEART_RATE: Condition = Condition::High(Vital::HeartRate);
+const RISK: Condition = Condition::Risk(ScoreName::new("news2"));
+pub const DELAYED: Timing = timing(10, 5, 0);
+
+pub const fn timing(delay: i64, extreme_delay: i64, clear_delay: i64) -> Timing {
+    let (delay, extreme) = (Span::from_secs(delay), Span::from_secs(extreme_delay));
+    Timing { delay: [delay, delay, extreme], clear_delay: Span::from_secs(clear_delay) }
+}
+
+pub fn second(second: i64) -> Timestamp {
+    Timestamp::from_unix_ms(START_MS + second * 1000)
+}
+
+pub fn seconds(time: Timestamp) -> f64 {
+    (time.unix_ms() - START_MS) as f64 / 1000.0
+}
+
+/// What a rule found in one reading, or without one.
+#[derive(Debug, Clone, Copy)]
+pub enum Found {
+    /// A heart rate.
+    Rate(i32),
+    /// The same device says that the heart rate was not measured.
+    NotMeasured,
+    /// The value is missing or too old.
+    Unknown,
+    /// A score's floor and ceiling.
+    Score(u8, u8),
+    /// Nothing, of any condition.
+    Nothing,
+}
+pub use Found::{NotMeasured, Nothing, Rate, Score, Unknown};
+
+/// One patient, and what was told of it.
+pub struct Bedside {
+    pub alerts: Alerts,
+    pub subject: Subject,
+    pub timing: Timing,
+    pub limit: i32,
+    seq: u64,
+    /// The last heart rate and when it was.
+    last: (i32, i64),
+    pub told: Vec<AlertChange>,
+}
+
+impl Bedside {
+    pub fn new(timing: Timing) -> Self {
+        Self {
+            alerts: Alerts::default(),
+            subject: Subject::Patient("icu-1/p-17".parse().unwrap()),
+            timing,
+            limit: 120,
+            seq: 0,
+            last: (0, 0),
+            told: Vec::new(),
+        }
+    }
+
+    pub fn caption<'a>(subject: &'a Subject) -> Caption<'a> {
+        Caption { subject, bed: None, simulated: false, stay: second(0) }
+    }
+
+    /// A live reading.
+    pub fn reads(&mut self, at: i64, found: Found) {
+        self.comes(at, at, found, None);
+    }
+
+    /// A verdict without a reading.
+    pub fn rechecks(&mut self, at: i64, found: Found) {
+        self.seq += 1;
+        self.timers(at * 1000);
+        self.judge(at, at, found, None, None);
+    }
+
+    /// A reading of this time arrives.
+    pub fn comes(&mut self, arrival: i64, at: i64, found: Found, backlog_of: Option<&str>) {
+        self.seq += 1;
+        self.timers(arrival * 1000);
+        let reading = ReadingRef {
+            device: Some("mon-1".parse().unwrap()),
+            seq: Some(self.seq),
+            time: second(at),
+            timed: true,
+        };
+        self.judge(arrival, at, found, Some(reading), backlog_of);
+    }
+
+    pub fn judge(
+        &mut self,
+        arrival: i64,
+        at: i64,
+        found: Found,
+        reading: Option<ReadingRef>,
+        backlog_of: Option<&str>,
+    ) {
+        let now = Now { uptime: Uptime::from_ms(arrival * 1000), wall: second(arrival) };
+        let findings = self.findings(at, found, reading.clone());
+        let backlog_of = backlog_of.map(|device| device.parse().unwrap());
+        let moment = Moment { at: second(at), now, reading, backlog_of };
+        let caption = Self::caption(&self.subject);
+        self.alerts.judge(&RULE, findings, &moment, &caption);
+        self.told.extend(self.alerts.tell(&caption));
+    }
+
+    /// The device's backlog is drained; answers what came and went.
+    pub fn drained(&mut self, device: &str) -> Vec<(i64, i64)> {
+        let device: DeviceId = device.parse().unwrap();
+        let (changes, passed, _) = self.alerts.release(&device, &Self::caption(&self.subject));
+        self.told.extend(changes);
+        passed.iter().map(|p| (seconds(p.onset) as i64, seconds(p.end) as i64)).collect()
+    }
+
+    /// Every timer runs that is due.
+    pub fn timers(&mut self, until_ms: i64) {
+        let until = Uptime::from_ms(until_ms);
+        let mut in_all = 0;
+        while self.alerts.run_out(until, &Self::caption(&self.subject)) {
+            in_all += 1;
+            assert!(in_all < 1000, "a timer that is never over");
+            self.told.extend(self.alerts.tell(&Self::caption(&self.subject)));
+        }
+    }
+
+    pub fn findings(&mut self, at: i64, found: Found, reading: Option<ReadingRef>) -> Vec<Finding> {
+        let (medium, high) = (Some(Priority::Medium), Some(Priority::High));
+        let beyond = |rate: i32, limit| match rate {
+            rate if rate > limit + 30 => high,
+            rate if rate > limit => medium,
+            _ => None,
+        };
+        let by_points = |points: u8| match points {
+            7.. => high,
+            5.. => medium,
+            _ => None,
+        };
+        let (reached, kept, presence) = match found {
+            Rate(rate) => {
+                self.last = (rate, at);
+                (beyond(rate, self.limit), beyond(rate, self.limit - 3), Presence::Present)
+            }
+            NotMeasured => {
+                (beyond(self.last.0, self.limit), beyond(self.last.0, self.limit - 3), Presence::Present)
+            }
+            Unknown => (None, high, Presence::Unknown),
+            Score(floor, ceiling) => {
+                let told = floor == ceiling || by_points(floor).is_some();
+                let presence = if told { Presence::Present } else { Presence::Unknown };
+                (by_points(floor), by_points(ceiling), presence)
+            }
+            Nothing => return Vec::new(),
+        };
+        let is_score = matches!(found, Score(..));
+        let points = if let Score(floor, _) = found { floor.into() } else { 0 };
+        let risk = by_points(points as u8).map_or("low", Priority::name).to_owned();
+        let limit = |over: i32| Some(Quantity::whole(self.limit + over));
+        vec![Finding {
+            condition: if is_score { RISK } else { HEART_RATE },
+            reached,
+            kept,
+            presence,
+            cause: if is_score {
+                Cause::Score {
+                    words: format!("NEWS2 {points}"),
+                    risk,
+                    points,
+                    from: [None, Some(5), Some(7)],
+                }
+            } else {
+                Cause::Limit {
+                    vital: Vital::HeartRate,
+                    side: Side::High,
+                    value: Quantity::whole(self.last.0),
+                    limit: limit(0),
+                    extreme: limit(30),
+                }
+            },
+            at: second(if matches!(found, NotMeasured | Unknown) { self.last.1 } else { at }),
+            reading: reading.filter(|_| !matches!(found, NotMeasured | Unknown)),
+            timing: self.timing,
+            reason: None,
+        }]
+    }
+
+    /// What was told, a line a change: `10 raised medium`.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |change: &AlertChange| {
+            let event = serde_json::to_value(change.event).unwrap();
+            let unknown = if change.presence == Presence::Unknown { " unknown" } else { "" };
+            let backlog = if change.backlog { " backlog" } else { "" };
+            let (time, event) = (seconds(change.time), event.as_str().unwrap().to_owned());
+            format!("{time} {event} {}{unknown}{backlog}", change.priority.name())
+        };
+        self.told.iter().map(line).collect()
+    }
+}
+
+/// Asserts what is told of these readings, and by the timers within the minute after them.
+#[track_caller]
+pub fn told(timing: Timing, readings: &[(i64, Found)], lines: &[&str]) {
+    let mut bedside = Bedside::new(timing);
+    for (at, found) in readings {
+        bedside.reads(*at, *found);
+    }
+    assert_eq!(bedside.lines(), lines);
+}
+
+/// The same, and an hour passes without another reading.
+#[track_caller]
+pub fn told_later(timing: Timing, readings: &[(i64, Found)], lines: &[&str]) {
+    let mut bedside = Bedside::new(timing);
+    for (at, found) in readings {
+        bedside.reads(*at, *found);
+    }
+    bedside.timers(3_600_000);
+    assert_eq!(bedside.lines(), lines);
+}

@@ -1,0 +1,7 @@
+//! The life cycle of an alert as tables that a nurse could check.
+
+mod backlog;
+mod bedside;
+mod delays;
+mod identity;
+mod well_formed;

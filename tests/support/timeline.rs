@@ -1,0 +1,420 @@
+//! A nurse's timeline as text: what is sent when, and what must be published when.
+//!
+//! `# …` is a remark, the first one the title; after two spaces it may end any line. `setting KEY = VALUE` is a line of configuration. Everything else begins
+//! with its time, which is also its arrival:
+//!
+//! ```text
+//!  0 s to 20 s              measured heart_rate 170           once a second, or `each 5 s`
+//!  5 s                      raised heart_rate.high high "Heart rate 170 /min, above 150 /min for 5 s" since 0 s
+//!  1 min                    end
+//! ```
+//!
+//! Sent: `measured [of PATIENT] [by DEVICE] VITAL VALUE, …`, where `nothing` is null, and after a semicolon `clock 60 s
+//! behind` or `ahead`, `kept since 20 s each 1 s` (a backlog), `taken at 5 s`, `seq 5`, `without time`, `without seq`,
+//! `without device`; `repeated` (the last reading once more); `record [of PATIENT] {…}`; `discharged [of PATIENT]`;
+//! `device NAME offline`; `sent TOPIC PAYLOAD`. Patient and device are icu-1/p-17 and mon-17 where none is named.
+//!
+//! Published: `raised`, `updated`, `escalated`, `deescalated` or `cleared`, then CONDITION PRIORITY "message", `since`
+//! (its onset), `of`, `by` (the device it is about), `because` (its reason), `backlog`, `unknown` (its presence);
+//! `rejected "part of the reason"`, `field`, `times`; `emptied record` or `emptied state`. Of these, nothing else may
+//! come than what is written. `state {…}` and `score {…}` say a part of what was published last.
+
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use wardwatch_actors::clock::{Span, Timestamp};
+
+use crate::assessed::Published;
+
+const PATIENT: &str = "icu-1/p-17";
+const DEVICE: &str = "mon-17";
+
+/// When second 0 is.
+fn start() -> Timestamp {
+    "2026-11-22T06:00:00Z".parse().unwrap()
+}
+
+/// One scenario.
+#[derive(Default)]
+pub struct Timeline {
+    pub title: String,
+    /// The site's configuration.
+    pub settings: String,
+    sent: Vec<Sent>,
+    expected: Vec<Expected>,
+    end: Option<Span>,
+}
+
+/// One message to WardWatch.
+#[derive(Clone)]
+struct Sent {
+    at: Span,
+    topic: String,
+    payload: Value,
+    /// Whether the device's count is still to be put in.
+    counted: bool,
+}
+
+/// What must be published.
+struct Expected {
+    at: Span,
+    line: String,
+    verb: String,
+    said: Said,
+}
+
+/// The words after the verb.
+#[derive(Default)]
+struct Said {
+    words: Vec<String>,
+    quoted: Option<String>,
+    json: Option<Value>,
+    /// `since 5 s`, `of icu-1/p-17`, …
+    named: BTreeMap<&'static str, String>,
+}
+
+const NAMED: [&str; 6] = ["since", "of", "by", "because", "field", "times"];
+
+impl Timeline {
+    /// Reads a scenario.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let mut timeline = Self::default();
+        for (number, line) in text.lines().enumerate() {
+            timeline
+                .line(line.trim())
+                .ok_or_else(|| format!("line {}: `{line}` is not understood", number + 1))?;
+        }
+        timeline.sent.sort_by_key(|sent| sent.at);
+        timeline.count();
+        if timeline.end.is_none() {
+            return Err("it has no end".to_owned());
+        }
+        Ok(timeline)
+    }
+
+    fn line(&mut self, line: &str) -> Option<()> {
+        let line = line.split("  #").next()?.trim_end();
+        if let Some(remark) = line.strip_prefix('#') {
+            if self.title.is_empty() {
+                self.title = remark.trim().to_owned();
+            }
+            return Some(());
+        }
+        if let Some(setting) = line.strip_prefix("setting ") {
+            self.settings.push_str(setting);
+            self.settings.push('\n');
+            return Some(());
+        }
+        if line.is_empty() {
+            return Some(());
+        }
+        let (from, rest) = span(line)?;
+        let (to, rest) = rest.strip_prefix("to ").map_or(Some((from, rest)), span)?;
+        let (each, rest) = rest.strip_prefix("each ").map_or(Some((Span::from_secs(1), rest)), span)?;
+        let (verb, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+        let arrivals = std::iter::successors(Some(from), |at| Some(*at + each)).take_while(|at| *at <= to);
+        for (number, at) in arrivals.enumerate() {
+            self.entry(at, number, verb, rest.trim(), line)?;
+        }
+        Some(())
+    }
+
+    fn entry(&mut self, at: Span, number: usize, verb: &str, rest: &str, line: &str) -> Option<()> {
+        let said = || said(rest);
+        let patient = |said: &Said| said.named.get("of").map_or(PATIENT.to_owned(), Clone::clone);
+        let (topic, payload, counted) = match verb {
+            "end" => {
+                self.end = Some(at);
+                return Some(());
+            }
+            "measured" => return self.reading(at, number, rest),
+            "repeated" => {
+                let last = self.sent.iter().rposition(|sent| sent.topic.contains("/vitals/"))?;
+                self.sent[last].counted = false;
+                let last = Sent { at, ..self.sent[last].clone() };
+                (last.topic, last.payload, false)
+            }
+            "record" => (format!("wardwatch/patients/{}", patient(&said()?)), said()?.json?, false),
+            "discharged" => (format!("wardwatch/patients/{}", patient(&said()?)), Value::Null, false),
+            "device" => {
+                let (device, status) = rest.split_once(' ')?;
+                (format!("wardwatch/devices/{device}/status"), json!(status), false)
+            }
+            "sent" => {
+                let (topic, payload) = rest.split_once(' ')?;
+                (topic.to_owned(), serde_json::from_str(payload).ok()?, false)
+            }
+            _ => {
+                let (verb, said) = (verb.to_owned(), said()?);
+                self.expected.push(Expected { at, line: line.to_owned(), verb, said });
+                return Some(());
+            }
+        };
+        self.sent.push(Sent { at, topic, payload, counted });
+        Some(())
+    }
+
+    fn reading(&mut self, at: Span, number: usize, rest: &str) -> Option<()> {
+        let mut parts = rest.split(';').map(str::trim);
+        let mut values = parts.next()?;
+        let (mut patient, mut device) = (PATIENT, DEVICE);
+        for (word, place) in [("of ", &mut patient), ("by ", &mut device)] {
+            if let Some((name, rest)) = values.strip_prefix(word).and_then(|rest| rest.split_once(' ')) {
+                (*place, values) = (name.trim_end_matches(':'), rest);
+            }
+        }
+        let mut payload = json!({"time": time(at), "device": device});
+        let mut counted = true;
+        for option in parts {
+            let (word, rest) = option.split_once(' ')?;
+            match (word, rest) {
+                ("clock", rest) => {
+                    let (off, direction) = span(rest)?;
+                    payload["time"] = json!(time(if direction == "ahead" { at + off } else { at - off }));
+                }
+                ("kept", rest) => {
+                    let (since, rest) = span(rest.strip_prefix("since ")?)?;
+                    let (each, _) = span(rest.strip_prefix("each ")?)?;
+                    payload["time"] =
+                        json!(time(since + Span::from_ms(each.as_ms() * i64::try_from(number).ok()?)));
+                }
+                ("taken", rest) => payload["time"] = json!(time(span(rest.strip_prefix("at ")?)?.0)),
+                ("seq", rest) => (payload["seq"], counted) = (json!(rest.parse::<u64>().ok()?), false),
+                ("without", "seq") => counted = false,
+                ("without", field @ ("time" | "device")) => {
+                    payload.as_object_mut()?.remove(field);
+                }
+                _ => return None,
+            }
+        }
+        for value in values.split(',') {
+            let (vital, value) = value.trim().split_once(' ')?;
+            payload[vital] = match value.trim() {
+                "nothing" => Value::Null,
+                value => serde_json::from_str(value).unwrap_or_else(|_| json!(value)),
+            };
+        }
+        self.sent.push(Sent { at, topic: format!("wardwatch/vitals/{patient}"), payload, counted });
+        Some(())
+    }
+
+    /// Puts in each device's count, in the order of arrival.
+    fn count(&mut self) {
+        let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+        for sent in self.sent.iter_mut().filter(|sent| sent.topic.contains("/vitals/")) {
+            let count = counts.entry(sent.payload["device"].to_string()).or_default();
+            *count += 1;
+            if sent.counted {
+                sent.payload["seq"] = json!(count);
+            }
+        }
+    }
+
+    /// What is sent, as a recording.
+    pub fn recording(&self) -> String {
+        let line = |sent: &Sent| {
+            format!("{}\n", json!({"at": time(sent.at), "topic": sent.topic, "payload": sent.payload}))
+        };
+        self.sent.iter().map(line).collect()
+    }
+
+    /// How long time runs on after the last message.
+    pub fn linger(&self) -> Duration {
+        let last = self.sent.last().map_or(Span::ZERO, |sent| sent.at);
+        (self.end.unwrap_or_default() - last).to_duration()
+    }
+
+    /// What came otherwise than it is written.
+    pub fn differences(&self, published: &[Published]) -> Vec<String> {
+        let is_glimpse = |expected: &&Expected| matches!(expected.verb.as_str(), "state" | "score");
+        let (glimpses, strict): (Vec<_>, Vec<_>) = self.expected.iter().partition(is_glimpse);
+        let mut happened = published.iter().filter_map(|message| Some((message, self.told(message)?)));
+        let mut differences = Vec::new();
+        for expected in strict {
+            match happened.next() {
+                Some((message, _)) if expected.is(message) => {}
+                Some((_, told)) => {
+                    differences.push(format!("  expected {}\n  but came {}", expected.line, told.trim()));
+                    break; // the rest would only be out of step
+                }
+                None => differences.push(format!("  expected {}\n  but nothing came", expected.line)),
+            }
+        }
+        if differences.is_empty() {
+            differences.extend(happened.map(|(_, told)| format!("  nobody expected {}", told.trim())));
+        }
+        differences.extend(glimpses.iter().filter_map(|expected| expected.is_not_seen(published)));
+        differences
+    }
+
+    /// A message as a scenario says it; none for what scenarios need not say.
+    pub fn told(&self, message: &Published) -> Option<String> {
+        let at = message.at.since(start()).to_string();
+        if message.is_change() {
+            return Some(format!("{at:>8}  {}", change(message)));
+        }
+        if message.topic == "rejected" {
+            let field =
+                message.payload["field"].as_str().map_or(String::new(), |field| format!(" field {field}"));
+            let times = message.payload["count"].as_u64().filter(|count| *count > 1);
+            let times = times.map_or(String::new(), |times| format!(" times {times}"));
+            return Some(format!("{at:>8}  rejected {:?}{field}{times}", message.text("reason")));
+        }
+        let (kind, patient) = message.topic.split_once('/')?;
+        let what = match kind {
+            "patients" => "record",
+            "state" => "state",
+            _ => return None,
+        };
+        message.payload.is_null().then(|| format!("{at:>8}  emptied {what} of {patient}"))
+    }
+}
+
+impl Expected {
+    fn named(&self, name: &str) -> Option<&str> {
+        self.said.named.get(name).map(String::as_str)
+    }
+
+    fn says(&self, word: &str) -> bool {
+        self.said.words.iter().any(|said| said == word)
+    }
+
+    /// Whether this message is what is expected.
+    fn is(&self, message: &Published) -> bool {
+        let at = message.at.since(start()) == self.at;
+        at && match &*self.verb {
+            "rejected" => {
+                let times = self.named("times").map_or(Some(1), |times| times.parse().ok());
+                message.topic == "rejected"
+                    && message.text("reason").contains(self.said.quoted.as_deref().unwrap_or("no reason"))
+                    && message.payload["field"].as_str() == self.named("field")
+                    && message.payload["count"].as_u64() == times
+            }
+            "emptied" => {
+                let kind = if self.says("record") { "patients" } else { "state" };
+                message.topic == format!("{kind}/{}", self.named("of").unwrap_or(PATIENT))
+            }
+            _ => message.is_change() && self.is_change(message),
+        }
+    }
+
+    fn is_change(&self, message: &Published) -> bool {
+        let onset = self.named("since").is_none_or(|since| {
+            span(since).is_some_and(|(since, _)| message.time("onset") == start() + since)
+        });
+        let subject = message.topic.splitn(3, '/').nth(2);
+        self.verb == message.text("event")
+            && self.says(message.text("condition"))
+            && self.says(message.text("priority"))
+            && self.said.quoted.as_deref().is_none_or(|said| said == message.text("message"))
+            && subject == Some(self.named("of").unwrap_or(PATIENT))
+            && self.named("by").is_none_or(|device| message.text("device") == device)
+            && message.payload["reason"].as_str() == self.named("because")
+            && message.payload["backlog"] == self.says("backlog")
+            && (message.text("presence") == "unknown") == self.says("unknown")
+            && onset
+    }
+
+    /// Of a state or score: what differs in the last one published by then.
+    fn is_not_seen(&self, published: &[Published]) -> Option<String> {
+        let patient = self.named("of").unwrap_or(PATIENT);
+        let kind = if self.verb == "state" { "state/" } else { "scores/" };
+        let until = start() + self.at;
+        let seen = published.iter().rev().filter(|message| message.at <= until);
+        let last =
+            seen.into_iter().find(|m| m.topic.starts_with(kind) && m.topic.ends_with(&format!("/{patient}")));
+        let (last, part) = (last.map(|message| &message.payload), self.said.json.as_ref());
+        match (last, part) {
+            (Some(last), Some(part)) if contains(last, part) => None,
+            (last, _) => {
+                Some(format!("  expected {}\n  but was  {}", self.line, last.unwrap_or(&Value::Null)))
+            }
+        }
+    }
+}
+
+/// An alert change as a scenario says it.
+fn change(message: &Published) -> String {
+    let [event, condition, priority] = ["event", "condition", "priority"].map(|field| message.text(field));
+    let mut words = format!("{event} {condition} {priority} {:?}", message.text("message"));
+    words.push_str(&format!(" since {}", message.time("onset").since(start())));
+    let subject = message.topic.splitn(3, '/').nth(2).filter(|subject| *subject != PATIENT);
+    let named = [
+        ("of", subject),
+        ("by", message.payload["device"].as_str()),
+        ("because", message.payload["reason"].as_str()),
+    ];
+    for (name, value) in named.into_iter().filter_map(|(name, value)| Some((name, value?))) {
+        words.push_str(&format!(" {name} {value}"));
+    }
+    let marks =
+        [("backlog", message.payload["backlog"] == true), ("unknown", message.text("presence") == "unknown")];
+    marks.iter().filter(|(_, is)| *is).for_each(|(mark, _)| words.push_str(&format!(" {mark}")));
+    words
+}
+
+/// Whether everything in `part` is in `whole`.
+fn contains(whole: &Value, part: &Value) -> bool {
+    match (whole, part) {
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(key, part)| contains(whole.get(key).unwrap_or(&Value::Null), part))
+        }
+        (Value::Array(whole), Value::Array(part)) => {
+            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| contains(whole, part))
+        }
+        (whole, part) => whole == part,
+    }
+}
+
+/// The words after a verb: a quotation, an object, names with their values, and the rest.
+fn said(text: &str) -> Option<Said> {
+    let mut said = Said::default();
+    let mut text = text.trim();
+    while !text.is_empty() {
+        if text.starts_with(['"', '{']) {
+            let mut values = serde_json::Deserializer::from_str(text).into_iter();
+            match values.next()?.ok()? {
+                Value::String(quoted) => said.quoted = Some(quoted),
+                object => said.json = Some(object),
+            }
+            text = text[values.byte_offset()..].trim_start();
+            continue;
+        }
+        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+        text = rest.trim_start();
+        let Some(name) = NAMED.into_iter().find(|name| *name == word) else {
+            said.words.push(word.to_owned());
+            continue;
+        };
+        let length = match name {
+            "since" => text.len() - span(text)?.1.len(),
+            _ => text.find(' ').unwrap_or(text.len()),
+        };
+        said.named.insert(name, text[..length].trim().to_owned());
+        text = text[length..].trim_start();
+    }
+    Some(said)
+}
+
+/// A length of time at the beginning of a text, as `1 h 30 min`, and what follows.
+fn span(text: &str) -> Option<(Span, &str)> {
+    let (mut ms, mut rest, mut found) = (0.0, text.trim_start(), false);
+    while let Some((number, after)) =
+        rest.split_once(' ').and_then(|(n, after)| Some((n.parse::<f64>().ok()?, after)))
+    {
+        let (unit, after) = after.split_once(' ').unwrap_or((after, ""));
+        let factor = match unit {
+            "ms" => 1.0,
+            "s" => 1e3,
+            "min" => 60e3,
+            "h" => 3600e3,
+            _ => return None,
+        };
+        (ms, rest, found) = (ms + number * factor, after.trim_start(), true);
+    }
+    found.then(|| (Span::from_ms(ms as i64), rest))
+}
+
+fn time(at: Span) -> String {
+    (start() + at).to_string()
+}
