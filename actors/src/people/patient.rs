@@ -1,5 +1,7 @@
 //! Everything WardWatch remembers of one patient, and how a reading changes it.
 
+mod memory;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
@@ -9,13 +11,12 @@ use crate::alerts::{
     Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, ReadingRef, RuleName, Stage,
     Timing,
 };
-use crate::analyzers::{self, Analysis, Score, View};
+use crate::analyzers::{Analysis, Score, View};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::people::backlog::release;
 use crate::people::identity::{DeviceId, PatientId, Subject};
 use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
 use crate::people::record::AdmissionRecord;
-use crate::people::snapshot::{self, Memory, Snapshot};
 use crate::people::source::Source;
 use crate::settings::{Limits, Settings};
 use crate::vitals::chart::{Charted, Entry};
@@ -121,47 +122,6 @@ impl Patient {
         patient.site.settings = Arc::clone(settings);
         patient.apply_settings();
         patient
-    }
-
-    /// A patient as a restart finds it: time went on while nobody watched, and silence starts anew.
-    pub fn restored(memory: Memory, id: PatientId, settings: &Arc<Settings>, now: Now) -> Self {
-        match memory {
-            Memory::Whole(snapshot) => {
-                let shift = snapshot.shift_to(now);
-                let mut patient = snapshot.patient;
-                patient.shift(shift);
-                patient.site.settings = Arc::clone(settings);
-                patient.apply_settings();
-                patient
-            }
-            Memory::Alerts { open, since } => {
-                let mut patient = Self::new(id, settings, since, now);
-                patient.alerts.adopt(open, analyzers::rule_of);
-                patient.note_tracked();
-                patient
-            }
-        }
-    }
-
-    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
-    fn shift(&mut self, by: Span) {
-        Arc::make_mut(&mut self.chart).shift(by);
-        self.sources.iter_mut().for_each(|source| source.shift(by));
-        self.alerts.shift(by);
-        self.heard = self.heard + by;
-        self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
-        self.stated = self.stated.map(|stated| stated + by);
-    }
-
-    /// The memory, where it is to be saved now: with each step of a life cycle, else every 10 s.
-    pub fn to_save(&mut self, now: Now) -> Option<Box<Snapshot>> {
-        let moved = !self.last_saved.stages.iter().copied().eq(self.alerts.stages());
-        let due = self.last_saved.at.is_none_or(|saved| now.uptime.since(saved) >= SAVED_EVERY);
-        if !moved && !due {
-            return None;
-        }
-        self.last_saved = LastSaved { at: Some(now.uptime), stages: self.alerts.stages().collect() };
-        Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
     }
 
     /// Whether a record admitted the patient.
