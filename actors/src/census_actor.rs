@@ -251,7 +251,8 @@ impl CensusActor {
         }
         let outcome = Outcome { changes, ..Outcome::default() };
         let receipt = Receipt::none();
-        self.parts.outlet.keep(Kept { subject, reading: None, outcome, saved: None, receipt });
+        let (reading, saved, record) = (None, None, None);
+        self.parts.outlet.keep(Kept { subject, reading, outcome, saved, record, receipt });
     }
 
     /// Wakes whoever is due first, in the order of deadline, then patient.

@@ -1,8 +1,10 @@
 //! Where decisions go: the world's side of a shard, handed in when it is wired.
 
+use std::sync::Arc;
+
 use crate::people::outcome::{Outcome, Refused};
 use crate::people::snapshot::Saved;
-use crate::people::{PatientId, Subject};
+use crate::people::{AdmissionRecord, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::vitals::Reading;
 
@@ -15,6 +17,8 @@ pub struct Kept {
     pub outcome: Outcome,
     /// The patient's memory after it, where it is to be saved.
     pub saved: Option<Saved>,
+    /// The record that holds from now on, where one came.
+    pub record: Option<Arc<AdmissionRecord>>,
     /// Settled once everything here is safe.
     pub receipt: Receipt,
 }

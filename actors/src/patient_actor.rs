@@ -42,6 +42,8 @@ pub struct PatientActor {
     /// How often in a row a timer failed.
     timer_failures: u8,
     open_alerts: usize,
+    /// The record that was just taken, to be kept.
+    new_record: Option<Arc<AdmissionRecord>>,
     /// Why the stay is over, once it is.
     leaving: Option<&'static str>,
     _life_line: LifeLine,
@@ -94,6 +96,7 @@ impl PatientActor {
             armed: None,
             timer_failures: 0,
             open_alerts: 0,
+            new_record: None,
             leaving: None,
             _life_line: LifeLine::new("patient", &shard.outlet),
         }
@@ -252,7 +255,11 @@ impl PatientActor {
         outcome.extend(caused);
         match cause {
             Cause::Reading { reading, .. } => self.deliver(Some(reading), outcome, receipt),
-            Cause::Record | Cause::Device => self.deliver(None, outcome, receipt),
+            Cause::Record => {
+                self.new_record = self.patient.as_ref().map(|patient| Arc::clone(patient.record()));
+                self.deliver(None, outcome, receipt);
+            }
+            Cause::Device => self.deliver(None, outcome, receipt),
             Cause::Timer { due } => {
                 self.timer_failures = 0;
                 self.deliver(None, outcome, receipt);
@@ -273,18 +280,18 @@ impl PatientActor {
             self.shard.counters.open_alerts.change(self.open_alerts, open);
             self.open_alerts = open;
         }
-        let saved = self.to_save();
-        if reading.is_none() && outcome.is_empty() && saved.is_none() {
+        let (saved, record) = (self.memory_to_save(), self.new_record.take());
+        if reading.is_none() && outcome.is_empty() && saved.is_none() && record.is_none() {
             receipt.settle();
         } else {
             let subject = Subject::Patient(id);
-            self.shard.outlet.keep(Kept { subject, reading, outcome, saved, receipt });
+            self.shard.outlet.keep(Kept { subject, reading, outcome, saved, record, receipt });
         }
         self.arm();
     }
 
     /// The memory, where it is to be saved with what was just caused.
-    fn to_save(&mut self) -> Option<Saved> {
+    fn memory_to_save(&mut self) -> Option<Saved> {
         if !self.shard.outlet.saves() {
             return None;
         }

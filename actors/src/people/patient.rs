@@ -169,6 +169,11 @@ impl Patient {
         self.recorded
     }
 
+    /// The admission record that holds.
+    pub fn record(&self) -> &Arc<AdmissionRecord> {
+        &self.record
+    }
+
     /// The devices that are known to measure this patient.
     pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
         self.sources.iter().map(|source| &source.device)
@@ -324,6 +329,7 @@ impl Patient {
             return None;
         }
         self.record = Arc::new(record);
+        self.last_saved.at = None;
         (self.recorded, self.state_is_old) = (true, true);
         self.apply_settings();
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };

@@ -1,46 +1,56 @@
 //! `wardwatch run`: starts every part, wires them in reading order, and ends them in reverse.
 
+mod desk;
+mod ears;
+mod heartbeat;
+mod links;
+mod publisher_thread;
+mod supervisor;
+mod watchdog;
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::{Actor, Addr};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
-use wardwatch_actors::alerts::Condition;
 use wardwatch_actors::analyzers::{self, Analyzer};
-use wardwatch_actors::census_actor::{CensusActor, Fact, Hearing, Parts};
+use wardwatch_actors::census_actor::{CensusActor, Hearing, Parts, Restore};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::Outlet;
+use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
-use crate::config::Config;
-use crate::desk::Desk;
+use crate::config::{Config, StoreUrl};
 use crate::fatal::Fatal;
-use crate::heartbeat::{self, Ear, Hearsay, Heartbeat};
-use crate::mqtt::inbox::{self, Letter};
-use crate::mqtt::ingest::{self, Ingest, IngestRequest, IngestSettings, Message};
+use crate::mqtt::inbox::{self};
+use crate::mqtt::ingest::{Ingest, IngestRequest, IngestSettings};
 use crate::mqtt::link::{Link, LinkSettings};
 use crate::mqtt::payload::json;
 use crate::mqtt::payload::system::{Status, SystemMessage};
-use crate::mqtt::publisher::{LinkEvent, OutboxListener, Outcome, Outgoing, Publisher, PublisherSettings};
+use crate::mqtt::publisher::{LinkEvent, Publisher, PublisherSettings};
 use crate::mqtt::rejections::Rejections;
 use crate::mqtt::ring::Ring;
 use crate::mqtt::topics::Topics;
-use crate::watchdog::Watchdog;
+use crate::store::{self, Store, StoreEvent, StoreListener};
+
+use desk::{Courier, Desk, Herald};
+use ears::{Ears, Rival};
+use heartbeat::{Hearsay, Heartbeat};
+use links::{BrokerWatch, StoreTeller, tell_store};
+use publisher_thread::PublisherThread;
+use watchdog::Watchdog;
 
 /// How long a shutdown waits for what is owed.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How many alert changes may wait for the broker.
 const MOST_CHANGES: usize = 100_000;
-
-/// For how long the broker must be gone before that is an alert.
-const BROKER_LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// A tick of a second that comes this late tells that the process stood still.
 const STOOD_STILL: Duration = Duration::from_secs(3);
@@ -74,10 +84,16 @@ struct Service {
     requests: (mpsc::UnboundedSender<IngestRequest>, mpsc::UnboundedReceiver<IngestRequest>),
     desk: Rc<Desk>,
     heartbeat: Heartbeat,
-    links: mpsc::UnboundedReceiver<LinkEvent>,
-    fatal: mpsc::UnboundedReceiver<Fatal>,
+    news: News,
     clock: Clock,
     census: Addr<CensusActor>,
+}
+
+/// What other threads tell the shard.
+struct News {
+    links: mpsc::UnboundedReceiver<LinkEvent>,
+    store: mpsc::UnboundedReceiver<StoreEvent>,
+    fatal: mpsc::UnboundedReceiver<Fatal>,
 }
 
 impl Service {
@@ -90,8 +106,9 @@ impl Service {
         let link = link(config)?;
         let (fatal_tx, fatal) = mpsc::unbounded_channel();
 
-        // The way out comes first: a second instance of our name must end before it takes readings.
+        // The way out comes first: what the last run owed goes out before anything new is heard.
         let (links_tx, links) = mpsc::unbounded_channel();
+        let opened = Arc::new(OnceLock::new());
         let will = last_will(&instance, started, settings.admission.mode);
         let publisher = Publisher::new(
             PublisherSettings {
@@ -101,18 +118,31 @@ impl Service {
                 max_changes: MOST_CHANGES,
                 drain_within: DRAIN_WITHIN,
             },
-            LinkTeller(links_tx),
+            Courier { links: links_tx, store: Arc::clone(&opened) },
         );
         let (publisher, outbox) = publisher;
         let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
+
+        // Then what is kept.
+        let herald = Herald { topics: topics.clone(), outbox: outbox.clone() };
+        let (events_tx, store_events) = mpsc::unbounded_channel();
+        let publish_within = settings.alerts.publish_within;
+        let (store, restored) =
+            Store::open(&config.store, publish_within, herald.clone(), StoreTeller(events_tx))?;
+        let _ = opened.set(store.clone());
+        for (row, change) in &restored.outbox {
+            herald.change(change, Some(*row), &Receipt::none());
+        }
+        tell_restored(config, &restored);
 
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
         let registered = settings.admission.mode == Mode::Registered;
         let desk = Rc::new(Desk {
-            topics: topics.clone(),
             clock: clock.clone(),
-            outbox: outbox.clone(),
+            herald,
+            store: store.clone(),
+            saves: config.store.url != StoreUrl::Memory,
             rejections: RefCell::new(Rejections::default()),
             subscriptions: registered.then(|| requests_tx.clone()),
             fatal: fatal_tx.clone(),
@@ -126,13 +156,15 @@ impl Service {
             rules,
         };
         let census = CensusActor::new(parts).start();
+        let store::Restored { patients, departed, open, .. } = restored;
+        census.do_send(Restore { patients, departed, open });
 
         // Last, the way in.
         let ring = Arc::new(Ring::new(config.mqtt.max_unacknowledged));
         let ingest_settings = IngestSettings {
             link,
             probe: topics.probe(&instance),
-            records: vec![topics.all_records(), topics.all_devices()],
+            records: vec![topics.all_records(), topics.all_devices(), topics.system(&instance)],
             vitals: if registered { Vec::new() } else { vec![topics.all_vitals()] },
             mark_every: heartbeat::EVERY,
             drain_within: DRAIN_WITHIN,
@@ -147,6 +179,8 @@ impl Service {
             counters: Arc::clone(&counters),
             ring,
             outbox,
+            store_kind: store_kind(config),
+            store,
         };
         let (hearsay, heard) = watch::channel(Hearsay::default());
         let inbox = inbox::Inbox {
@@ -158,32 +192,39 @@ impl Service {
             census: census.clone(),
             refusals: desk.clone(),
         };
-        let ears = Ears { inbox, hearsay, heard };
+        let rival = Rival { topic: heartbeat.topic.clone(), instance: heartbeat.instance.clone(), started };
+        let ears = Ears { inbox, rival, hearsay, heard, fatal: fatal_tx.clone() };
         let watchdog = Watchdog::start(fatal_tx)?;
         let requests = (requests_tx, requests);
-        Ok(Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, links, fatal, clock, census })
+        let news = News { links, store: store_events, fatal };
+        Ok(Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, news, clock, census })
     }
 
     /// Runs until `shutdown` or until a part dies.
     async fn until(self, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
-        let Self {
-            watchdog, publisher, ingest, ears, requests, desk, heartbeat, mut links, mut fatal, ..
-        } = self;
+        supervisor::ready();
+        let Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, news, .. } = self;
+        let News { mut links, store: mut store_events, mut fatal } = news;
         let (requests_tx, requests) = requests;
         let (stop, stopped) = watch::channel(false);
         let outbox = heartbeat.outbox.clone();
         let heard = ears.heard.clone();
         let listen = async {
             let mut connect = stopped.clone();
+            let ready = async {
+                outbox.connected().await;
+                outbox.emptied().await;
+            };
             tokio::select! {
-                () = outbox.connected() => {}
+                () = ready => {}
                 _ = connect.wait_for(|stop| *stop) => return Ok(()),
             }
             let mut stop = stopped.clone();
             ingest.run(ears, requests, async move { drop(stop.wait_for(|stop| *stop).await) }).await
         };
+        let clock = self.clock;
         let mut broker =
-            BrokerWatch { census: self.census.clone(), clock: self.clock, lost: None, told: false };
+            BrokerWatch { census: self.census.clone(), clock: clock.clone(), lost: None, told: false };
         let tend = async {
             let mut seconds = Seconds::new();
             let mut beat = interval(heartbeat::EVERY);
@@ -193,6 +234,7 @@ impl Service {
                 tokio::select! {
                     late = seconds.next() => {
                         watchdog.tick();
+                        supervisor::alive();
                         desk.turn();
                         broker.second();
                         if late > STOOD_STILL {
@@ -205,6 +247,12 @@ impl Service {
                     Ok(()) = heard.changed() => {
                         let hearsay = heard.borrow_and_update().clone();
                         heartbeat.outbox.publish(heartbeat.message(&hearsay));
+                    }
+                    Some(event) = store_events.recv() => {
+                        if let Some(fault) = tell_store(&self.census, &clock, event) {
+                            let _ = desk.fatal.send(fault);
+                        }
+                        heartbeat.outbox.publish(heartbeat.message(&heard.borrow()));
                     }
                     Some(event) = links.recv() => {
                         broker.link(event);
@@ -224,6 +272,7 @@ impl Service {
                     () = &mut tend => {}
                     Some(fatal) = fatal.recv() => break Err(fatal),
                     () = &mut shutdown, if !stopping => {
+                        supervisor::stopping();
                         info!("ending: no more readings are taken; what is under way is finished");
                         stopping = true;
                         stop.send_replace(true);
@@ -232,11 +281,40 @@ impl Service {
             }
         };
         match &ended {
-            Ok(()) => publisher.end(heartbeat.farewell()).await,
+            Ok(()) => {
+                if !desk.store.close(DRAIN_WITHIN) {
+                    error!("the store could not commit everything; what is missing was not acknowledged");
+                }
+                publisher.end(heartbeat.farewell()).await;
+            }
             Err(fatal) => error!(%fatal, "ending at once"),
         }
         ended
     }
+}
+
+fn store_kind(config: &Config) -> &'static str {
+    match config.store.url {
+        StoreUrl::Memory => "memory",
+        StoreUrl::Sqlite(_) => "sqlite",
+    }
+}
+
+/// Says what a restart found.
+fn tell_restored(config: &Config, restored: &store::Restored) {
+    if config.store.url == StoreUrl::Memory {
+        info!("store.url is memory: nothing outlives the process");
+        return;
+    }
+    let again = restored.patients.iter().map(|patient| patient.readings.len()).sum::<usize>();
+    info!(
+        store = %config.store.url,
+        patients = restored.patients.len(),
+        readings_observed_again = again,
+        changes_owed = restored.outbox.len(),
+        unreadable = restored.unreadable,
+        "restored"
+    );
 }
 
 /// The connection to the broker, as the configuration describes it.
@@ -278,149 +356,12 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode) -> Vec<u8> {
         unknown_fields: 0,
         unacknowledged: 0,
         outbox: 0,
+        waiting: 0,
+        unbacked: 0,
         undeliverable: 0,
         dropped: 0,
         probe_ms: None,
     })
-}
-
-/// The publisher on a thread of its own.
-struct PublisherThread {
-    farewell: oneshot::Sender<Outgoing>,
-    ended: oneshot::Receiver<()>,
-}
-
-impl PublisherThread {
-    fn start(publisher: Publisher, fatal: mpsc::UnboundedSender<Fatal>) -> Result<Self, Fatal> {
-        let (farewell, last_word) = oneshot::channel();
-        let (end, ended) = oneshot::channel();
-        let setup = |fault: std::io::Error| Fatal::Setup(format!("no thread for the publisher: {fault}"));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(setup)?;
-        let work = move || {
-            let guard = ThreadGuard(fatal.clone());
-            let shutdown = async { last_word.await.ok() };
-            if let Err(fault) = runtime.block_on(publisher.run(shutdown)) {
-                let _ = fatal.send(fault.into());
-            }
-            std::mem::forget(guard);
-            let _ = end.send(());
-        };
-        std::thread::Builder::new().name("publisher".to_owned()).spawn(work).map_err(setup)?;
-        Ok(Self { farewell, ended })
-    }
-
-    /// Publishes what is still owed and the last word, as far as time allows.
-    async fn end(self, last: Outgoing) {
-        if self.farewell.send(last).is_ok() {
-            let _ = self.ended.await;
-        }
-    }
-}
-
-/// Tells when its thread ends by a panic.
-struct ThreadGuard(mpsc::UnboundedSender<Fatal>);
-
-impl Drop for ThreadGuard {
-    fn drop(&mut self) {
-        let _ = self.0.send(Fatal::PublisherThread);
-    }
-}
-
-/// Brings the publisher's news of its connection to the shard.
-struct LinkTeller(mpsc::UnboundedSender<LinkEvent>);
-
-impl OutboxListener for LinkTeller {
-    fn link(&self, event: LinkEvent) {
-        // Without a shard there is nobody left to tell.
-        let _ = self.0.send(event);
-    }
-
-    fn settled(&self, _: u64, _: Outcome) {}
-}
-
-/// What the ingest hears goes to the inbox; what it says of its hearing to census and heartbeat.
-struct Ears {
-    inbox: inbox::Inbox,
-    hearsay: watch::Sender<Hearsay>,
-    heard: watch::Receiver<Hearsay>,
-}
-
-impl ingest::Inbox for Ears {
-    fn message(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
-        self.inbox.take(Letter { topic: &topic, payload, retain, receipt });
-    }
-
-    fn hearing(&mut self, hearing: ingest::Hearing) {
-        let census = &self.inbox.census;
-        match hearing {
-            ingest::Hearing::Connected { .. } | ingest::Hearing::Behind => {
-                census.do_send(Hearing::Nothing);
-                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Draining);
-            }
-            ingest::Hearing::Records => census.do_send(Hearing::Records),
-            ingest::Hearing::Drained => {
-                census.do_send(Hearing::Everything);
-                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Listening);
-            }
-            ingest::Hearing::Probe(round_trip) => {
-                self.hearsay.send_if_modified(|hearsay| {
-                    hearsay.probe = Some(round_trip);
-                    false
-                });
-            }
-            ingest::Hearing::Withheld => {
-                error!(
-                    "our own marks do not come back: the broker's access list must let this client read and write probe/#"
-                );
-                self.hearsay.send_modify(|hearsay| hearsay.refused = Some("probe".to_owned()));
-            }
-            ingest::Hearing::Refused(filter) => {
-                error!(filter, "the broker refuses a subscription: nobody hears that");
-                self.hearsay.send_modify(|hearsay| hearsay.refused = Some(filter));
-            }
-            ingest::Hearing::Lost { .. } => {
-                census.do_send(Hearing::Nothing);
-                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Lost);
-            }
-        }
-    }
-}
-
-/// Raises `broker.lost` when there has been no connection for long, and ends it on return.
-struct BrokerWatch {
-    census: Addr<CensusActor>,
-    clock: Clock,
-    lost: Option<Instant>,
-    told: bool,
-}
-
-impl BrokerWatch {
-    fn link(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Lost { since } => self.lost = Some(since),
-            LinkEvent::Connected => {
-                self.lost = None;
-                if std::mem::take(&mut self.told) {
-                    self.tell(None);
-                }
-            }
-        }
-    }
-
-    fn second(&mut self) {
-        let Some(lost) = self.lost.filter(|_| !self.told) else { return };
-        if lost.elapsed() >= BROKER_LOST_AFTER {
-            self.told = true;
-            error!("the broker has been gone for {} s; alerts wait for its return", lost.elapsed().as_secs());
-            let words = "The broker could not be reached: alerts were held back until its return".to_owned();
-            self.tell(Some(words));
-        }
-    }
-
-    fn tell(&self, words: Option<String>) {
-        let at = self.clock.now().wall;
-        self.census.do_send(Fact { condition: Condition::BrokerLost, words, at });
-    }
 }
 
 /// Seconds that tell how long they were.
