@@ -259,7 +259,7 @@ impl Handler<HearOfDevice> for PatientActor {
     }
 }
 
-/// The time has come that the patient asked to be woken for. Answered by [`Ticked`].
+/// The time has come that the patient asked to be woken for. Answered by [`Ticked`](crate::census_actor::Ticked).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Tick {

@@ -12,10 +12,11 @@ use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use wardwatch::config::{self, Config, Override};
+use wardwatch::fatal::Fatal;
 use wardwatch_actors::clock::Clock;
 
 /// Real-time patient monitoring on an MQTT broker. Not a medical device.
@@ -52,7 +53,7 @@ fn load(path: Option<&Path>, overrides: &[Override]) -> anyhow::Result<Config> {
         Ok(config) => Ok(config),
         Err(faults) => {
             let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            bail!("the configuration is not usable:\n{}", faults.join("\n"))
+            Err(Fatal::Setup(faults.join("\n")).into())
         }
     }
 }

@@ -162,7 +162,8 @@ impl Patient {
         if source.repeats(reading) {
             return Observed::Duplicate;
         }
-        let judged = source.judge_time(reading, now, &settings.alerts);
+        let arrival = Now { wall: reading.received_at, ..now };
+        let judged = source.judge_time(reading, arrival, &settings.alerts);
         let max = settings.admission.max_rate;
         if source.floods(judged.at, max) {
             return Observed::Refused(Refusal::Flooding { device, max });
