@@ -99,25 +99,39 @@ impl PatientActor {
         }
     }
 
+    /// Does a task now, or in its turn.
     fn take(&mut self, task: Task, ctx: &mut Context<Self>) {
-        self.waiting.push_back(task);
+        if self.waiting.is_empty() && self.is_free() {
+            self.begin(task, ctx);
+        } else {
+            self.waiting.push_back(task);
+        }
         self.go_on(ctx);
+    }
+
+    /// Whether no verdict has to be waited for.
+    fn is_free(&self) -> bool {
+        self.verdict.is_none() && self.patient.is_some()
     }
 
     /// Does what waits, until a verdict has to be waited for.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
-        while self.verdict.is_none() && self.patient.is_some() {
-            match self.waiting.pop_front() {
-                Some(Task::Observe(observe)) => self.observe(observe),
-                Some(Task::ObserveAgain(again)) => self.observe_again(again),
-                Some(Task::TellMemoryLost) => self.tell_failure(Receipt::none()),
-                Some(Task::Admit(admit)) => self.admit(admit),
-                Some(Task::HearOfDevice(status)) => self.hear_of_device(status),
-                Some(Task::Tick(tick)) => self.tick(&tick),
-                Some(Task::Leave(leave)) => self.leave(leave, ctx),
-                Some(Task::HandOver(hand_over)) => self.hand_over(hand_over, ctx),
-                None => return,
-            }
+        while self.is_free() {
+            let Some(task) = self.waiting.pop_front() else { return };
+            self.begin(task, ctx);
+        }
+    }
+
+    fn begin(&mut self, task: Task, ctx: &mut Context<Self>) {
+        match task {
+            Task::Observe(observe) => self.observe(observe),
+            Task::ObserveAgain(again) => self.observe_again(again),
+            Task::TellMemoryLost => self.tell_failure(Receipt::none()),
+            Task::Admit(admit) => self.admit(admit),
+            Task::HearOfDevice(status) => self.hear_of_device(status),
+            Task::Tick(tick) => self.tick(&tick),
+            Task::Leave(leave) => self.leave(leave, ctx),
+            Task::HandOver(hand_over) => self.hand_over(hand_over, ctx),
         }
     }
 

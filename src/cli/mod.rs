@@ -1,6 +1,7 @@
 //! The commands, their flags, and what they print.
 
 mod assess;
+mod bench;
 mod check;
 mod demo;
 mod listener;
@@ -34,6 +35,9 @@ enum Command {
     Simulate(simulate::Simulate),
     Assess(assess::Assess),
     Check(check::Check),
+    Bench(bench::Bench),
+    #[command(hide = true)]
+    AcknowledgeOnly(bench::AcknowledgeOnly),
 }
 
 /// Carries out what was asked.
@@ -44,6 +48,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Simulate(simulate) => simulate.run(),
         Command::Assess(assess) => assess.run(),
         Command::Check(check) => Ok(check.run()),
+        Command::Bench(bench) => bench.run(),
+        Command::AcknowledgeOnly(client) => client.run(),
     }
 }
 

@@ -60,7 +60,7 @@ pub struct Patient {
     chart: Arc<Chart>,
     sources: Vec<Source>,
     alerts: Alerts,
-    scores: Vec<Score>,
+    scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
     simulated: bool,
     /// When the stay began.
@@ -109,7 +109,7 @@ impl Patient {
             chart: Arc::default(),
             sources: Vec::new(),
             alerts: Alerts::default(),
-            scores: Vec::new(),
+            scores: Arc::default(),
             recheck_at: None,
             simulated: false,
             stay,
@@ -325,7 +325,7 @@ impl Patient {
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
         self.alerts.continue_as(&caption);
-        self.scores.clear();
+        self.scores = Arc::default();
         (self.recorded, self.stated) = (false, None);
         self
     }
@@ -402,10 +402,11 @@ impl Patient {
     fn new_scores(&mut self, scores: Vec<Score>) -> Vec<Score> {
         let mut changed = Vec::new();
         for score in scores {
-            match self.scores.iter_mut().find(|known| known.name == score.name) {
-                Some(known) if *known == score => continue,
-                Some(known) => *known = score.clone(),
-                None => self.scores.push(score.clone()),
+            let place = self.scores.iter().position(|known| known.name == score.name);
+            match place {
+                Some(place) if self.scores[place] == score => continue,
+                Some(place) => Arc::make_mut(&mut self.scores)[place] = score.clone(),
+                None => Arc::make_mut(&mut self.scores).push(score.clone()),
             }
             changed.push(score);
         }
