@@ -277,6 +277,10 @@ impl Outlet for Scribe {
         kept.receipt.settle();
     }
 
+    fn saves(&self) -> bool {
+        false
+    }
+
     fn refuse(&self, refused: Refused) {
         let topic = self.topics.vitals(&refused.patient);
         let reason = refused.refusal.to_string();

@@ -1,7 +1,10 @@
-//! Where a shard's decisions leave for the bus: the wiring between actors, store and publisher.
+//! Where a shard's decisions leave: into the store, and from there onto the bus.
+//!
+//! This is the wiring between actors, store and publisher, which do not know each other.
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
@@ -10,21 +13,25 @@ use wardwatch_actors::clock::Clock;
 use wardwatch_actors::outlet::{Kept, Outlet};
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::people::outcome::Refused;
+use wardwatch_actors::receipt::Receipt;
 
 use crate::fatal::Fatal;
 use crate::mqtt::announcement::{self, Announcement};
 use crate::mqtt::inbox::Refusals;
 use crate::mqtt::ingest::IngestRequest;
 use crate::mqtt::payload::rejected::RejectedMessage;
-use crate::mqtt::publisher::{Outbox, Outgoing, Way, Weight};
+use crate::mqtt::publisher::{LinkEvent, Outbox, OutboxListener, Outcome, Outgoing, Way, Weight};
 use crate::mqtt::rejections::Rejections;
 use crate::mqtt::topics::Topics;
+use crate::store::{Entry, Logged, Publication, Publish, Rejected, Store};
 
 /// The way out of one shard, on its thread.
 pub struct Desk {
-    pub topics: Topics,
     pub clock: Clock,
-    pub outbox: Outbox,
+    pub herald: Herald,
+    pub store: Store,
+    /// Whether anything is kept at all.
+    pub saves: bool,
     pub rejections: RefCell<Rejections>,
     /// Subscriptions of single patients, where the admission is registered.
     pub subscriptions: Option<UnboundedSender<IngestRequest>>,
@@ -32,7 +39,7 @@ pub struct Desk {
 }
 
 impl Desk {
-    /// Publishes what the second that is over leaves to be told of refusals.
+    /// Tells what the second that is over leaves to be told of refusals.
     pub fn turn(&self) {
         let tell = self.rejections.borrow_mut().turn(self.clock.uptime());
         self.tell(tell);
@@ -41,54 +48,36 @@ impl Desk {
     fn tell(&self, messages: Vec<RejectedMessage>) {
         for message in messages {
             debug!(topic = message.topic, reason = message.reason, count = message.count, "refused");
-            self.send(announcement::rejected(&self.topics, &message), Way::Change(Weight::Info));
+            let rejected = announcement::rejected(&self.herald.topics, &message);
+            self.herald.send(rejected, Way::Change(Weight::Info));
+            let RejectedMessage { time, topic, reason, field, payload, count } = message;
+            let field = field.map(str::to_owned);
+            self.store.reject(Rejected { time, topic, reason, field, payload, count });
         }
-    }
-
-    fn send(&self, Announcement { topic, payload }: Announcement, way: Way) {
-        self.outbox.publish(Outgoing {
-            topic,
-            payload: payload.into(),
-            way,
-            receipts: Vec::new(),
-            row: None,
-        });
-    }
-}
-
-/// Which changes go first when the outbox is full.
-fn weight(change: &AlertChange) -> Weight {
-    match change.priority.max(change.previous_priority.unwrap_or(Priority::Info)) {
-        Priority::Info => Weight::Info,
-        Priority::Low => Weight::Low,
-        Priority::Medium => Weight::Medium,
-        Priority::High => Weight::High,
     }
 }
 
 impl Outlet for Desk {
-    fn keep(&self, Kept { subject, reading: _, outcome, receipt }: Kept) {
-        for change in &outcome.changes {
-            let way = Way::Change(weight(change));
-            for Announcement { topic, payload } in announcement::change(&self.topics, change) {
-                let receipts = vec![receipt.clone()];
-                self.outbox.publish(Outgoing { topic, payload: payload.into(), way, receipts, row: None });
-            }
-        }
-        if let Some(patient) = announcement::patient(&subject) {
-            let time = self.clock.now().wall;
-            for score in &outcome.scores {
-                self.send(announcement::score(&self.topics, patient, score, time), Way::Passing);
-            }
-            if let Some(state) = &outcome.state {
-                self.send(announcement::state(&self.topics, patient, state), Way::Latest);
-            }
-        }
-        receipt.settle();
+    fn keep(&self, Kept { subject, reading, outcome, saved, record, receipt }: Kept) {
+        self.store.keep(Entry {
+            subject,
+            at: self.clock.now().wall,
+            reading,
+            changes: outcome.changes,
+            scores: outcome.scores,
+            state: outcome.state,
+            saved,
+            record,
+            receipt,
+        });
+    }
+
+    fn saves(&self) -> bool {
+        self.saves
     }
 
     fn refuse(&self, refused: Refused) {
-        let topic = self.topics.vitals(&refused.patient);
+        let topic = self.herald.topics.vitals(&refused.patient);
         let reason = refused.refusal.to_string();
         Refusals::refuse(self, RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
     }
@@ -96,19 +85,19 @@ impl Outlet for Desk {
     fn follow(&self, patient: &PatientId) {
         if let Some(subscriptions) = &self.subscriptions {
             // Without an ingest the process is ending anyway.
-            let _ = subscriptions.send(IngestRequest::Subscribe(self.topics.vitals(patient)));
+            let _ = subscriptions.send(IngestRequest::Subscribe(self.herald.topics.vitals(patient)));
         }
     }
 
     fn unfollow(&self, patient: &PatientId) {
         if let Some(subscriptions) = &self.subscriptions {
-            let _ = subscriptions.send(IngestRequest::Unsubscribe(self.topics.vitals(patient)));
+            let _ = subscriptions.send(IngestRequest::Unsubscribe(self.herald.topics.vitals(patient)));
         }
     }
 
     fn empty_record(&self, patient: &PatientId) {
-        let emptied = Announcement { topic: self.topics.record(patient), payload: Vec::new() };
-        self.send(emptied, Way::Latest);
+        let emptied = Announcement { topic: self.herald.topics.record(patient), payload: Vec::new() };
+        self.herald.send(emptied, Way::Latest);
     }
 
     fn died(&self, actor: &'static str) {
@@ -126,5 +115,83 @@ impl Refusals for Desk {
 impl Refusals for Rc<Desk> {
     fn refuse(&self, message: RejectedMessage) {
         Refusals::refuse(&**self, message);
+    }
+}
+
+/// Says decisions on the bus, from any thread.
+#[derive(Clone)]
+pub struct Herald {
+    pub topics: Topics,
+    pub outbox: Outbox,
+}
+
+impl Herald {
+    /// Owes an alert change to the bus; `row` is told when the broker has all of it.
+    pub fn change(&self, change: &AlertChange, row: Option<u64>, receipt: &Receipt) {
+        let way = Way::Change(weight(change));
+        let mut announcements = announcement::change(&self.topics, change).peekable();
+        while let Some(Announcement { topic, payload }) = announcements.next() {
+            let row = row.filter(|_| announcements.peek().is_none());
+            let receipts = vec![receipt.clone()];
+            self.outbox.publish(Outgoing { topic, payload: payload.into(), way, receipts, row });
+        }
+    }
+
+    fn send(&self, Announcement { topic, payload }: Announcement, way: Way) {
+        self.outbox.publish(Outgoing {
+            topic,
+            payload: payload.into(),
+            way,
+            receipts: Vec::new(),
+            row: None,
+        });
+    }
+}
+
+impl Publish for Herald {
+    fn publish(&self, publication: Publication) {
+        let Publication { subject, at, changes, scores, state, receipt } = publication;
+        for Logged { row, change } in &changes {
+            self.change(change, *row, &receipt);
+        }
+        if let Some(patient) = announcement::patient(&subject) {
+            for score in &scores {
+                self.send(announcement::score(&self.topics, patient, score, at), Way::Passing);
+            }
+            if let Some(state) = &state {
+                self.send(announcement::state(&self.topics, patient, state), Way::Latest);
+            }
+        }
+        receipt.settle();
+    }
+}
+
+/// Which changes go first when the outbox is full.
+fn weight(change: &AlertChange) -> Weight {
+    match change.priority.max(change.previous_priority.unwrap_or(Priority::Info)) {
+        Priority::Info => Weight::Info,
+        Priority::Low => Weight::Low,
+        Priority::Medium => Weight::Medium,
+        Priority::High => Weight::High,
+    }
+}
+
+/// Brings the publisher's news to the shard and to the store.
+pub struct Courier {
+    pub links: UnboundedSender<LinkEvent>,
+    /// Opened after the publisher, whose outbox it publishes to.
+    pub store: std::sync::Arc<OnceLock<Store>>,
+}
+
+impl OutboxListener for Courier {
+    fn link(&self, event: LinkEvent) {
+        // Without a shard there is nobody left to tell.
+        let _ = self.links.send(event);
+    }
+
+    fn settled(&self, row: u64, _: Outcome) {
+        if let Some(store) = self.store.get() {
+            store.published(row);
+        }
     }
 }

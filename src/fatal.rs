@@ -19,6 +19,10 @@ pub enum Fatal {
     Publisher(#[from] crate::mqtt::publisher::PublisherFault),
     #[error("the publisher's thread ended")]
     PublisherThread,
+    #[error("the store cannot be opened")]
+    StoreUnusable(#[from] crate::store::StoreFault),
+    #[error("the store's thread `{0}` ended")]
+    Store(&'static str),
     #[error("the shard's thread has not moved for {0} s")]
     Stalled(u32),
 }
@@ -28,10 +32,12 @@ impl Fatal {
     pub fn status(&self) -> u8 {
         match self {
             Self::Setup(_) => 2,
+            Self::StoreUnusable(_) => 3,
             Self::Actor(_) => 70,
             Self::Ingest(_) => 71,
             Self::PublisherThread => 72,
             Self::Stalled(_) => 73,
+            Self::Store(_) => 74,
             // Not to be restarted: the other instance would be thrown out in turn.
             Self::Publisher(_) => 75,
         }

@@ -11,6 +11,7 @@ use crate::mqtt::payload::json;
 use crate::mqtt::payload::system::{Status, SystemMessage};
 use crate::mqtt::publisher::{Outbox, OutboxStatus, Outgoing, Way};
 use crate::mqtt::ring::Ring;
+use crate::store::Store;
 
 /// How often it is published.
 pub const EVERY: Duration = Duration::from_secs(10);
@@ -46,6 +47,9 @@ pub struct Heartbeat {
     pub counters: Arc<Counters>,
     pub ring: Arc<Ring>,
     pub outbox: Outbox,
+    pub store: Store,
+    /// `memory` or `sqlite`.
+    pub store_kind: &'static str,
 }
 
 impl Heartbeat {
@@ -58,7 +62,8 @@ impl Heartbeat {
             Ear::Listening => "listening",
         };
         let probe_ms = hearsay.probe.map(|probe| probe.as_micros() as f64 / 1000.0);
-        self.outgoing(status(hearsay, &outbox), ingest, &outbox, probe_ms)
+        let status = status(hearsay, &outbox, self.store.status().lost);
+        self.outgoing(status, ingest, &outbox, probe_ms)
     }
 
     /// The last word: we are gone.
@@ -73,7 +78,7 @@ impl Heartbeat {
         outbox: &OutboxStatus,
         probe_ms: Option<f64>,
     ) -> Outgoing {
-        let counters = &self.counters;
+        let (counters, store) = (&self.counters, self.store.status());
         let payload = json(&SystemMessage {
             instance: &self.instance,
             time: self.clock.now().wall,
@@ -81,7 +86,7 @@ impl Heartbeat {
             status,
             ingest,
             admission: self.mode.name(),
-            store: "memory",
+            store: if store.lost { "lost" } else { self.store_kind },
             patients: counters.patients.get(),
             open_alerts: counters.open_alerts.get(),
             readings: counters.readings.get(),
@@ -91,6 +96,8 @@ impl Heartbeat {
             unknown_fields: counters.unknown_fields.get(),
             unacknowledged: self.ring.len() as u64,
             outbox: outbox.owed as u64,
+            waiting: store.waiting as u64,
+            unbacked: store.counts.unbacked,
             undeliverable: outbox.undeliverable,
             dropped: outbox.dropped,
             probe_ms,
@@ -101,8 +108,9 @@ impl Heartbeat {
 }
 
 /// Degraded as soon as something that is promised does not hold.
-fn status(hearsay: &Hearsay, outbox: &OutboxStatus) -> Status {
-    let whole = hearsay.ear == Ear::Listening
+fn status(hearsay: &Hearsay, outbox: &OutboxStatus, store_lost: bool) -> Status {
+    let whole = !store_lost
+        && hearsay.ear == Ear::Listening
         && hearsay.refused.is_none()
         && outbox.connected
         && outbox.undeliverable == 0

@@ -10,4 +10,5 @@ mod heartbeat;
 pub mod mqtt;
 pub mod run;
 pub mod simulator;
+pub mod store;
 mod watchdog;

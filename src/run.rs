@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::{Actor, Addr};
@@ -12,14 +12,15 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
 use wardwatch_actors::alerts::Condition;
 use wardwatch_actors::analyzers::{self, Analyzer};
-use wardwatch_actors::census_actor::{CensusActor, Fact, Hearing, Parts};
+use wardwatch_actors::census_actor::{CensusActor, Fact, Hearing, Parts, Restore};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::Outlet;
+use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
-use crate::config::Config;
-use crate::desk::Desk;
+use crate::config::{Config, StoreUrl};
+use crate::desk::{Courier, Desk, Herald};
 use crate::fatal::Fatal;
 use crate::heartbeat::{self, Ear, Hearsay, Heartbeat};
 use crate::mqtt::inbox::{self, Letter};
@@ -27,10 +28,11 @@ use crate::mqtt::ingest::{self, Ingest, IngestRequest, IngestSettings, Message};
 use crate::mqtt::link::{Link, LinkSettings};
 use crate::mqtt::payload::json;
 use crate::mqtt::payload::system::{Status, SystemMessage};
-use crate::mqtt::publisher::{LinkEvent, OutboxListener, Outcome, Outgoing, Publisher, PublisherSettings};
+use crate::mqtt::publisher::{LinkEvent, Outgoing, Publisher, PublisherSettings};
 use crate::mqtt::rejections::Rejections;
 use crate::mqtt::ring::Ring;
 use crate::mqtt::topics::Topics;
+use crate::store::{self, Store, StoreEvent, StoreListener};
 use crate::watchdog::Watchdog;
 
 /// How long a shutdown waits for what is owed.
@@ -74,10 +76,16 @@ struct Service {
     requests: (mpsc::UnboundedSender<IngestRequest>, mpsc::UnboundedReceiver<IngestRequest>),
     desk: Rc<Desk>,
     heartbeat: Heartbeat,
-    links: mpsc::UnboundedReceiver<LinkEvent>,
-    fatal: mpsc::UnboundedReceiver<Fatal>,
+    news: News,
     clock: Clock,
     census: Addr<CensusActor>,
+}
+
+/// What other threads tell the shard.
+struct News {
+    links: mpsc::UnboundedReceiver<LinkEvent>,
+    store: mpsc::UnboundedReceiver<StoreEvent>,
+    fatal: mpsc::UnboundedReceiver<Fatal>,
 }
 
 impl Service {
@@ -90,8 +98,9 @@ impl Service {
         let link = link(config)?;
         let (fatal_tx, fatal) = mpsc::unbounded_channel();
 
-        // The way out comes first: a second instance of our name must end before it takes readings.
+        // The way out comes first: what the last run owed goes out before anything new is heard.
         let (links_tx, links) = mpsc::unbounded_channel();
+        let opened = Arc::new(OnceLock::new());
         let will = last_will(&instance, started, settings.admission.mode);
         let publisher = Publisher::new(
             PublisherSettings {
@@ -101,18 +110,31 @@ impl Service {
                 max_changes: MOST_CHANGES,
                 drain_within: DRAIN_WITHIN,
             },
-            LinkTeller(links_tx),
+            Courier { links: links_tx, store: Arc::clone(&opened) },
         );
         let (publisher, outbox) = publisher;
         let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
+
+        // Then what is kept.
+        let herald = Herald { topics: topics.clone(), outbox: outbox.clone() };
+        let (events_tx, store_events) = mpsc::unbounded_channel();
+        let publish_within = settings.alerts.publish_within;
+        let (store, restored) =
+            Store::open(&config.store, publish_within, herald.clone(), StoreTeller(events_tx))?;
+        let _ = opened.set(store.clone());
+        for (row, change) in &restored.outbox {
+            herald.change(change, Some(*row), &Receipt::none());
+        }
+        tell_restored(config, &restored);
 
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
         let registered = settings.admission.mode == Mode::Registered;
         let desk = Rc::new(Desk {
-            topics: topics.clone(),
             clock: clock.clone(),
-            outbox: outbox.clone(),
+            herald,
+            store: store.clone(),
+            saves: config.store.url != StoreUrl::Memory,
             rejections: RefCell::new(Rejections::default()),
             subscriptions: registered.then(|| requests_tx.clone()),
             fatal: fatal_tx.clone(),
@@ -126,6 +148,8 @@ impl Service {
             rules,
         };
         let census = CensusActor::new(parts).start();
+        let store::Restored { patients, departed, open, .. } = restored;
+        census.do_send(Restore { patients, departed, open });
 
         // Last, the way in.
         let ring = Arc::new(Ring::new(config.mqtt.max_unacknowledged));
@@ -147,6 +171,8 @@ impl Service {
             counters: Arc::clone(&counters),
             ring,
             outbox,
+            store_kind: store_kind(config),
+            store,
         };
         let (hearsay, heard) = watch::channel(Hearsay::default());
         let inbox = inbox::Inbox {
@@ -161,29 +187,34 @@ impl Service {
         let ears = Ears { inbox, hearsay, heard };
         let watchdog = Watchdog::start(fatal_tx)?;
         let requests = (requests_tx, requests);
-        Ok(Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, links, fatal, clock, census })
+        let news = News { links, store: store_events, fatal };
+        Ok(Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, news, clock, census })
     }
 
     /// Runs until `shutdown` or until a part dies.
     async fn until(self, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
-        let Self {
-            watchdog, publisher, ingest, ears, requests, desk, heartbeat, mut links, mut fatal, ..
-        } = self;
+        let Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, news, .. } = self;
+        let News { mut links, store: mut store_events, mut fatal } = news;
         let (requests_tx, requests) = requests;
         let (stop, stopped) = watch::channel(false);
         let outbox = heartbeat.outbox.clone();
         let heard = ears.heard.clone();
         let listen = async {
             let mut connect = stopped.clone();
+            let ready = async {
+                outbox.connected().await;
+                outbox.emptied().await;
+            };
             tokio::select! {
-                () = outbox.connected() => {}
+                () = ready => {}
                 _ = connect.wait_for(|stop| *stop) => return Ok(()),
             }
             let mut stop = stopped.clone();
             ingest.run(ears, requests, async move { drop(stop.wait_for(|stop| *stop).await) }).await
         };
+        let clock = self.clock;
         let mut broker =
-            BrokerWatch { census: self.census.clone(), clock: self.clock, lost: None, told: false };
+            BrokerWatch { census: self.census.clone(), clock: clock.clone(), lost: None, told: false };
         let tend = async {
             let mut seconds = Seconds::new();
             let mut beat = interval(heartbeat::EVERY);
@@ -205,6 +236,12 @@ impl Service {
                     Ok(()) = heard.changed() => {
                         let hearsay = heard.borrow_and_update().clone();
                         heartbeat.outbox.publish(heartbeat.message(&hearsay));
+                    }
+                    Some(event) = store_events.recv() => {
+                        if let Some(fault) = Self::tell_store(&self.census, &clock, event) {
+                            let _ = desk.fatal.send(fault);
+                        }
+                        heartbeat.outbox.publish(heartbeat.message(&heard.borrow()));
                     }
                     Some(event) = links.recv() => {
                         broker.link(event);
@@ -232,11 +269,72 @@ impl Service {
             }
         };
         match &ended {
-            Ok(()) => publisher.end(heartbeat.farewell()).await,
+            Ok(()) => {
+                if !desk.store.close(DRAIN_WITHIN) {
+                    error!("the store could not commit everything; what is missing was not acknowledged");
+                }
+                publisher.end(heartbeat.farewell()).await;
+            }
             Err(fatal) => error!(%fatal, "ending at once"),
         }
         ended
     }
+}
+
+impl Service {
+    /// Turns what becomes of the store into an alert.
+    fn tell_store(census: &Addr<CensusActor>, clock: &Clock, event: StoreEvent) -> Option<Fatal> {
+        let (words, at) = match event {
+            StoreEvent::Lost { since } => {
+                error!(
+                    "nothing can be written to the store; alerts go out unbacked, and a restart would forget them"
+                );
+                let words = "Nothing can be written to the store: alerts go out, but a restart would forget what is happening now. Free disk space, or mend the disk";
+                (Some(words.to_owned()), since)
+            }
+            StoreEvent::Back { counts } => {
+                info!(?counts, "the store is back");
+                (None, clock.now().wall)
+            }
+            StoreEvent::Died { thread } => return Some(Fatal::Store(thread)),
+        };
+        census.do_send(Fact { condition: Condition::StoreLost, words, at });
+        None
+    }
+}
+
+/// Brings the store's news to the shard.
+struct StoreTeller(mpsc::UnboundedSender<StoreEvent>);
+
+impl StoreListener for StoreTeller {
+    fn store(&self, event: StoreEvent) {
+        // Without a shard there is nobody left to tell.
+        let _ = self.0.send(event);
+    }
+}
+
+fn store_kind(config: &Config) -> &'static str {
+    match config.store.url {
+        StoreUrl::Memory => "memory",
+        StoreUrl::Sqlite(_) => "sqlite",
+    }
+}
+
+/// Says what a restart found.
+fn tell_restored(config: &Config, restored: &store::Restored) {
+    if config.store.url == StoreUrl::Memory {
+        info!("store.url is memory: nothing outlives the process");
+        return;
+    }
+    let again = restored.patients.iter().map(|patient| patient.readings.len()).sum::<usize>();
+    info!(
+        store = %config.store.url,
+        patients = restored.patients.len(),
+        readings_observed_again = again,
+        changes_owed = restored.outbox.len(),
+        unreadable = restored.unreadable,
+        "restored"
+    );
 }
 
 /// The connection to the broker, as the configuration describes it.
@@ -278,6 +376,8 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode) -> Vec<u8> {
         unknown_fields: 0,
         unacknowledged: 0,
         outbox: 0,
+        waiting: 0,
+        unbacked: 0,
         undeliverable: 0,
         dropped: 0,
         probe_ms: None,
@@ -324,18 +424,6 @@ impl Drop for ThreadGuard {
     fn drop(&mut self) {
         let _ = self.0.send(Fatal::PublisherThread);
     }
-}
-
-/// Brings the publisher's news of its connection to the shard.
-struct LinkTeller(mpsc::UnboundedSender<LinkEvent>);
-
-impl OutboxListener for LinkTeller {
-    fn link(&self, event: LinkEvent) {
-        // Without a shard there is nobody left to tell.
-        let _ = self.0.send(event);
-    }
-
-    fn settled(&self, _: u64, _: Outcome) {}
 }
 
 /// What the ingest hears goes to the inbox; what it says of its hearing to census and heartbeat.

@@ -8,8 +8,14 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const LONGEST: usize = 500;
 
 /// Longer files, each with why it is one thing.
-const LONGER: [(&str, &str); 1] =
-    [("tests/mqtt_edge.rs", "one broker's whims, one after the other, each short by itself")];
+const LONGER: [(&str, &str); 6] = [
+    ("actors/src/alerts/life_cycle.rs", "the one life cycle of every alert, whose parts share its fields"),
+    ("actors/src/census_actor.rs", "each message stands above its handler, and restoring came to them"),
+    ("actors/src/patient_actor.rs", "each message stands above its handler, and restoring came to them"),
+    ("actors/src/people/patient.rs", "one value with all that is remembered of a patient"),
+    ("src/run.rs", "starts and wires every part, in reading order"),
+    ("tests/mqtt_edge.rs", "one broker's whims, one after the other, each short by itself"),
+];
 
 /// Files that show a person what to type, and so spell a topic.
 const EXAMPLES: [&str; 2] = ["src/assess.rs", "src/cli/demo.rs"];
@@ -24,7 +30,8 @@ struct Source {
 impl Source {
     /// Its lines with their numbers, without comments, and without the tests at its end.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tests = self.text.find("\n#[cfg(test)]\n").unwrap_or(self.text.len());
+        let tests = ["mod ", "pub(crate) mod "].map(|item| format!("\n#[cfg(test)]\n{item}"));
+        let tests = tests.iter().filter_map(|begin| self.text.find(begin)).min().unwrap_or(self.text.len());
         let lines = self.text[..tests].lines().enumerate();
         let code = lines.map(|(number, line)| (number + 1, line.split("//").next().unwrap_or_default()));
         code.filter(|(_, line)| !line.trim().is_empty())
@@ -46,7 +53,7 @@ impl Source {
 fn sources() -> Vec<Source> {
     let mut sources: Vec<_> =
         ["src", "actors/src"].into_iter().flat_map(|folder| below(&Path::new(ROOT).join(folder))).collect();
-    sources.retain(|source| !source.path.ends_with("_tests.rs") && !source.path.ends_with("/tests.rs"));
+    sources.retain(|source| !source.path.ends_with("_tests.rs") && !source.path.contains("/tests"));
     assert!(sources.len() > 50);
     sources
 }
@@ -199,9 +206,10 @@ fn a_file_is_short_enough_to_read() {
     let long = sources().into_iter().chain(tests).filter_map(|source| {
         let lines = source.text.lines().count();
         let named = LONGER.iter().any(|(path, _)| *path == source.path);
-        (lines > LONGEST && !named).then(|| format!("{}: {lines} lines", source.path))
+        let wrong = (lines > LONGEST) != named;
+        wrong.then(|| format!("{}: {lines} lines", source.path))
     });
-    nowhere(long.collect(), "longer files are named in LONGER, with why");
+    nowhere(long.collect(), "longer files are named in LONGER, with why, and no others");
 }
 
 #[test]

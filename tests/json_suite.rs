@@ -231,6 +231,10 @@ impl Outlet for Desk {
         kept.receipt.settle();
     }
 
+    fn saves(&self) -> bool {
+        false
+    }
+
     fn refuse(&self, refused: Refused) {
         self.reasons.borrow_mut().push(refused.refusal.to_string());
     }

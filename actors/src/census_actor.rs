@@ -8,19 +8,22 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 use bytes::Bytes;
 use tracing::{info, warn};
 
-use crate::alerts::{Cause, Condition};
+use crate::alerts::{AlertChange, Cause, Condition};
 use crate::analyzer_actor::AnalyzerActor;
 use crate::analyzers::Analyzer;
 use crate::clock::{Clock, Timestamp, Uptime};
 use crate::counters::Counters;
 use crate::outlet::{Kept, Outlet};
-use crate::patient_actor::{Admit, HandOver, HearOfDevice, Leave, Observe, PatientActor, Tick};
+use crate::patient_actor::{
+    Admit, HandOver, HearOfDevice, Leave, Observe, ObserveAgain, PatientActor, TellMemoryLost, Tick,
+};
 use crate::people::census::{Announcements, Census, Reception};
 use crate::people::outcome::{Notice, Outcome, Refusal, Refused};
 use crate::people::patient::{Listening, Patient};
+use crate::people::snapshot::{Memory, Restored};
 use crate::people::{AdmissionRecord, DeviceId, PatientId, Subject};
 use crate::receipt::Receipt;
-use crate::settings::Settings;
+use crate::settings::{Mode, Settings};
 use crate::shard::{LifeLine, Shard};
 use crate::vitals::Reading;
 
@@ -59,7 +62,7 @@ pub struct Parts {
 
 struct Seat {
     actor: Addr<PatientActor>,
-    /// Whether a record admitted the patient.
+    /// Whether a record has been heard since the start.
     recorded: bool,
 }
 
@@ -194,6 +197,34 @@ impl CensusActor {
         Some(actor)
     }
 
+    /// Gives somebody from before the restart a place again.
+    fn restore(&mut self, Restored { patient, memory, readings }: Restored) {
+        let lost = matches!(memory, Memory::Alerts { .. });
+        let memory = Patient::restored(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
+        for device in memory.devices() {
+            self.census.measures(device, &patient);
+        }
+        let Some(actor) = self.seat(&patient, Some(memory), false) else { return };
+        if lost {
+            actor.do_send(TellMemoryLost);
+        }
+        for reading in readings {
+            actor.do_send(ObserveAgain { reading: Box::new(reading) });
+        }
+    }
+
+    /// In registered mode, whoever was restored and has no record any more was discharged meanwhile.
+    fn discharge_unrecorded(&mut self) {
+        if self.parts.settings.admission.mode == Mode::Open {
+            return;
+        }
+        let unrecorded =
+            self.seats.iter().filter(|(_, seat)| !seat.recorded).map(|(patient, _)| patient.clone());
+        for patient in unrecorded.collect::<BTreeSet<_>>() {
+            self.discharge(&patient, "discharged", Receipt::none());
+        }
+    }
+
     /// The devices that are known have changed, or what their clocks say.
     fn doubt_own_clock(&mut self) {
         let (own_clock_suspect, changes) = self.census.doubt_own_clock(self.parts.clock.now());
@@ -219,7 +250,9 @@ impl CensusActor {
             self.parts.counters.open_alerts.change(before, after);
         }
         let outcome = Outcome { changes, ..Outcome::default() };
-        self.parts.outlet.keep(Kept { subject, reading: None, outcome, receipt: Receipt::none() });
+        let receipt = Receipt::none();
+        let (reading, saved, record) = (None, None, None);
+        self.parts.outlet.keep(Kept { subject, reading, outcome, saved, record, receipt });
     }
 
     /// Wakes whoever is due first, in the order of deadline, then patient.
@@ -280,7 +313,7 @@ impl CensusActor {
 }
 
 /// Why a patient's stay ends by itself.
-const LEFT: &str = "left";
+pub(crate) const LEFT: &str = "left";
 
 impl Actor for CensusActor {
     type Context = Context<Self>;
@@ -383,7 +416,9 @@ impl Handler<Hearing> for CensusActor {
         match hearing {
             Hearing::Nothing => self.set_listening(Listening { since: None, ..listening }),
             Hearing::Records => {
-                self.census.records_heard();
+                if self.census.records_heard() {
+                    self.discharge_unrecorded();
+                }
                 for arrived in std::mem::take(&mut self.held) {
                     self.bring(arrived);
                 }
@@ -392,6 +427,34 @@ impl Handler<Hearing> for CensusActor {
                 self.set_listening(Listening { since: Some(self.parts.clock.uptime()), ..listening });
                 self.wake(ctx);
             }
+        }
+    }
+}
+
+/// What a restart finds. Sent before anything is heard.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Restore {
+    pub patients: Vec<Restored>,
+    /// Who was discharged or transferred, and when.
+    pub departed: Vec<(PatientId, Timestamp)>,
+    /// Alerts about units and the installation that are open for those who listen.
+    pub open: Vec<AlertChange>,
+}
+
+impl Handler<Restore> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, Restore { patients, departed, open }: Restore, _: &mut Self::Context) {
+        let now = self.parts.clock.now();
+        for (patient, at) in departed {
+            self.census.departed_before(&patient, at, now);
+        }
+        for (subject, changes) in self.census.adopt(open, now) {
+            self.announce(subject, changes);
+        }
+        for restored in patients {
+            self.restore(restored);
         }
     }
 }

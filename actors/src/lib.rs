@@ -6,6 +6,8 @@ pub mod analyzers;
 pub mod census_actor;
 pub mod clock;
 pub mod counters;
+#[cfg(test)]
+mod failure_tests;
 pub mod outlet;
 pub mod patient_actor;
 pub mod people;

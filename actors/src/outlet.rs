@@ -1,7 +1,10 @@
 //! Where decisions go: the world's side of a shard, handed in when it is wired.
 
+use std::sync::Arc;
+
 use crate::people::outcome::{Outcome, Refused};
-use crate::people::{PatientId, Subject};
+use crate::people::snapshot::Saved;
+use crate::people::{AdmissionRecord, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::vitals::Reading;
 
@@ -12,6 +15,10 @@ pub struct Kept {
     /// The reading, for the history.
     pub reading: Option<Box<Reading>>,
     pub outcome: Outcome,
+    /// The patient's memory after it, where it is to be saved.
+    pub saved: Option<Saved>,
+    /// The record that holds from now on, where one came.
+    pub record: Option<Arc<AdmissionRecord>>,
     /// Settled once everything here is safe.
     pub receipt: Receipt,
 }
@@ -20,6 +27,8 @@ pub struct Kept {
 pub trait Outlet: 'static {
     /// Keeps and publishes what was caused, then settles its receipt.
     fn keep(&self, kept: Kept);
+    /// Whether memories are to be saved.
+    fn saves(&self) -> bool;
     /// Tells whoever sent it what was refused and why.
     fn refuse(&self, refused: Refused);
     /// The patient is here: its readings are wanted.

@@ -14,11 +14,12 @@ use tracing::error;
 
 use crate::analyzer_actor::{Analyze, Found};
 use crate::analyzers::Analysis;
-use crate::census_actor::{Arm, Notify, Ticked};
-use crate::clock::Uptime;
+use crate::census_actor::{Arm, LEFT, Notify, Ticked};
+use crate::clock::{Now, Uptime};
 use crate::outlet::Kept;
 use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, Refusal, Refused};
-use crate::people::patient::Patient;
+use crate::people::patient::{Listening, Patient};
+use crate::people::snapshot::Saved;
 use crate::people::{AdmissionRecord, DeviceId, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::shard::{LifeLine, Shard};
@@ -41,12 +42,18 @@ pub struct PatientActor {
     /// How often in a row a timer failed.
     timer_failures: u8,
     open_alerts: usize,
+    /// The record that was just taken, to be kept.
+    new_record: Option<Arc<AdmissionRecord>>,
+    /// Why the stay is over, once it is.
+    leaving: Option<&'static str>,
     _life_line: LifeLine,
 }
 
 /// One thing to do for the patient.
 enum Task {
     Observe(Observe),
+    ObserveAgain(ObserveAgain),
+    TellMemoryLost,
     Admit(Admit),
     HearOfDevice(HearOfDevice),
     Tick(Tick),
@@ -89,6 +96,8 @@ impl PatientActor {
             armed: None,
             timer_failures: 0,
             open_alerts: 0,
+            new_record: None,
+            leaving: None,
             _life_line: LifeLine::new("patient", &shard.outlet),
         }
     }
@@ -103,6 +112,8 @@ impl PatientActor {
         while self.verdict.is_none() && self.patient.is_some() {
             match self.waiting.pop_front() {
                 Some(Task::Observe(observe)) => self.observe(observe),
+                Some(Task::ObserveAgain(again)) => self.observe_again(again),
+                Some(Task::TellMemoryLost) => self.tell_failure(Receipt::none()),
                 Some(Task::Admit(admit)) => self.admit(admit),
                 Some(Task::HearOfDevice(status)) => self.hear_of_device(status),
                 Some(Task::Tick(tick)) => self.tick(&tick),
@@ -126,7 +137,25 @@ impl PatientActor {
     }
 
     fn observe(&mut self, Observe { reading, payload, receipt }: Observe) {
-        let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
+        self.observe_at(reading, payload, receipt, self.shard.listening.get(), self.shard.clock.now());
+    }
+
+    /// A reading from before the restart, at the time of its arrival; it is kept already.
+    fn observe_again(&mut self, ObserveAgain { reading }: ObserveAgain) {
+        let deaf = Listening { since: None, ..self.shard.listening.get() };
+        let now = self.shard.clock.now();
+        let arrival = Now { uptime: now.uptime_at(reading.received_at), wall: reading.received_at };
+        self.observe_at(reading, Bytes::new(), Receipt::none(), deaf, arrival);
+    }
+
+    fn observe_at(
+        &mut self,
+        reading: Box<Reading>,
+        payload: Bytes,
+        receipt: Receipt,
+        listening: Listening,
+        now: Now,
+    ) {
         let observed = self.attempt(|patient| patient.observe(&reading, listening, now));
         let counters = &self.shard.counters;
         let Some((draft, observed)) = observed else { return self.cost(payload, receipt) };
@@ -226,7 +255,11 @@ impl PatientActor {
         outcome.extend(caused);
         match cause {
             Cause::Reading { reading, .. } => self.deliver(Some(reading), outcome, receipt),
-            Cause::Record | Cause::Device => self.deliver(None, outcome, receipt),
+            Cause::Record => {
+                self.new_record = self.patient.as_ref().map(|patient| Arc::clone(patient.record()));
+                self.deliver(None, outcome, receipt);
+            }
+            Cause::Device => self.deliver(None, outcome, receipt),
             Cause::Timer { due } => {
                 self.timer_failures = 0;
                 self.deliver(None, outcome, receipt);
@@ -238,27 +271,41 @@ impl PatientActor {
     /// Hands on what was caused, and asks to be woken for what is due next.
     fn deliver(&mut self, reading: Option<Box<Reading>>, mut outcome: Outcome, receipt: Receipt) {
         let Some(patient) = &self.patient else { return receipt.settle() };
+        let id = patient.id().clone();
         for notice in std::mem::take(&mut outcome.notices) {
-            self.shard.census.do_send(Notify { patient: patient.id().clone(), notice });
+            self.shard.census.do_send(Notify { patient: id.clone(), notice });
         }
         if !outcome.changes.is_empty() {
             let open = patient.open_alerts();
             self.shard.counters.open_alerts.change(self.open_alerts, open);
             self.open_alerts = open;
         }
-        if reading.is_none() && outcome.is_empty() {
+        let (saved, record) = (self.memory_to_save(), self.new_record.take());
+        if reading.is_none() && outcome.is_empty() && saved.is_none() && record.is_none() {
             receipt.settle();
         } else {
-            let subject = Subject::Patient(patient.id().clone());
-            self.shard.outlet.keep(Kept { subject, reading, outcome, receipt });
+            let subject = Subject::Patient(id);
+            self.shard.outlet.keep(Kept { subject, reading, outcome, saved, record, receipt });
         }
         self.arm();
+    }
+
+    /// The memory, where it is to be saved with what was just caused.
+    fn memory_to_save(&mut self) -> Option<Saved> {
+        if !self.shard.outlet.saves() {
+            return None;
+        }
+        if let Some(reason) = self.leaving {
+            return Some(Saved::Gone { discharged: reason != LEFT });
+        }
+        let now = self.shard.clock.now();
+        self.patient.as_mut()?.to_save(now).map(Saved::Now)
     }
 
     /// Asks the census for an earlier waking, where one is due earlier.
     fn arm(&mut self) {
         let Some(patient) = &self.patient else { return };
-        let Some(next) = patient.next_deadline() else { return };
+        let Some(next) = patient.next_deadline().filter(|_| self.leaving.is_none()) else { return };
         if self.armed.is_none_or(|armed| next < armed) {
             let arm = Arm { patient: patient.id().clone(), at: next, instead_of: self.armed.replace(next) };
             self.shard.census.do_send(arm);
@@ -272,6 +319,10 @@ impl PatientActor {
     /// Something failed on this message: it is refused, and the failure is an alert.
     fn cost(&mut self, payload: Bytes, receipt: Receipt) {
         self.refuse(Refusal::Failed, payload);
+        self.tell_failure(receipt);
+    }
+
+    fn tell_failure(&mut self, receipt: Receipt) {
         let now = self.shard.clock.now();
         match self.attempt(|patient| patient.failed(now)) {
             Some((patient, outcome)) => {
@@ -333,7 +384,7 @@ impl PatientActor {
         match self.attempt(|patient| patient.leave(reason, now)) {
             Some((patient, outcome)) => {
                 self.patient = Some(patient);
-                self.armed = Some(Uptime::START); // nothing is to wake it any more
+                self.leaving = Some(reason);
                 self.deliver(None, outcome, receipt);
             }
             None => receipt.settle(),
@@ -346,6 +397,8 @@ impl Actor for PatientActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         self.me = Some(Arc::new(ctx.address()));
+        self.open_alerts = self.patient.as_ref().map_or(0, Patient::open_alerts);
+        self.shard.counters.open_alerts.change(0, self.open_alerts);
         self.arm();
     }
 }
@@ -365,6 +418,34 @@ impl Handler<Observe> for PatientActor {
 
     fn handle(&mut self, observe: Observe, ctx: &mut Self::Context) {
         self.take(Task::Observe(observe), ctx);
+    }
+}
+
+/// A reading from before the restart, that came after the memory was saved.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ObserveAgain {
+    pub reading: Box<Reading>,
+}
+
+impl Handler<ObserveAgain> for PatientActor {
+    type Result = ();
+
+    fn handle(&mut self, again: ObserveAgain, ctx: &mut Self::Context) {
+        self.take(Task::ObserveAgain(again), ctx);
+    }
+}
+
+/// The memory could not be read after the restart: says so, as an alert.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct TellMemoryLost;
+
+impl Handler<TellMemoryLost> for PatientActor {
+    type Result = ();
+
+    fn handle(&mut self, _: TellMemoryLost, ctx: &mut Self::Context) {
+        self.take(Task::TellMemoryLost, ctx);
     }
 }
 

@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::Args;
 use tokio::sync::watch;
 use wardwatch::broker;
-use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel};
+use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel, StoreUrl};
 use wardwatch::simulator::FleetSettings;
 
 use super::{listener, logging, simulate};
@@ -41,6 +41,7 @@ impl Demo {
         let url = BrokerUrl { tls: false, host: Ipv4Addr::LOCALHOST.to_string(), port };
         let mut config = Config::default();
         config.mqtt.url = url.clone();
+        config.store.url = StoreUrl::Memory;
         self.explain(port);
 
         let (stop, stopped) = watch::channel(false);

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use tracing::info;
-use wardwatch::config::{Override, StoreUrl};
+use wardwatch::config::Override;
 use wardwatch::fatal::Fatal;
 
 use super::logging;
@@ -26,9 +25,6 @@ impl Run {
         let url = self.url.map(|url| Override { flag: "--url", key: "mqtt.url", value: url });
         let config = super::load(self.config.as_deref(), url.as_slice())?;
         logging::start(&config.log);
-        if config.store.url == StoreUrl::Memory {
-            info!("store.url is memory: nothing outlives the process");
-        }
         let system = actix::System::new();
         let ended: Result<(), Fatal> = system.block_on(async {
             let shutdown = super::asked_to_end().map_err(|fault| Fatal::Setup(fault.to_string()))?;

@@ -101,7 +101,7 @@ pub struct StoreConfig {
 impl Default for StoreConfig {
     fn default() -> Self {
         Self {
-            url: StoreUrl::Memory,
+            url: StoreUrl::Sqlite("wardwatch.db".into()),
             synchronous: Synchronous::Full,
             linger: Span::from_ms(20),
             keep_readings: Span::from_hours(48),

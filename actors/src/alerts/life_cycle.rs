@@ -62,6 +62,16 @@ pub(super) struct Open {
     pub onset_reading: Option<ReadingRef>,
 }
 
+/// Where a life cycle stands, without values and times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stage {
+    rising: [bool; 3],
+    falling: [bool; 3],
+    open: Option<(Uuid, Priority)>,
+    told: Option<(Uuid, u32)>,
+    withheld: bool,
+}
+
 /// One condition of one subject, from the first finding to the last word about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct LifeCycle {
@@ -214,7 +224,7 @@ impl LifeCycle {
                 self.falling[place] = None;
                 continue;
             }
-            let since = self.falling[place].get_or_insert_with(|| Since {
+            let since = self.falling[place].get_or_insert(Since {
                 at: moment.at,
                 reading: None,
                 deadline: moment.now.uptime,
@@ -418,7 +428,8 @@ impl LifeCycle {
             message,
             cause: cause.clone(),
             onset,
-            time: self.time,
+            // A reading of a backlog may be older than what it ends.
+            time: self.told.as_ref().map_or(self.time, |told| told.time.max(self.time)),
             reading: self.by.clone(),
             presence,
             signal: if ended { Signal::Off } else { Signal::On },
@@ -432,6 +443,43 @@ impl LifeCycle {
     fn delay_of(&self, priority: Priority) -> Span {
         let place = Priority::ALERTING.iter().position(|p| *p == priority);
         place.map_or(Span::ZERO, |place| self.timing.delay[place])
+    }
+
+    /// Takes up an alert that is open for those who listen, of which nothing else is remembered.
+    pub fn adopt(rule: RuleName, told: AlertChange) -> Self {
+        let open = Open {
+            id: told.id,
+            priority: told.priority,
+            onset: told.onset,
+            onset_reading: told.reading.clone(),
+        };
+        Self {
+            condition: told.condition.clone(),
+            rule,
+            timing: Timing::IMMEDIATE,
+            cause: told.cause.clone(),
+            presence: told.presence,
+            reason: None,
+            rising: Default::default(),
+            falling: Default::default(),
+            open: Some(open),
+            time: told.time,
+            by: None,
+            told: Some(Box::new(told)),
+            withheld_by: None,
+        }
+    }
+
+    /// Where it stands: what must be saved as soon as it changes.
+    pub fn stage(&self) -> Stage {
+        let mask = |since: &[Option<Since>; 3]| since.each_ref().map(Option::is_some);
+        Stage {
+            rising: mask(&self.rising),
+            falling: mask(&self.falling),
+            open: self.open.as_ref().map(|open| (open.id, open.priority)),
+            told: self.told.as_ref().map(|told| (told.id, told.sequence)),
+            withheld: self.withheld_by.is_some(),
+        }
     }
 
     /// Whether the condition exists, told or not.

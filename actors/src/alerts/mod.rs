@@ -10,6 +10,6 @@ pub mod priority;
 pub use change::{AlertChange, Event};
 pub use condition::{Condition, Kind, ScoreName};
 pub use finding::{Cause, Finding, Presence, ReadingRef, Side, Timing};
-pub use life_cycle::{Caption, Moment, RuleName};
+pub use life_cycle::{Caption, Moment, RuleName, Stage};
 pub use of_subject::{Alerts, Passed};
 pub use priority::Priority;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::Finding;
-use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName};
+use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName, Stage};
 use crate::alerts::{Condition, Priority};
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::people::identity::DeviceId;
@@ -94,6 +94,11 @@ impl Alerts {
         self.tell_all(caption, false)
     }
 
+    /// The devices whose backlog holds something back.
+    pub fn withheld_by(&self) -> impl Iterator<Item = &DeviceId> {
+        self.life_cycles.iter().filter_map(|of| of.withheld_by.as_ref())
+    }
+
     /// The device's backlog is drained: tells what is left of it, and what came and went.
     pub fn release(
         &mut self,
@@ -126,6 +131,20 @@ impl Alerts {
     /// The conditions under way, of which findings should say even that they ended.
     pub fn tracked(&self) -> impl Iterator<Item = &Condition> {
         self.life_cycles.iter().map(|of| &of.condition)
+    }
+
+    /// Takes up alerts that are open for those who listen, of which nothing else is remembered.
+    pub fn adopt(&mut self, open: Vec<AlertChange>, rule: impl Fn(&Condition) -> RuleName) {
+        for told in open {
+            if let Err(place) = self.life_cycles.binary_search_by(|of| of.condition.cmp(&told.condition)) {
+                self.life_cycles.insert(place, LifeCycle::adopt(rule(&told.condition), told));
+            }
+        }
+    }
+
+    /// Where every life cycle stands: what must be saved as soon as it changes.
+    pub fn stages(&self) -> impl Iterator<Item = Stage> {
+        self.life_cycles.iter().map(LifeCycle::stage)
     }
 
     /// Whether the condition exists, told or not.

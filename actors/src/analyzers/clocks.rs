@@ -1,14 +1,17 @@
 //! Clocks of devices that are wrong.
 
 use super::{Analysis, Analyzer, View};
-use crate::alerts::{Cause, Condition, Finding, Presence, Priority, ReadingRef, RuleName, Timing};
+use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, Timing};
+
+/// The rule's name.
+pub const NAME: RuleName = RuleName::Borrowed("clocks");
 
 /// Finds devices whose clock is wrong, unless our own clock is the likelier fault.
 pub struct ClockAnalyzer;
 
 impl Analyzer for ClockAnalyzer {
     fn name(&self) -> RuleName {
-        RuleName::Borrowed("clocks")
+        NAME
     }
 
     fn analyze(&self, view: &View) -> Analysis {
@@ -20,7 +23,7 @@ impl Analyzer for ClockAnalyzer {
             presence: Presence::Present,
             cause: Cause::Clock { off_by },
             at: view.at,
-            reading: view.reading.as_deref().map(ReadingRef::clone),
+            reading: view.reading.as_deref().cloned(),
             timing: Timing::IMMEDIATE,
             reason: None,
         });

@@ -9,6 +9,9 @@ use crate::settings::{Limits, VitalLimits};
 use crate::vitals::chart::Latest;
 use crate::vitals::{Quantity, Vital};
 
+/// The rule's name.
+pub const NAME: RuleName = RuleName::Borrowed("limits");
+
 /// Finds values beyond the limits of class, unit and patient.
 ///
 /// Medium priority outside `low`–`high`, high priority outside the extremes; a limit itself is inside.
@@ -17,7 +20,7 @@ pub struct LimitAnalyzer;
 
 impl Analyzer for LimitAnalyzer {
     fn name(&self) -> RuleName {
-        RuleName::Borrowed("limits")
+        NAME
     }
 
     fn analyze(&self, view: &View) -> Analysis {

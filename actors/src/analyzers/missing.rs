@@ -11,6 +11,9 @@ use crate::settings::Settings;
 use crate::vitals::Vital;
 use crate::vitals::chart::{Equipment, Latest};
 
+/// The rule's name.
+pub const NAME: RuleName = RuleName::Borrowed("missing");
+
 /// Finds vitals and devices that have fallen silent.
 pub struct MissingAnalyzer {
     settings: Arc<Settings>,
@@ -25,7 +28,7 @@ impl MissingAnalyzer {
 
 impl Analyzer for MissingAnalyzer {
     fn name(&self) -> RuleName {
-        RuleName::Borrowed("missing")
+        NAME
     }
 
     fn analyze(&self, view: &View) -> Analysis {
@@ -50,7 +53,15 @@ struct Inquiry<'a> {
 impl<'a> Inquiry<'a> {
     fn device(&mut self, equipment: &Equipment) {
         let vitals = self.watched(equipment);
-        let verdict_after = vitals.clone().map(|(_, _, span)| span).min();
+        // A vital that was silent already when the device last spoke says nothing of the device; one
+        // that only said that it is online has yet to speak.
+        let speaks = vitals.clone().any(|(_, latest, _)| latest.heard >= equipment.back);
+        let left_out = |latest: &Latest, span: Span| speaks && equipment.heard.since(latest.heard) >= span;
+        let verdict_after = vitals
+            .clone()
+            .filter(|(_, latest, span)| !left_out(latest, *span))
+            .map(|(_, _, span)| span)
+            .min();
         if let Some(since) = equipment.offline {
             self.offline(equipment, since);
         } else if let Some(span) = verdict_after {
@@ -59,9 +70,8 @@ impl<'a> Inquiry<'a> {
         let heard_for = self.view.silent_for(equipment.heard);
         let gone = equipment.offline.is_some() || verdict_after.is_some_and(|span| heard_for >= span);
         for (vital, latest, span) in vitals {
-            let heard_lately = !gone && heard_for.as_ms() * 2 < span.as_ms();
-            let counts_from = equipment.back.map_or(latest.heard, |back| back.max(latest.heard));
-            self.vital(vital, latest, counts_from, span, heard_lately);
+            let heard_lately = heard_for.as_ms() * 2 < span.as_ms() || left_out(latest, span);
+            self.vital(vital, latest, span, equipment.back, !gone && heard_lately);
         }
     }
 
@@ -90,25 +100,26 @@ impl<'a> Inquiry<'a> {
     fn silent(&mut self, equipment: &Equipment, span: Span) {
         let condition = Condition::DeviceSilent(equipment.device.clone());
         let cause = Cause::Silent { since: equipment.heard_at };
-        self.judge(condition, equipment.heard, equipment.heard, span, cause, true);
+        let heard = equipment.heard;
+        self.judge(condition, heard, heard, span, cause, true);
     }
 
-    fn vital(&mut self, vital: Vital, latest: &Latest, from: Uptime, span: Span, device_heard_lately: bool) {
+    fn vital(&mut self, vital: Vital, latest: &Latest, span: Span, back: Uptime, device_heard_lately: bool) {
         let cause = Cause::Missing { vital, since: self.heard_at(latest) };
-        self.judge(Condition::Missing(vital), latest.heard, from, span, cause, device_heard_lately);
+        self.judge(Condition::Missing(vital), latest.heard, back, span, cause, device_heard_lately);
     }
 
-    /// Judges one silence, which counts from `from`; one that may not begin now is kept where it is under way.
+    /// Judges one silence, which counts from when its device came back; one that may not begin now is kept where it is under way.
     fn judge(
         &mut self,
         condition: Condition,
         heard: Uptime,
-        from: Uptime,
+        back: Uptime,
         span: Span,
         cause: Cause,
         may_begin: bool,
     ) {
-        let from = from.max(self.view.listening_since);
+        let from = heard.max(self.view.listening_since).max(back);
         let lasted = self.view.now.uptime.since(from);
         let tracked = self.view.tracks(&condition);
         if lasted >= span {
@@ -181,8 +192,8 @@ mod tests {
             device: crate::people::DeviceId::unnamed(),
             heard: heard(heart_rate_s.min(saturation_s)),
             heard_at: view.now.wall,
+            back: Uptime::from_ms(i64::MIN / 4),
             offline: None,
-            back: None,
             off_by: None,
         }];
         view.now.uptime = start;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::{Finding, RuleName, ScoreName};
+use crate::alerts::{Condition, Finding, RuleName, ScoreName};
 use crate::clock::Uptime;
 use crate::settings::Settings;
 pub use view::View;
@@ -72,6 +72,17 @@ impl Score {
     /// The total, of a complete score.
     pub fn total(&self) -> Option<u8> {
         self.complete().then_some(self.at_least)
+    }
+}
+
+/// The rule to which a condition belongs: needed only where nothing but its alert is remembered.
+pub fn rule_of(condition: &Condition) -> RuleName {
+    match condition {
+        Condition::Low(_) | Condition::High(_) => limits::NAME,
+        Condition::Risk(score) => RuleName::Owned(score.as_str().to_owned()),
+        Condition::Missing(_) | Condition::DeviceSilent(_) | Condition::DeviceOffline(_) => missing::NAME,
+        Condition::ClockWrong(_) => clocks::NAME,
+        _ => RuleName::Borrowed("patient"),
     }
 }
 

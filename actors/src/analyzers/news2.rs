@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Analysis, Analyzer, Score, View};
-use crate::alerts::{Cause, Condition, Finding, Presence, Priority, ReadingRef, RuleName, ScoreName, Timing};
+use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, ScoreName, Timing};
 use crate::clock::{Span, Uptime};
 use crate::people::{Class, Spo2Scale};
 use crate::settings::{News2Settings, Settings};
@@ -50,12 +50,17 @@ impl Analyzer for News2Analyzer {
         if !settings.enabled {
             return Analysis::default();
         }
+        let condition = Condition::Risk(NEWS2);
         if let Some(reason) = excluded(view) {
-            return Analysis { score: Some(no_score(reason)), ..Analysis::default() };
+            let ends = view.tracks(&condition).then(|| not_applicable(condition, view, reason));
+            return Analysis {
+                findings: ends.into_iter().collect(),
+                recheck_at: None,
+                score: Some(no_score(reason)),
+            };
         }
         let (inputs, recheck_at) = Inputs::of(view, settings);
         let points = inputs.points();
-        let condition = Condition::Risk(NEWS2);
         let score = points.score();
         let mut findings = Vec::new();
         if points.reached().is_some() || view.tracks(&condition) {
@@ -77,6 +82,21 @@ fn excluded(view: &View) -> Option<&'static str> {
         return Some("NEWS2 is not for pregnancy");
     }
     None
+}
+
+/// Ends at once what was judged before the record said that the score does not apply.
+fn not_applicable(condition: Condition, view: &View, reason: &'static str) -> Finding {
+    Finding {
+        condition,
+        reached: None,
+        kept: None,
+        presence: Presence::Present,
+        cause: Cause::Words { words: reason.to_owned() },
+        at: view.at,
+        reading: view.reading.as_deref().cloned(),
+        timing: Timing::IMMEDIATE,
+        reason: Some("not applicable"),
+    }
 }
 
 fn no_score(reason: &'static str) -> Score {
@@ -336,6 +356,18 @@ impl Points {
         Risk::of(self.at_most(), self.0.iter().any(|(_, part)| part.at_most == 3)).priority()
     }
 
+    /// These points, without what may be due for parameters of which nothing ever came.
+    ///
+    /// An alert is kept for a value that was there and is too old, never for one that never was: else
+    /// a monitor that measures no consciousness could never end one.
+    pub fn without(&self, never: impl Fn(&str) -> bool) -> Self {
+        let part = |(name, part): (&'static str, Part)| {
+            let unknown = part.points.is_none() && never(name);
+            (name, if unknown { Part::missing(0) } else { part })
+        };
+        Self(self.0.map(part))
+    }
+
     /// Whether nothing at all is known any more.
     fn is_silent(&self) -> bool {
         self.0.iter().all(|(_, part)| part.points.is_none())
@@ -357,6 +389,21 @@ impl Points {
     }
 }
 
+/// Whether nothing of this parameter ever came: then it never was part of what was alerted on.
+fn never_measured(view: &View, parameter: &str) -> bool {
+    let never = |vital| view.chart.latest(vital).is_none();
+    match parameter {
+        RESPIRATORY_RATE => never(Vital::RespiratoryRate),
+        OXYGEN_SATURATION => never(Vital::OxygenSaturation),
+        SUPPLEMENTAL_OXYGEN => view.chart.oxygen.is_none(),
+        SYSTOLIC_PRESSURE => never(Vital::SystolicPressure),
+        PULSE => never(Vital::HeartRate) && never(Vital::PulseRate),
+        CONSCIOUSNESS => view.chart.consciousness.is_none(),
+        TEMPERATURE => never(Vital::Temperature),
+        _ => false,
+    }
+}
+
 fn finding(
     condition: Condition,
     points: &Points,
@@ -368,7 +415,7 @@ fn finding(
     Finding {
         condition,
         reached: points.reached(),
-        kept: points.kept(),
+        kept: points.without(|parameter| never_measured(view, parameter)).kept(),
         presence,
         cause: Cause::Score {
             words: words(score),
@@ -377,7 +424,7 @@ fn finding(
             from: [None, Some(5), Some(7)],
         },
         at: view.at,
-        reading: view.reading.as_deref().map(ReadingRef::clone),
+        reading: view.reading.as_deref().cloned(),
         timing: Timing { delay: [settings.delay; 3], clear_delay: settings.clear_delay },
         reason: None,
     }

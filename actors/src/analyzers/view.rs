@@ -27,6 +27,8 @@ pub struct View {
     pub now: Now,
     /// The reading that asks; none for a timer or a record.
     pub reading: Option<Arc<ReadingRef>>,
+    /// Whether the reading belongs to a backlog: what it brings speaks at its own time, however old.
+    pub backlog: bool,
     /// From when on silence counts: what could not be heard is not missing.
     pub listening_since: Uptime,
     /// Whether our own clock is the likelier fault, so that no device is blamed.
@@ -75,7 +77,8 @@ impl View {
         let missing_at =
             (self.silent_after(vital, latest)).map(|span| latest.heard.max(self.listening_since) + span);
         let until = missing_at.map_or(valid_until, |missing| missing.min(valid_until));
-        if self.now.uptime < until { Voice::Fresh(latest, until) } else { Voice::Unknown }
+        let brought_late = self.backlog && latest.at >= self.at;
+        if self.now.uptime < until || brought_late { Voice::Fresh(latest, until) } else { Voice::Unknown }
     }
 }
 
@@ -125,6 +128,7 @@ pub(crate) mod testing {
             at: now.wall,
             now,
             reading: Some(origin),
+            backlog: false,
             listening_since: Uptime::START,
             own_clock_suspect: false,
         }

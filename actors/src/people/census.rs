@@ -79,9 +79,31 @@ impl Census {
         }
     }
 
-    /// All retained admission records have been heard.
-    pub fn records_heard(&mut self) {
-        self.records_heard = true;
+    /// All retained admission records have been heard; answers whether for the first time.
+    pub fn records_heard(&mut self) -> bool {
+        !std::mem::replace(&mut self.records_heard, true)
+    }
+
+    /// Somebody was discharged or transferred before the restart, at `at`.
+    pub fn departed_before(&mut self, patient: &PatientId, at: Timestamp, now: Now) {
+        self.departed.insert(patient.clone(), now.uptime_at(at.min(now.wall)));
+    }
+
+    /// Takes up what is open for those who listen about units and the installation, of which nothing is
+    /// known to hold now: it ends here, and begins anew where it does.
+    pub fn adopt(&mut self, open: Vec<AlertChange>, now: Now) -> Vec<(Subject, Announcements)> {
+        let mut by_subject: BTreeMap<Subject, Vec<AlertChange>> = BTreeMap::new();
+        for change in open {
+            by_subject.entry(change.subject.clone()).or_default().push(change);
+        }
+        let end = |(subject, open): (Subject, Vec<AlertChange>)| {
+            let mut alerts = Alerts::default();
+            alerts.adopt(open, |_| CENSUS);
+            let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
+            let changes = alerts.end("restarted", now.wall, &caption);
+            (subject, changes)
+        };
+        by_subject.into_iter().map(end).collect()
     }
 
     /// A reading of somebody who is not here.

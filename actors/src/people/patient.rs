@@ -1,26 +1,31 @@
 //! Everything WardWatch remembers of one patient, and how a reading changes it.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::change::{Event, Signal, alert_id};
 use crate::alerts::{
-    AlertChange, Alerts, Caption, Cause, Condition, Finding, Moment, Passed, Presence, Priority, ReadingRef,
-    RuleName, Timing,
+    Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, ReadingRef, RuleName, Stage,
+    Timing,
 };
-use crate::analyzers::{Analysis, Score, View};
+use crate::analyzers::{self, Analysis, Score, View};
 use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::people::backlog::release;
 use crate::people::identity::{DeviceId, PatientId, Subject};
 use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
 use crate::people::record::AdmissionRecord;
+use crate::people::snapshot::{self, Memory, Snapshot};
 use crate::people::source::Source;
 use crate::settings::{Limits, Settings};
-use crate::vitals::chart::{Charted, Entry};
+use crate::vitals::chart::{Charted, Entry, Equipment};
 use crate::vitals::{Chart, Reading, Vital};
 
 /// How often the retained state is published where nothing but values changed.
 const STATE_EVERY: Span = Span::from_secs(10);
+
+/// How often the memory is saved where no life cycle moved.
+const SAVED_EVERY: Span = Span::from_secs(10);
 
 /// How many devices of one patient are remembered; the one not heard for longest goes first.
 const MOST_DEVICES: usize = 16;
@@ -65,6 +70,15 @@ pub struct Patient {
     state_is_old: bool,
     #[serde(skip)]
     site: Site,
+    #[serde(skip)]
+    last_saved: LastSaved,
+}
+
+/// When the memory was last saved, and where its alerts stood then.
+#[derive(Debug, Clone, Default)]
+struct LastSaved {
+    at: Option<Uptime>,
+    stages: Vec<Stage>,
 }
 
 /// What the site's settings mean for this patient; worked out anew after a restart.
@@ -102,10 +116,67 @@ impl Patient {
             stated: None,
             state_is_old: true,
             site: Site::default(),
+            last_saved: LastSaved::default(),
         };
         patient.site.settings = Arc::clone(settings);
         patient.apply_settings();
         patient
+    }
+
+    /// A patient as a restart finds it: time went on while nobody watched, and silence starts anew.
+    pub fn restored(memory: Memory, id: PatientId, settings: &Arc<Settings>, now: Now) -> Self {
+        match memory {
+            Memory::Whole(snapshot) => {
+                let shift = snapshot.shift_to(now);
+                let mut patient = snapshot.patient;
+                patient.shift(shift);
+                patient.site.settings = Arc::clone(settings);
+                patient.apply_settings();
+                patient
+            }
+            Memory::Alerts { open, since } => {
+                let mut patient = Self::new(id, settings, since, now);
+                patient.alerts.adopt(open, analyzers::rule_of);
+                patient.note_tracked();
+                patient
+            }
+        }
+    }
+
+    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
+    fn shift(&mut self, by: Span) {
+        Arc::make_mut(&mut self.chart).shift(by);
+        self.sources.iter_mut().for_each(|source| source.shift(by));
+        self.alerts.shift(by);
+        self.heard = self.heard + by;
+        self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
+        self.stated = self.stated.map(|stated| stated + by);
+    }
+
+    /// The memory, where it is to be saved now: with each step of a life cycle, else every 10 s.
+    pub fn to_save(&mut self, now: Now) -> Option<Box<Snapshot>> {
+        let moved = !self.last_saved.stages.iter().copied().eq(self.alerts.stages());
+        let due = self.last_saved.at.is_none_or(|saved| now.uptime.since(saved) >= SAVED_EVERY);
+        if !moved && !due {
+            return None;
+        }
+        self.last_saved = LastSaved { at: Some(now.uptime), stages: self.alerts.stages().collect() };
+        Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
+    }
+
+    /// Whether a record admitted the patient.
+    pub fn is_recorded(&self) -> bool {
+        self.recorded
+    }
+
+    /// The admission record that holds.
+    pub fn record(&self) -> &Arc<AdmissionRecord> {
+        &self.record
+    }
+
+    /// The devices that are known to measure this patient.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.sources.iter().map(|source| &source.device)
     }
 
     /// The patient's id.
@@ -120,6 +191,8 @@ impl Patient {
 
     /// A reading arrived.
     pub fn observe(&mut self, reading: &Reading, listening: Listening, now: Now) -> Observed {
+        #[cfg(test)]
+        assert_ne!(reading.seq, Some(FAILING_SEQ), "on purpose");
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
         if !self.record.allows(reading.device.as_ref()) {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
@@ -149,7 +222,13 @@ impl Patient {
         let entry = Entry { reading, device: &device, at: judged.at, origin: &origin, now, listening_since };
         let charted = chart.enter(&entry);
         let live = charted > Charted::Late;
-        chart.hear(&device, off_by, live.then_some(now), judged.backlog);
+        if live
+            && self.alerts.is_open(&Condition::DeviceSilent(device.clone()))
+            && let Some(equipment) = chart.equipment_of(&device)
+        {
+            equipment.come_back(now);
+        }
+        hear(chart, &device, off_by, live.then_some(now), judged.backlog);
         if live {
             (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
         }
@@ -184,8 +263,8 @@ impl Patient {
             self.alerts.judge(&CORE, failure(failed, &inquiry.moment), &inquiry.moment, &caption);
         }
         outcome.changes = self.alerts.tell(&caption);
-        if let Some(device) = &inquiry.backlog_ended {
-            outcome.changes.extend(release(&mut self.alerts, device, &inquiry.moment, &caption));
+        for device in self.drained(inquiry.backlog_ended.as_ref()) {
+            outcome.changes.extend(release(&mut self.alerts, &device, &inquiry.moment, &caption));
         }
         outcome.scores = self.new_scores(scores);
         outcome.notices = self.notices(&inquiry.moment);
@@ -206,6 +285,8 @@ impl Patient {
 
     /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
     pub fn tick(&mut self, due: Uptime, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
+        #[cfg(test)]
+        self.fail_on_purpose();
         let now = Now { uptime: due.min(now.uptime), wall: now.wall_at(due.min(now.uptime)) };
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
@@ -251,6 +332,7 @@ impl Patient {
             return None;
         }
         self.record = Arc::new(record);
+        self.last_saved.at = None;
         (self.recorded, self.state_is_old) = (true, true);
         self.apply_settings();
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
@@ -266,7 +348,15 @@ impl Patient {
         listening: Listening,
         now: Now,
     ) -> Inquiry {
-        Arc::make_mut(&mut self.chart).note_status(device, online, now);
+        let chart = Arc::make_mut(&mut self.chart);
+        hear(chart, device, None, None, false);
+        if let Some(equipment) = chart.equipment_of(device) {
+            match online {
+                true if equipment.offline.take().is_some() => equipment.come_back(now),
+                true => {}
+                false => equipment.offline = equipment.offline.or(Some(now.uptime)),
+            }
+        }
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         self.inquiry(moment, None, listening)
     }
@@ -301,10 +391,20 @@ impl Patient {
             at: moment.at,
             now: moment.now,
             reading,
+            backlog: moment.backlog_of.is_some(),
             listening_since: listening.since.unwrap_or(moment.now.uptime),
             own_clock_suspect: listening.own_clock_suspect,
         });
         Inquiry { view, moment, backlog_ended: None }
+    }
+
+    /// The device whose backlog just ended, and each that holds something back without one.
+    fn drained(&self, ended: Option<&DeviceId>) -> BTreeSet<DeviceId> {
+        let draining = |device: &DeviceId| {
+            self.sources.iter().any(|source| source.device == *device && source.clock.in_backlog())
+        };
+        let without = self.alerts.withheld_by().filter(|device| !draining(device));
+        without.chain(ended).cloned().collect()
     }
 
     /// What is remembered of a device.
@@ -400,6 +500,41 @@ impl Patient {
     }
 }
 
+/// A reading of this count makes the core fail, for tests of what that costs.
+#[cfg(test)]
+pub(crate) const FAILING_SEQ: u64 = 666_666;
+
+/// While this is the last reading, every timer fails.
+#[cfg(test)]
+pub(crate) const FAILING_TIMER_SEQ: u64 = 666_667;
+
+#[cfg(test)]
+impl Patient {
+    fn fail_on_purpose(&self) {
+        let last = self.chart.latest(Vital::HeartRate).and_then(|latest| latest.reading.seq);
+        assert_ne!(last, Some(FAILING_TIMER_SEQ), "on purpose");
+    }
+}
+
+/// Notes that a device exists and, where it was heard, when.
+fn hear(chart: &mut Chart, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
+    match (chart.equipment_of(device), heard) {
+        (Some(equipment), Some(now)) => {
+            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
+            if !backlog && equipment.offline.take().is_some() {
+                equipment.come_back(now);
+            }
+        }
+        (Some(_), None) => {}
+        (None, heard) => {
+            let (heard, heard_at) =
+                heard.map_or((Uptime::START, Timestamp::from_unix_ms(0)), |now| (now.uptime, now.wall));
+            let (device, back) = (device.clone(), heard);
+            chart.equipment.push(Equipment { device, heard, heard_at, back, offline: None, off_by });
+        }
+    }
+}
+
 fn caption<'a>(
     subject: &'a Subject,
     record: &'a AdmissionRecord,
@@ -425,56 +560,4 @@ fn failure(rules: Vec<String>, moment: &Moment) -> Vec<Finding> {
         timing: Timing::IMMEDIATE,
         reason: None,
     }]
-}
-
-/// What is left to say after a device's backlog, and one summary of what came and went.
-fn release(
-    alerts: &mut Alerts,
-    device: &DeviceId,
-    moment: &Moment,
-    caption: &Caption<'_>,
-) -> Vec<AlertChange> {
-    let (mut changes, passed, in_all) = alerts.release(device, caption);
-    if let Some(first) = passed.first() {
-        changes.push(summary(&passed, in_all, first.onset, moment, caption));
-    }
-    changes
-}
-
-/// One advisory word about what came and went while nothing could be told; it is never open.
-fn summary(
-    passed: &[Passed],
-    in_all: u32,
-    onset: Timestamp,
-    moment: &Moment,
-    caption: &Caption<'_>,
-) -> AlertChange {
-    let named: Vec<_> = passed
-        .iter()
-        .map(|p| format!("{} ({}) from {} to {}", p.condition, p.priority.name(), p.onset, p.end))
-        .collect();
-    let more = usize::try_from(in_all).unwrap_or(0).saturating_sub(passed.len());
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let words = format!("While nothing could be told, came and went: {}{more}", named.join("; "));
-    let condition = Condition::BacklogSummary;
-    AlertChange {
-        id: alert_id(caption.subject, &condition, None, Some(onset)),
-        sequence: 1,
-        event: Event::Raised,
-        condition,
-        priority: Priority::Info,
-        previous_priority: None,
-        subject: caption.subject.clone(),
-        bed: caption.bed.map(str::to_owned),
-        message: words.clone(),
-        cause: Cause::Words { words },
-        onset,
-        time: moment.at,
-        reading: moment.reading.clone(),
-        presence: Presence::Absent,
-        signal: Signal::Off,
-        backlog: true,
-        simulated: caption.simulated,
-        reason: None,
-    }
 }

@@ -41,10 +41,10 @@ pub struct Equipment {
     /// When anything at all last came from it.
     pub heard: Uptime,
     pub heard_at: Timestamp,
+    /// When it last came back after it had been silent or gone: its vitals have to come anew from here.
+    pub back: Uptime,
     /// Since when its last will, or its own word, says it is gone.
     pub offline: Option<Uptime>,
-    /// When its own word last said that it is back: it and its vitals have as long as ever to come.
-    pub back: Option<Uptime>,
     /// By how much its clock is wrong, if it is; positive: behind ours.
     pub off_by: Option<Span>,
 }
@@ -155,44 +155,14 @@ impl Chart {
         charted
     }
 
-    /// Notes that a device exists and, where it was heard, when.
-    pub fn hear(&mut self, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
-        let equipment = self.equipment_or_new(device, off_by);
-        if let Some(now) = heard {
-            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
-            equipment.offline.take_if(|_| !backlog);
-        }
-    }
-
-    /// Notes that a device says that it is gone, or back.
-    pub fn note_status(&mut self, device: &DeviceId, online: bool, now: Now) {
-        let equipment = self.equipment_or_new(device, None);
-        if !online {
-            equipment.offline.get_or_insert(now.uptime);
-        } else if equipment.offline.take().is_some() {
-            (equipment.heard, equipment.heard_at, equipment.back) = (now.uptime, now.wall, Some(now.uptime));
-        }
-    }
-
-    fn equipment_or_new(&mut self, device: &DeviceId, off_by: Option<Span>) -> &mut Equipment {
-        let place = self.equipment.iter().position(|known| known.device == *device).unwrap_or_else(|| {
-            let (heard, heard_at) = (Uptime::START, Timestamp::from_unix_ms(0));
-            let device = device.clone();
-            self.equipment.push(Equipment { device, heard, heard_at, offline: None, back: None, off_by });
-            self.equipment.len() - 1
-        });
-        &mut self.equipment[place]
-    }
-
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
     pub fn shift(&mut self, by: Span) {
         for latest in &mut self.latest {
             (latest.measured, latest.heard) = (latest.measured + by, latest.heard + by);
         }
         for equipment in &mut self.equipment {
-            equipment.heard = equipment.heard + by;
+            (equipment.heard, equipment.back) = (equipment.heard + by, equipment.back + by);
             equipment.offline = equipment.offline.map(|since| since + by);
-            equipment.back = equipment.back.map(|since| since + by);
         }
         if let Some(held) = &mut self.consciousness {
             held.measured = held.measured + by;
@@ -204,6 +174,13 @@ impl Chart {
 
     fn place(&self, vital: Vital) -> usize {
         self.present.before(vital)
+    }
+}
+
+impl Equipment {
+    /// It was silent or gone, and is there again.
+    pub fn come_back(&mut self, now: Now) {
+        (self.heard, self.heard_at, self.back) = (now.uptime, now.wall, now.uptime);
     }
 }
 
@@ -228,6 +205,17 @@ fn oxygen_of(reading: &Reading) -> Option<bool> {
 }
 
 #[cfg(test)]
+impl Chart {
+    /// Makes a vital one that came each second and was last heard at `heard`.
+    pub(crate) fn hear_for_tests(&mut self, vital: Vital, heard: Uptime) {
+        let place = self.place(vital);
+        let latest = &mut self.latest[place];
+        (latest.heard, latest.measured) = (heard, heard);
+        (0..8).for_each(|_| latest.rhythm.note(Span::from_secs(1)));
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -247,16 +235,5 @@ mod tests {
         assert_eq!(oxygen(None, None, Some(21)), Some(false));
         assert_eq!(oxygen(None, Some(0), Some(60)), Some(true), "a ventilator gives it without a flow meter");
         assert_eq!(oxygen(Some(false), Some(0), Some(60)), Some(false), "its own word goes first");
-    }
-}
-
-#[cfg(test)]
-impl Chart {
-    /// Makes a vital one that came each second and was last heard at `heard`.
-    pub(crate) fn hear_for_tests(&mut self, vital: Vital, heard: Uptime) {
-        let place = self.place(vital);
-        let latest = &mut self.latest[place];
-        (latest.heard, latest.measured) = (heard, heard);
-        (0..8).for_each(|_| latest.rhythm.note(Span::from_secs(1)));
     }
 }

@@ -73,6 +73,7 @@ fn check(told: &[AlertChange]) -> Result<(), TestCaseError> {
         prop_assert_eq!(change.id, before.id, "one open alert of a condition at a time");
         prop_assert_eq!(change.sequence, before.sequence + 1);
         prop_assert_eq!(change.onset, before.onset);
+        prop_assert!(change.time >= before.time, "{:?} is earlier than {:?}", change, before);
         match change.event {
             Event::Raised => prop_assert!(false, "raised twice: {:?}", change),
             Event::Escalated => prop_assert!(change.priority > before.priority),

@@ -23,7 +23,7 @@ pub struct SystemMessage<'a> {
     /// `listening`, `draining` or `lost`, and the mode of admission.
     pub ingest: &'a str,
     pub admission: &'a str,
-    /// `memory`, or the state of the store.
+    /// `memory`, `sqlite`, or `lost` while nothing can be committed.
     pub store: &'a str,
     pub patients: u64,
     pub open_alerts: u64,
@@ -34,6 +34,9 @@ pub struct SystemMessage<'a> {
     pub unknown_fields: u64,
     pub unacknowledged: u64,
     pub outbox: u64,
+    /// What is not committed yet, and changes that went out before their commit, since the start.
+    pub waiting: u64,
+    pub unbacked: u64,
     /// Messages that the broker will never take, and changes that made room for heavier ones.
     pub undeliverable: u64,
     pub dropped: u64,

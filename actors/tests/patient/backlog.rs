@@ -1,0 +1,133 @@
+//! Late readings, repeats, wrong clocks and backlogs.
+
+use wardwatch_actors::clock::Span;
+use wardwatch_actors::vitals::{Quantity, Reading};
+
+use super::ward::*;
+
+#[test]
+fn a_late_reading_is_history() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..10, &[(HeartRate, 80)]);
+    ward.device_reads("mon-1", 10, 5, &[(HeartRate, 0)]);
+    assert_eq!(ward.last, "history");
+    ward.told(&[]);
+}
+
+#[test]
+fn a_repeat_is_dropped_and_is_no_sign_of_life() {
+    let mut ward = Ward::without_scores();
+    let mut reading = Reading::empty(second(0));
+    (reading.device, reading.seq, reading.observed_at) = ("mon-1".parse().ok(), Some(1), Some(second(0)));
+    reading.values.set(HeartRate, Quantity::whole(80));
+    ward.observe(&reading);
+    assert_eq!(ward.last, "judged");
+    ward.observe(&reading);
+    assert_eq!(ward.last, "duplicate");
+    ward.each_second(1..10, &[(HeartRate, 80)]);
+    for at in 10..40 {
+        ward.until(at);
+        ward.observe(&reading);
+    }
+    ward.told(&["29 raised device.silent low"]);
+}
+
+#[test]
+fn a_wrong_clock_is_told_and_delays_no_alert_by_more_than_10_s() {
+    let mut ward = Ward::without_scores();
+    for at in 0..40 {
+        ward.device_reads("mon-1", at, at - 3600, &[(HeartRate, 160)]);
+    }
+    let lines = ward.lines();
+    assert!(lines.contains(&"10 raised clock.wrong low".to_owned()), "{lines:?}");
+    let alert = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    assert!(alert.time <= second(16), "{lines:?}");
+    let updated = "10 updated heart_rate.high high".to_owned(); // known again once the clock is put right
+    assert_eq!((lines.len(), &lines[1]), (3, &updated), "{lines:?}");
+}
+
+#[test]
+fn where_our_own_clock_is_suspect_no_device_is_blamed() {
+    let mut ward = Ward::without_scores();
+    ward.listening.own_clock_suspect = true;
+    (0..40).for_each(|at| ward.device_reads("mon-1", at, at - 3600, &[(HeartRate, 80)]));
+    ward.told(&[]);
+}
+
+/// A monitor that was cut off and sends everything since second 20 from second `back` on, ten at a time.
+fn drains(ward: &mut Ward, back: i64, rate_at: impl Fn(i64) -> i32) {
+    let mut at = 20;
+    for arrival in back.. {
+        for _ in 0..10 {
+            if at >= arrival {
+                return;
+            }
+            ward.device_reads("mon-1", arrival, at, &[(HeartRate, rate_at(at))]);
+            at += 1;
+        }
+    }
+}
+
+#[test]
+fn a_backlog_tells_what_is_true_now_with_its_onset_and_sums_up_what_passed() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..20, &[(HeartRate, 80)]);
+    ward.until(200);
+    ward.told(&["39 raised device.silent low"]);
+    drains(&mut ward, 200, |at| if (50..70).contains(&at) || at >= 150 { 140 } else { 80 });
+    let lines = ward.lines();
+    let high = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    assert_eq!(high.onset, second(150), "{lines:?}");
+    let summary = ward.told.iter().find(|change| change.condition.to_string() == "backlog.summary").unwrap();
+    assert!(summary.message.contains("heart_rate.high (medium) from"), "{}", summary.message);
+    assert!(lines.iter().any(|line| line.ends_with("cleared device.silent low backlog")), "{lines:?}");
+    assert!(lines.iter().any(|line| line == "155 raised heart_rate.high medium backlog"), "{lines:?}");
+    assert_eq!(lines.len(), 3, "{lines:?}");
+}
+
+#[test]
+fn an_onset_in_a_backlog_is_true_though_it_is_an_hour_ago() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..20, &[(HeartRate, 80)]);
+    ward.until(4000);
+    ward.told.clear();
+    drains(&mut ward, 4000, |at| if at >= 400 { 140 } else { 80 });
+    let high = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    assert_eq!((high.onset, high.backlog), (second(400), true), "{:?}", ward.lines());
+}
+
+#[test]
+fn a_backlog_that_no_live_reading_ends_is_told_after_10_s() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..20, &[(HeartRate, 80)]);
+    ward.until(200);
+    ward.told.clear();
+    (90..100).for_each(|at| ward.device_reads("mon-1", 200, at, &[(HeartRate, 140)]));
+    ward.told(&[]);
+    ward.until(225);
+    let lines = ward.lines();
+    assert!(lines.contains(&"95 raised heart_rate.high medium backlog".to_owned()), "{lines:?}");
+}
+
+#[test]
+fn a_backlog_whose_last_reading_is_refused_as_a_flood_is_told_all_the_same() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..20, &[(HeartRate, 80)]);
+    ward.until(200);
+    (90..100).for_each(|at| ward.device_reads("mon-1", 200, at, &[(HeartRate, 140)]));
+    ward.now_ms = 200_900;
+    // A hundred readings of second 170, 30.8 s old; the next one of it is 29.9 s old, and too many.
+    for n in 0..=100 {
+        let after = if n == 100 { 999 } else { n };
+        let mut reading = Reading::empty(second(200));
+        (reading.device, reading.seq) = ("mon-1".parse().ok(), Some(1000 + n as u64));
+        reading.observed_at = Some(second(170) + Span::from_ms(after));
+        reading.values.set(Temperature, Quantity::whole(37));
+        ward.observe(&reading);
+    }
+    assert_eq!(ward.last, "refused");
+    ward.told.clear();
+    ward.reads(202, &[(Temperature, 37)]);
+    let lines = ward.lines();
+    assert!(lines.contains(&"95 raised heart_rate.high medium backlog".to_owned()), "{lines:?}");
+}

@@ -1,0 +1,8 @@
+//! One patient, from readings to what is told: the core as the actors drive it, on simulated time.
+
+mod admission;
+mod backlog;
+mod limits;
+mod restart;
+mod silence;
+mod ward;

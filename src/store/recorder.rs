@@ -1,0 +1,115 @@
+//! The thread that commits, and then publishes and settles what waited for it.
+
+use std::collections::VecDeque;
+use std::error::Error;
+use std::time::Duration;
+
+use tracing::{error, info};
+
+use super::StoreEvent;
+use super::database::{CommitFault, Writer};
+use super::queue::Batch;
+use super::shared::Shared;
+
+/// The pause after a failed commit: doubled each time, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How much running time lies between two steps of what counts as covered by snapshots.
+const COVERED_STEP: Duration = Duration::from_secs(10);
+/// After how many steps a reading's snapshot must have come.
+const COVERED_STEPS: usize = 6;
+
+/// Commits what comes until the store is closed.
+pub fn run(shared: &Shared, mut writer: Writer) {
+    commit_all(shared, &mut writer);
+    if shared.drains() {
+        writer.finish();
+    }
+    shared.recorder_ended();
+}
+
+fn commit_all(shared: &Shared, writer: &mut Writer) {
+    let mut covered = Covered::default();
+    while let Some((mut batch, running)) = shared.next_batch() {
+        batch.covered = covered.step(batch.upto, running);
+        if !commit(shared, writer, &batch) {
+            return;
+        }
+        shared.release(|queue| {
+            let (releases, back) = queue.committed(batch.upto);
+            (releases, back.then_some(StoreEvent::Back { counts: queue.counts }))
+        });
+        writer.tidy();
+    }
+}
+
+/// Tries until it is done; false where the store was abandoned first.
+fn commit(shared: &Shared, writer: &mut Writer, batch: &Batch) -> bool {
+    let mut pause = FIRST_PAUSE;
+    let mut told = String::new();
+    loop {
+        match writer.commit(batch) {
+            Ok(()) => break,
+            Err(fault) => tell(shared, &fault, &mut told),
+        }
+        if !shared.pause(pause) {
+            return false;
+        }
+        pause = LONGEST_PAUSE.min(pause * 2);
+    }
+    if !told.is_empty() {
+        info!("the store takes entries again");
+        shared.note_fault(None);
+    }
+    true
+}
+
+/// Logs why a commit failed: once, until it fails for another reason.
+fn tell(shared: &Shared, fault: &CommitFault, told: &mut String) {
+    let mut words = fault.to_string();
+    let mut cause = fault.source();
+    while let Some(source) = cause {
+        words = format!("{words}: {source}");
+        cause = source.source();
+    }
+    if *told != words {
+        error!("{words}; it is tried again until it succeeds");
+        shared.note_fault(Some(words.clone()));
+        *told = words;
+    }
+}
+
+/// Which readings are old enough to be in a snapshot, so that a restart need not look at them.
+#[derive(Debug, Default)]
+struct Covered {
+    /// The last number at each step, in running time, the newest last.
+    steps: VecDeque<(Duration, u64)>,
+}
+
+impl Covered {
+    /// A batch up to this number is to be committed: what counts as covered now, where that moved.
+    fn step(&mut self, upto: u64, running: Duration) -> Option<u64> {
+        if self.steps.back().is_some_and(|(last, _)| running < *last + COVERED_STEP) {
+            return None;
+        }
+        self.steps.push_back((running, upto));
+        if self.steps.len() <= COVERED_STEPS {
+            return None;
+        }
+        self.steps.pop_front().map(|(_, number)| number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readings_are_covered_after_a_minute_of_running_time() {
+        let mut covered = Covered::default();
+        let steps = (0..80)
+            .filter_map(|second| Some((second, covered.step(second * 100, Duration::from_secs(second))?)));
+        assert_eq!(steps.collect::<Vec<_>>(), [(60, 0), (70, 1000)]);
+    }
+}

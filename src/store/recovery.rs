@@ -1,0 +1,185 @@
+//! What the last run left: read once, before anything else happens.
+
+use std::collections::HashMap;
+
+use rusqlite::{Connection, Row};
+use thiserror::Error;
+use tracing::error;
+use wardwatch_actors::alerts::{AlertChange, Condition};
+use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::people::snapshot::{self, Memory, Restored as Patient, Snapshot};
+use wardwatch_actors::people::{AdmissionRecord, PatientId};
+use wardwatch_actors::vitals::Reading;
+
+use super::packing;
+
+/// What the last run left.
+#[derive(Debug, Default)]
+pub struct Restored {
+    /// Who was here, with the readings after each memory, by id.
+    pub patients: Vec<Patient>,
+    /// Changes that the broker may not have, in the order in which they are to be published, each with the
+    /// row to be told to [`Store::published`](super::Store::published).
+    pub outbox: Vec<(u64, AlertChange)>,
+    /// The last records of those who were not discharged.
+    pub admissions: Vec<(PatientId, AdmissionRecord)>,
+    /// Who was discharged or transferred, and when.
+    pub departed: Vec<(PatientId, Timestamp)>,
+    /// Open alerts about units and the installation, by their last changes.
+    pub open: Vec<AlertChange>,
+    /// Memories and rows that cannot be read.
+    pub unreadable: usize,
+}
+
+/// Why a memory cannot be read.
+#[derive(Debug, Error)]
+enum Unreadable {
+    #[error("it is of version {0}, which only a newer WardWatch knows")]
+    Newer(u32),
+    #[error("it is damaged, or of a form that is no longer known")]
+    Damaged(#[from] serde_json::Error),
+}
+
+/// Reads everything, and the number that comes next.
+pub fn restore(connection: &Connection) -> rusqlite::Result<(Restored, u64)> {
+    let mut restored = Restored::default();
+    snapshots(connection, &mut restored)?;
+    let owed = "SELECT number, change FROM changes WHERE published = 0 ORDER BY number";
+    restored.outbox = changes(connection, owed, &[], &mut restored.unreadable)?;
+    let elsewhere = open_alerts("substr(subject, -2) = '/_'");
+    restored.open = without_rows(changes(connection, &elsewhere, &[], &mut restored.unreadable)?);
+    admissions(connection, &mut restored)?;
+    let last: i64 = connection.query_row(
+        "SELECT max(ifnull((SELECT max(number) FROM readings), 0), ifnull((SELECT max(number) FROM changes), 0), \
+         ifnull((SELECT max(number) FROM snapshots), 0))",
+        [],
+        |row| row.get(0),
+    )?;
+    Ok((restored, last.cast_unsigned() + 1))
+}
+
+/// The last change of each alert that has not ended, of the subjects that `which` chooses.
+fn open_alerts(which: &str) -> String {
+    format!(
+        "SELECT number, change FROM changes AS last WHERE {which} AND event <> 'cleared' \
+         AND sequence = (SELECT max(sequence) FROM changes WHERE id = last.id) ORDER BY number"
+    )
+}
+
+fn snapshots(connection: &Connection, restored: &mut Restored) -> rusqlite::Result<()> {
+    let mut after = HashMap::new();
+    let open = open_alerts("subject = ?1");
+    let mut statement = connection
+        .prepare("SELECT patient, number, taken_at, version, memory FROM snapshots ORDER BY patient")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let Ok(id) = row.get_ref(0)?.as_str().unwrap_or_default().parse::<PatientId>() else {
+            restored.unreadable += 1;
+            continue;
+        };
+        let since = Timestamp::from_unix_ms(row.get(2)?);
+        let memory = match snapshot(row.get(3)?, row.get_ref(4)?.as_bytes().unwrap_or_default()) {
+            Ok(snapshot) => Memory::Whole(snapshot),
+            Err(fault) => {
+                tell_unreadable(&id, &fault);
+                restored.unreadable += 1;
+                let open = changes(connection, &open, &[id.as_str()], &mut restored.unreadable)?;
+                Memory::Alerts { open: without_rows(open), since }
+            }
+        };
+        after.insert(id.clone(), (restored.patients.len(), row.get::<_, i64>(1)?));
+        restored.patients.push(Patient { patient: id, memory, readings: Vec::new() });
+    }
+    readings_after(connection, &after, restored)
+}
+
+fn snapshot(version: u32, json: &[u8]) -> Result<Box<Snapshot>, Unreadable> {
+    if version > snapshot::VERSION {
+        return Err(Unreadable::Newer(version));
+    }
+    Ok(serde_json::from_slice(json)?)
+}
+
+fn tell_unreadable(patient: &PatientId, fault: &Unreadable) {
+    let error: &dyn std::error::Error = fault;
+    error!(%patient, error, "the memory of a patient cannot be read; its open alerts are taken from the log");
+}
+
+/// Readings that no snapshot covers, each for its patient; those of others are history alone.
+fn readings_after(
+    connection: &Connection,
+    after: &HashMap<PatientId, (usize, i64)>,
+    restored: &mut Restored,
+) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT number, patient, observed_at, received_at, device, seq, body FROM readings \
+         WHERE number > (SELECT number FROM covered) ORDER BY number",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let number: i64 = row.get(0)?;
+        match after.get(row.get_ref(1)?.as_str().unwrap_or_default()) {
+            Some((place, covered)) if number > *covered => match reading(row)? {
+                Some(reading) => restored.patients[*place].readings.push(reading),
+                None => restored.unreadable += 1,
+            },
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn reading(row: &Row<'_>) -> rusqlite::Result<Option<Reading>> {
+    let device = row.get_ref(4)?.as_str_or_null().unwrap_or_default();
+    let bare = packing::bare(row.get(3)?, row.get(2)?, device, row.get(5)?);
+    Ok(packing::unpack(row.get_ref(6)?.as_blob().unwrap_or_default(), bare))
+}
+
+/// The changes that a query finds, with their rows, without those that cannot be read and those that are
+/// never open.
+fn changes(
+    connection: &Connection,
+    sql: &str,
+    of: &[&str],
+    unreadable: &mut usize,
+) -> rusqlite::Result<Vec<(u64, AlertChange)>> {
+    let mut changes = Vec::new();
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query(rusqlite::params_from_iter(of))?;
+    while let Some(row) = rows.next()? {
+        match serde_json::from_slice(row.get_ref(1)?.as_bytes().unwrap_or_default()) {
+            Ok(change) => changes.push((row.get::<_, i64>(0)?.cast_unsigned(), change)),
+            Err(error) => {
+                error!(%error, "an alert change in the log cannot be read");
+                *unreadable += 1;
+            }
+        }
+    }
+    Ok(changes)
+}
+
+/// Of changes in the log: the alerts they leave open. A summary is never open.
+fn without_rows(changes: Vec<(u64, AlertChange)>) -> Vec<AlertChange> {
+    let changes = changes.into_iter().map(|(_, change)| change);
+    changes.filter(|change| change.condition != Condition::BacklogSummary).collect()
+}
+
+fn admissions(connection: &Connection, restored: &mut Restored) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT patient, record, changed_at FROM admissions \
+         WHERE record IS NOT NULL OR patient NOT IN (SELECT patient FROM snapshots) ORDER BY patient",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let Ok(patient) = row.get_ref(0)?.as_str().unwrap_or_default().parse() else {
+            restored.unreadable += 1;
+            continue;
+        };
+        match row.get_ref(1)?.as_bytes_or_null().unwrap_or_default().map(serde_json::from_slice) {
+            None => restored.departed.push((patient, Timestamp::from_unix_ms(row.get(2)?))),
+            Some(Ok(record)) => restored.admissions.push((patient, record)),
+            Some(Err(_)) => restored.unreadable += 1,
+        }
+    }
+    Ok(())
+}

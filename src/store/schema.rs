@@ -1,0 +1,105 @@
+//! The tables, and how an older database becomes one of today.
+
+use rusqlite::Connection;
+
+/// Every step from an empty file to today's tables. A step that was released is never changed: the
+/// next one is added behind it. `PRAGMA user_version` counts the steps that were taken.
+const STEPS: [&str; 1] = [FIRST];
+
+/// Numbers are given in the order of arrival and shared by all tables.
+///
+/// Readings lie in that order, and their index in the order of time, so that a batch touches few pages;
+/// an index by patient would cost a page a reading. `changes_elsewhere` has what is about units and the
+/// installation, and `published` changes leave the index of those owed.
+const FIRST: &str = "
+CREATE TABLE readings (
+    number INTEGER PRIMARY KEY,
+    patient TEXT NOT NULL,
+    observed_at INTEGER,
+    received_at INTEGER NOT NULL,
+    device TEXT,
+    seq INTEGER,
+    mark INTEGER,
+    body BLOB NOT NULL
+);
+CREATE UNIQUE INDEX readings_timed ON readings (observed_at, mark) WHERE observed_at IS NOT NULL;
+CREATE UNIQUE INDEX readings_counted ON readings (seq, mark) WHERE observed_at IS NULL AND seq IS NOT NULL;
+
+CREATE TABLE changes (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL,
+    sequence INTEGER NOT NULL,
+    subject TEXT NOT NULL,
+    event TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    change TEXT NOT NULL,
+    published INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (id, sequence)
+);
+CREATE INDEX changes_of ON changes (subject, number);
+CREATE INDEX changes_elsewhere ON changes (number) WHERE substr(subject, -2) = '/_';
+CREATE INDEX changes_owed ON changes (number) WHERE published = 0;
+
+CREATE TABLE snapshots (
+    patient TEXT PRIMARY KEY,
+    number INTEGER NOT NULL,
+    taken_at INTEGER NOT NULL,
+    uptime INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    memory TEXT NOT NULL
+);
+
+-- Without a record: discharged, and not admitted again by a mere reading.
+CREATE TABLE admissions (
+    patient TEXT PRIMARY KEY,
+    record TEXT,
+    changed_at INTEGER NOT NULL
+);
+
+CREATE TABLE rejected (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    time INTEGER NOT NULL,
+    topic TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    field TEXT,
+    payload TEXT NOT NULL,
+    count INTEGER NOT NULL
+);
+
+-- One row: readings up to this number are in their patients' snapshots.
+CREATE TABLE covered (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    number INTEGER NOT NULL
+);
+INSERT INTO covered VALUES (1, 0);
+";
+
+/// Why a database cannot be brought to today's form.
+#[derive(Debug)]
+pub enum MigrationFault {
+    /// A newer program wrote it; how many steps that one knows.
+    Newer(usize),
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for MigrationFault {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// Takes the steps that are missing, each whole or not at all.
+pub fn migrate(connection: &mut Connection) -> Result<(), MigrationFault> {
+    let taken: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let taken = taken as usize;
+    if taken > STEPS.len() {
+        return Err(MigrationFault::Newer(taken));
+    }
+    for (step, sql) in STEPS.iter().enumerate().skip(taken) {
+        let step_taken = connection.transaction()?;
+        step_taken.execute_batch(sql)?;
+        step_taken.pragma_update(None, "user_version", step as u32 + 1)?;
+        step_taken.commit()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! What the shards' threads, the recorder and the watch share: the queue, and who waits for what.
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tracing::error;
+
+use super::entry::{Entry, Publish, Rejected};
+use super::queue::{Batch, Queue, Release};
+use super::running::LOOK_EVERY;
+use super::{StoreEvent, StoreListener, StoreStatus};
+
+/// What the recorder would be woken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Awaits {
+    Nothing,
+    Urgent,
+    Anything,
+}
+
+/// How the store ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// After all is committed.
+    Drain,
+    /// As soon as possible.
+    Abandon,
+}
+
+struct Inner {
+    queue: Queue,
+    recorder_awaits: Awaits,
+    /// Whether the watch sleeps until something comes.
+    watch_sleeps: bool,
+    ending: Option<Ending>,
+    /// Whether the recorder has committed all there was, and ended.
+    drained: bool,
+    fault: Option<String>,
+}
+
+/// What the threads share.
+pub struct Shared {
+    inner: Mutex<Inner>,
+    recorder: Condvar,
+    watch: Condvar,
+    closed: Condvar,
+    /// Held while something is published and told, so that all is in order.
+    order: Mutex<()>,
+    publish: Box<dyn Publish>,
+    listener: Box<dyn StoreListener>,
+}
+
+impl Shared {
+    /// Nothing waits yet.
+    pub fn new(queue: Queue, publish: Box<dyn Publish>, listener: Box<dyn StoreListener>) -> Self {
+        let inner = Inner {
+            queue,
+            recorder_awaits: Awaits::Nothing,
+            watch_sleeps: false,
+            ending: None,
+            drained: false,
+            fault: None,
+        };
+        Self {
+            inner: Mutex::new(inner),
+            recorder: Condvar::new(),
+            watch: Condvar::new(),
+            closed: Condvar::new(),
+            order: Mutex::new(()),
+            publish,
+            listener,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an entry.
+    pub fn keep(&self, entry: Entry) {
+        let mut inner = self.lock();
+        inner.queue.push(entry, Instant::now());
+        self.wake(&mut inner);
+    }
+
+    /// Takes a refused message.
+    pub fn reject(&self, rejected: Rejected) {
+        let mut inner = self.lock();
+        inner.queue.reject(rejected, Instant::now());
+        self.wake(&mut inner);
+    }
+
+    /// Notes that the broker has this row.
+    pub fn published(&self, row: u64) {
+        self.lock().queue.published(row);
+    }
+
+    fn wake(&self, inner: &mut Inner) {
+        let for_recorder = match inner.recorder_awaits {
+            Awaits::Nothing => false,
+            Awaits::Urgent => inner.queue.is_urgent(),
+            Awaits::Anything => true,
+        };
+        if for_recorder {
+            inner.recorder_awaits = Awaits::Nothing;
+            self.recorder.notify_all();
+        }
+        if std::mem::take(&mut inner.watch_sleeps) {
+            self.watch.notify_all();
+        }
+    }
+
+    /// How the store fares.
+    pub fn status(&self) -> StoreStatus {
+        let inner = self.lock();
+        let queue = &inner.queue;
+        StoreStatus {
+            lost: queue.is_lost(),
+            waiting: queue.waiting(),
+            counts: queue.counts,
+            fault: inner.fault.clone(),
+        }
+    }
+
+    /// Notes why commits fail, or that they no longer do.
+    pub fn note_fault(&self, fault: Option<String>) {
+        self.lock().fault = fault;
+    }
+
+    /// For the recorder: waits for the next batch, and says how long the process has run; none at the end.
+    pub fn next_batch(&self) -> Option<(Batch, Duration)> {
+        let mut inner = self.lock();
+        loop {
+            let now = Instant::now();
+            let wait = inner.queue.commit_in(now);
+            match (inner.ending, wait) {
+                (Some(Ending::Abandon), _) => return None,
+                (Some(Ending::Drain), _) if inner.queue.is_drained() => return None,
+                (Some(Ending::Drain), _) | (None, Some(Duration::ZERO)) => {
+                    return Some((inner.queue.take_batch(), inner.queue.running(now)));
+                }
+                (None, Some(linger)) => {
+                    inner.recorder_awaits = Awaits::Urgent;
+                    let waited = self.recorder.wait_timeout(inner, linger);
+                    inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                (None, None) => {
+                    inner.recorder_awaits = Awaits::Anything;
+                    inner = self.recorder.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+            inner.recorder_awaits = Awaits::Nothing;
+        }
+    }
+
+    /// For the recorder: waits before it tries again; false where the store was abandoned.
+    pub fn pause(&self, pause: Duration) -> bool {
+        let abandoned = |inner: &mut Inner| inner.ending != Some(Ending::Abandon);
+        let waited = self.recorder.wait_timeout_while(self.lock(), pause, abandoned);
+        waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// For the watch: waits until something is overdue, and says when that is; none at the end.
+    pub fn next_overdue(&self) -> Option<Instant> {
+        let mut inner = self.lock();
+        loop {
+            if inner.ending == Some(Ending::Abandon) || inner.drained {
+                return None;
+            }
+            let now = Instant::now();
+            match inner.queue.overdue_in(now) {
+                Some(Duration::ZERO) => return Some(now),
+                Some(wait) => {
+                    let waited = self.watch.wait_timeout(inner, wait.min(LOOK_EVERY));
+                    inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+                None => {
+                    inner.watch_sleeps = true;
+                    inner = self.watch.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                }
+            }
+        }
+    }
+
+    /// Takes from the queue what may go, then publishes, settles and tells it, one caller at a time.
+    pub fn release(&self, take: impl FnOnce(&mut Queue) -> (Vec<Release>, Option<StoreEvent>)) {
+        let _in_order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        let (releases, event) = take(&mut self.lock().queue);
+        for Release { publication, settle } in releases {
+            if let Some(publication) = publication {
+                self.publish.publish(publication);
+            }
+            if let Some(receipt) = settle {
+                receipt.settle();
+            }
+        }
+        if let Some(event) = event {
+            self.listener.store(event);
+        }
+    }
+
+    /// Whether the recorder is to leave everything in order.
+    pub fn drains(&self) -> bool {
+        self.lock().ending == Some(Ending::Drain)
+    }
+
+    /// The recorder has ended.
+    pub fn recorder_ended(&self) {
+        let mut inner = self.lock();
+        inner.drained = inner.queue.is_drained();
+        self.closed.notify_all();
+        self.watch.notify_all();
+    }
+
+    /// A thread of the store panicked.
+    pub fn died(&self, thread: &'static str) {
+        error!("the {thread} of the store died");
+        self.listener.store(StoreEvent::Died { thread });
+    }
+
+    /// Waits until all is committed, for so long at most; whether it is.
+    pub fn close(&self, within: Duration) -> bool {
+        let mut inner = self.lock();
+        inner.ending = Some(Ending::Drain);
+        self.recorder.notify_all();
+        let waits = |inner: &mut Inner| !inner.drained;
+        let waited = self.closed.wait_timeout_while(inner, within, waits);
+        let drained = waited.unwrap_or_else(PoisonError::into_inner).0.drained;
+        self.abandon();
+        drained
+    }
+
+    /// Ends both threads as soon as they can; what waits is forgotten.
+    pub fn abandon(&self) {
+        self.lock().ending = Some(Ending::Abandon);
+        self.recorder.notify_all();
+        self.watch.notify_all();
+    }
+}

@@ -1,0 +1,308 @@
+//! Tests of the store: a bench with a database of its own, and everything the store does written down.
+
+mod faults;
+mod promises;
+mod queue;
+mod recovery;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::time::Instant;
+use wardwatch_actors::alerts::change::{Event, Signal, alert_id};
+use wardwatch_actors::alerts::{AlertChange, Cause, Condition, Presence, Priority};
+use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
+use wardwatch_actors::people::patient::Patient;
+use wardwatch_actors::people::snapshot::{Saved, Snapshot, VERSION};
+use wardwatch_actors::people::{PatientId, Subject};
+use wardwatch_actors::receipt::{Ledger, Receipt};
+use wardwatch_actors::vitals::{Quantity, Reading, Vital};
+
+use super::entry::{Entry, Publication, Publish};
+use super::queue::Terms;
+use super::recovery::Restored;
+use super::{Opening, Store, StoreEvent, StoreFault, StoreListener, database};
+use crate::config::Synchronous;
+
+/// How long a test waits for a state before it has failed.
+const DEADLINE: Duration = Duration::from_secs(20);
+
+/// The patient of most tests.
+fn patient() -> PatientId {
+    "icu-1/p-17".parse().unwrap()
+}
+
+/// The patient as a subject.
+fn subject() -> Subject {
+    Subject::Patient(patient())
+}
+
+/// A moment so many seconds into the test.
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_unix_ms(1_800_000_000_000 + second * 1000)
+}
+
+/// The reading of this second, which is also its `seq`.
+fn reading(second: i64) -> Box<Reading> {
+    let mut reading = Reading::empty(at(second));
+    reading.observed_at = Some(at(second));
+    reading.seq = Some(second.unsigned_abs());
+    reading.values.set(Vital::HeartRate, Quantity::whole(72));
+    Box::new(reading)
+}
+
+/// An entry of this second with a reading, and a receipt of that number in `bench`.
+fn entry(bench: &Bench, second: i64) -> Entry {
+    let mut entry = Entry::about(subject(), at(second), bench.receipt(second));
+    entry.reading = Some(reading(second));
+    entry
+}
+
+/// The first change of an alert that begins in this second.
+fn raised(second: i64) -> AlertChange {
+    let condition = Condition::High(Vital::HeartRate);
+    AlertChange {
+        id: alert_id(&subject(), &condition, None, Some(at(second))),
+        sequence: 1,
+        event: Event::Raised,
+        condition,
+        priority: Priority::High,
+        previous_priority: None,
+        subject: subject(),
+        bed: None,
+        message: format!("second {second}"),
+        cause: Cause::Words { words: "test".to_owned() },
+        onset: at(second),
+        time: at(second),
+        reading: None,
+        presence: Presence::Present,
+        signal: Signal::On,
+        backlog: false,
+        simulated: false,
+        reason: None,
+    }
+}
+
+/// The end of the alert that began in this second.
+fn cleared(second: i64) -> AlertChange {
+    AlertChange { sequence: 2, event: Event::Cleared, ..raised(second) }
+}
+
+/// An entry of this second with a reading, and the alert that it raises.
+fn alarming(bench: &Bench, second: i64) -> Entry {
+    Entry { changes: vec![raised(second)], ..entry(bench, second) }
+}
+
+/// What the patient remembers in this second.
+fn memory(second: i64) -> Option<Saved> {
+    let taken = Now { uptime: Uptime::from_ms(second * 1000), wall: at(second) };
+    let patient = Patient::new(patient(), &Arc::default(), at(second), taken);
+    Some(Saved::Now(Box::new(Snapshot { version: VERSION, taken, patient })))
+}
+
+/// Something the store did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Told {
+    /// A change that began in this second was published; whether it was in the database by then.
+    Published {
+        message: String,
+        committed: bool,
+    },
+    State,
+    /// Nobody owes anything for this receipt any more.
+    Settled(i64),
+    Abandoned(i64),
+    Event(StoreEvent),
+}
+
+/// What a store does, in order.
+#[derive(Default)]
+struct Record {
+    told: Mutex<Vec<Told>>,
+    debts: Mutex<std::collections::HashMap<u64, u32>>,
+    changed: Condvar,
+}
+
+impl Record {
+    fn tell(&self, told: Told) {
+        self.told.lock().unwrap().push(told);
+        self.changed.notify_all();
+    }
+}
+
+impl Ledger for Record {
+    fn owe(&self, entry: u64) {
+        *self.debts.lock().unwrap().entry(entry).or_default() += 1;
+    }
+
+    fn settle(&self, entry: u64) {
+        let left = {
+            let mut debts = self.debts.lock().unwrap();
+            let debt = debts.get_mut(&entry).unwrap();
+            *debt -= 1;
+            *debt
+        };
+        if left == 0 {
+            self.tell(Told::Settled(entry.cast_signed()));
+        }
+    }
+
+    fn abandon(&self, entry: u64) {
+        self.tell(Told::Abandoned(entry.cast_signed()));
+    }
+}
+
+/// A broker that takes everything at once.
+struct Broker {
+    record: Arc<Record>,
+    path: PathBuf,
+}
+
+impl Publish for Broker {
+    fn publish(&self, publication: Publication) {
+        for logged in &publication.changes {
+            let in_log = "SELECT count(*) FROM changes WHERE number = ?1";
+            let row = logged.row.map(u64::cast_signed);
+            let committed =
+                row.is_some() && connection(&self.path).query_row(in_log, [row], |row| row.get(0)).unwrap();
+            self.record.tell(Told::Published { message: logged.change.message.clone(), committed });
+        }
+        if publication.state.is_some() {
+            self.record.tell(Told::State);
+        }
+        publication.receipt.settle();
+    }
+}
+
+struct Listener(Arc<Record>);
+
+impl StoreListener for Listener {
+    fn store(&self, event: StoreEvent) {
+        self.0.tell(Told::Event(event));
+    }
+}
+
+fn connection(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    connection.busy_timeout(DEADLINE).unwrap();
+    connection
+}
+
+/// A folder of its own with a database in it, and a record of what stores on it do.
+struct Bench {
+    folder: PathBuf,
+    record: Arc<Record>,
+    terms: Terms,
+    keep_readings: Span,
+    /// The size at which the disk is full, in pages; 0 is never.
+    max_pages: Arc<AtomicU32>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        static BENCHES: AtomicU32 = AtomicU32::new(0);
+        let number = BENCHES.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("wardwatch-store-{}-{number}", std::process::id()));
+        std::fs::create_dir(&folder).unwrap();
+        // Far more than a busy machine needs, so that only what a test holds back comes late.
+        let terms = Terms {
+            publish_within: DEADLINE,
+            lost_after: DEADLINE,
+            ..Terms::new(Duration::from_millis(1), Duration::ZERO)
+        };
+        Self {
+            folder,
+            record: Arc::default(),
+            terms,
+            keep_readings: Span::from_hours(48),
+            max_pages: Arc::default(),
+        }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.join("store.db")
+    }
+
+    fn open(&self) -> (Store, Restored) {
+        self.try_open().unwrap()
+    }
+
+    fn try_open(&self) -> Result<(Store, Restored), StoreFault> {
+        let (path, max_pages) = (self.path(), Arc::clone(&self.max_pages));
+        let connect = Box::new(move || {
+            let connection = database::connect(&path, Synchronous::Normal)?;
+            let pages = max_pages.load(Ordering::Relaxed);
+            if pages > 0 {
+                connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
+            }
+            Ok(connection)
+        });
+        let opening = Opening { connect, terms: self.terms.clone(), keep_readings: self.keep_readings };
+        let broker = Broker { record: Arc::clone(&self.record), path: self.path() };
+        opening.open(Box::new(broker), Box::new(Listener(Arc::clone(&self.record))), &self.path())
+    }
+
+    /// Opens, reads what is there, and closes.
+    fn reopened(&self) -> Restored {
+        let (store, restored) = self.open();
+        assert!(store.close(DEADLINE));
+        restored
+    }
+
+    fn receipt(&self, number: i64) -> Receipt {
+        self.record.owe(number.cast_unsigned());
+        Receipt::new(Arc::clone(&self.record) as Arc<dyn Ledger>, number.cast_unsigned())
+    }
+
+    /// Another user of the database, who can lock it.
+    fn other(&self) -> Connection {
+        connection(&self.path())
+    }
+
+    fn count(&self, sql: &str) -> i64 {
+        self.other().query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    fn told(&self) -> Vec<Told> {
+        self.record.told.lock().unwrap().clone()
+    }
+
+    /// Waits until all of these were told, in any order.
+    fn wait_for(&self, wanted: &[Told]) {
+        self.wait_until(&format!("{wanted:?}"), |told| wanted.iter().all(|one| told.contains(one)));
+    }
+
+    fn wait_until(&self, what: &str, is_so: impl Fn(&[Told]) -> bool) {
+        let (told, until) = (self.record.told.lock().unwrap(), DEADLINE);
+        let (told, waited) =
+            self.record.changed.wait_timeout_while(told, until, |told| !is_so(told)).unwrap();
+        assert!(!waited.timed_out(), "waited for {what}, saw {told:?}");
+    }
+
+    /// How often a change was published.
+    fn publications(&self) -> Vec<String> {
+        let message = |told| match told {
+            Told::Published { message, .. } => Some(message),
+            _ => None,
+        };
+        self.told().into_iter().filter_map(message).collect()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Waits until it is so, without anyone who tells.
+fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < DEADLINE, "waited for {what}");
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,165 @@
+//! What waits for how long, on a clock that the test moves.
+
+use super::*;
+use crate::store::queue::{Batch, Queue, Release};
+
+const MS: Duration = Duration::from_millis(1);
+
+struct Timeline {
+    queue: Queue,
+    bench: Bench,
+    now: Instant,
+}
+
+impl Timeline {
+    fn new(change: impl FnOnce(&mut Terms)) -> Self {
+        let mut terms = Terms::new(20 * MS, 50 * MS);
+        change(&mut terms);
+        let now = Instant::now();
+        Self { queue: Queue::new(terms, 1, now), bench: Bench::new(), now }
+    }
+
+    fn push(&mut self, entry: impl FnOnce(&Bench) -> Entry) {
+        self.queue.push(entry(&self.bench), self.now);
+    }
+
+    /// Lets time pass as the watch does: with a look at least every 100 ms.
+    fn pass(&mut self, ms: u32) -> Vec<Told> {
+        let mut left = ms;
+        while left > 0 {
+            let step = left.min(100);
+            (self.now, left) = (self.now + step * MS, left - step);
+            let (releases, lost) = self.queue.overdue(self.now);
+            self.tell(releases);
+            lost.into_iter()
+                .for_each(|since| self.bench.record.tell(Told::Event(StoreEvent::Lost { since })));
+        }
+        self.told()
+    }
+
+    fn commit(&mut self, batch: &Batch) -> Vec<Told> {
+        let (releases, back) = self.queue.committed(batch.upto);
+        self.tell(releases);
+        if back {
+            self.bench.record.tell(Told::Event(StoreEvent::Back { counts: self.queue.counts }));
+        }
+        self.told()
+    }
+
+    fn tell(&self, releases: Vec<Release>) {
+        for Release { publication, settle } in releases {
+            for logged in publication.iter().flat_map(|publication| &publication.changes) {
+                let message = logged.change.message.clone();
+                self.bench.record.tell(Told::Published { message, committed: false });
+            }
+            publication.into_iter().for_each(|publication| publication.receipt.settle());
+            settle.into_iter().for_each(Receipt::settle);
+        }
+    }
+
+    fn told(&self) -> Vec<Told> {
+        std::mem::take(&mut self.bench.record.told.lock().unwrap())
+    }
+}
+
+fn published(second: i64) -> Told {
+    Told::Published { message: format!("second {second}"), committed: false }
+}
+
+#[test]
+fn readings_wait_for_others_for_as_long_as_they_may_linger_and_a_change_not_at_all() {
+    let mut line = Timeline::new(|_| ());
+    assert_eq!(line.queue.commit_in(line.now), None);
+    line.push(|bench| entry(bench, 1));
+    assert_eq!(line.queue.commit_in(line.now), Some(20 * MS));
+    line.pass(15);
+    line.push(|bench| entry(bench, 2));
+    assert_eq!(line.queue.commit_in(line.now), Some(5 * MS));
+    line.push(|bench| alarming(bench, 3));
+    assert_eq!(line.queue.commit_in(line.now), Some(Duration::ZERO));
+    let batch = line.queue.take_batch();
+    assert_eq!(batch.rows.len(), 3);
+    assert_eq!(line.queue.commit_in(line.now), None);
+    let settled = [Told::Settled(1), Told::Settled(2), published(3), Told::Settled(3)];
+    assert_eq!(line.commit(&batch), settled);
+}
+
+#[test]
+fn a_change_goes_out_unbacked_after_50_ms_and_never_again() {
+    let mut line = Timeline::new(|_| ());
+    line.push(|bench| entry(bench, 1));
+    line.push(|bench| alarming(bench, 2));
+    let batch = line.queue.take_batch();
+    assert_eq!(line.pass(49), []);
+    assert_eq!(line.pass(1), [published(2)]);
+    assert_eq!(line.queue.counts.unbacked, 1);
+    assert_eq!(line.pass(500), []);
+    assert_eq!(line.commit(&batch), [Told::Settled(1), Told::Settled(2)]);
+}
+
+#[test]
+fn after_two_seconds_without_a_commit_the_store_is_lost_and_nothing_waits_for_it() {
+    let mut line = Timeline::new(|_| ());
+    line.push(|bench| entry(bench, 1));
+    let batch = line.queue.take_batch();
+    assert_eq!(line.pass(1999), []);
+    assert_eq!(line.pass(1), [Told::Settled(1), Told::Event(StoreEvent::Lost { since: at(1) })]);
+    line.push(|bench| alarming(bench, 2));
+    assert_eq!(line.queue.overdue_in(line.now), Some(Duration::ZERO));
+    assert_eq!(line.pass(1), [published(2), Told::Settled(2)]);
+    let counts = line.queue.counts;
+    assert_eq!(line.commit(&batch), [Told::Event(StoreEvent::Back { counts })]);
+    let batch = line.queue.take_batch();
+    assert_eq!(batch.rows.len(), 1);
+    assert_eq!(line.commit(&batch), []);
+}
+
+#[test]
+fn a_process_that_was_stopped_for_an_hour_has_not_waited_for_its_store() {
+    let mut line = Timeline::new(|terms| terms.publish_within = 500 * MS);
+    line.push(|bench| alarming(bench, 1));
+    line.now += Duration::from_secs(3600);
+    assert_eq!(line.pass(100), []);
+    assert!(!line.queue.is_lost());
+    assert_eq!(line.pass(1900).last(), Some(&Told::Event(StoreEvent::Lost { since: at(1) })));
+}
+
+#[test]
+fn too_much_waiting_is_a_lost_store_and_the_oldest_readings_go_first_and_changes_last() {
+    let mut line = Timeline::new(|terms| terms.max_waiting = 10);
+    (0..5).for_each(|second| line.push(|bench| alarming(bench, second)));
+    (5..12).for_each(|second| line.push(|bench| entry(bench, second)));
+    assert_eq!(line.queue.overdue_in(line.now), Some(Duration::ZERO));
+    assert_eq!(line.pass(1).last(), Some(&Told::Event(StoreEvent::Lost { since: at(0) })));
+    assert_eq!((line.queue.waiting(), line.queue.counts.dropped_readings), (10, 2));
+    (12..17).for_each(|second| line.push(|bench| alarming(bench, second)));
+    let counts = line.queue.counts;
+    assert_eq!((counts.dropped_readings, counts.dropped_changes), (7, 0));
+    line.push(|bench| alarming(bench, 17));
+    assert_eq!((line.queue.waiting(), line.queue.counts.dropped_changes), (10, 1));
+    let batch = line.queue.take_batch();
+    let numbers: Vec<_> = batch.rows.iter().map(|row| row.at).collect();
+    assert_eq!(numbers, [1, 2, 3, 4, 12, 13, 14, 15, 16, 17].map(at));
+    line.pass(1);
+}
+
+#[test]
+fn a_great_deal_is_committed_in_parts_and_each_snapshot_once() {
+    let mut line = Timeline::new(|terms| terms.max_batch = 4);
+    for second in 0..6 {
+        line.push(|bench| Entry { saved: memory(second), ..entry(bench, second) });
+    }
+    line.queue.published(1);
+    line.queue.published(6);
+    let first = line.queue.take_batch();
+    assert_eq!((first.upto, first.rows.len(), first.snapshots.len(), first.published.len()), (4, 4, 0, 1));
+    let second = line.queue.take_batch();
+    assert_eq!(
+        (second.upto, second.rows.len(), second.snapshots.len(), second.published.len()),
+        (6, 2, 1, 1)
+    );
+    assert_eq!(second.snapshots[0].2.taken.wall, at(5));
+    assert_eq!(line.commit(&first).len(), 4);
+    assert_eq!(line.commit(&second).len(), 2);
+    assert!(line.queue.is_drained());
+}

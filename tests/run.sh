@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# Checks everything: format, lints, documentation, and every test, those on a real Mosquitto included.
+#
+#   tests/run.sh           what every change must pass
+#   tests/run.sh --long    and the tests marked `ignored`, which take long
+#
+# Needs Rust. What else is missing it installs on Debian and Ubuntu, as root or with sudo; elsewhere it
+# says what to install. It needs no terminal, and no broker that runs already: the tests start their own.
+set -euo pipefail
+exec </dev/null
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# Rust's own place, and where Mosquitto is though a user's PATH may not say so.
+PATH="$PATH:$HOME/.cargo/bin:/usr/local/sbin:/usr/sbin:/opt/homebrew/sbin"
+
+say() { printf '\n==> %s\n' "$*"; }
+stop() { printf 'tests/run.sh: %s\n' "$*" >&2; exit 2; }
+has() { command -v "$1" >/dev/null; }
+
+# The Debian packages of the programs that are missing.
+missing_packages() {
+    has cc || echo gcc libc6-dev
+    has mosquitto || echo mosquitto
+    has mosquitto_pub && has mosquitto_sub || echo mosquitto-clients
+}
+
+# As root, or as whoever may become root; without a terminal nobody can be asked for a password.
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then
+        "$@"
+    elif [ -t 2 ]; then
+        sudo "$@"
+    else
+        sudo -n "$@"
+    fi
+}
+
+install_what_is_missing() {
+    local packages
+    packages=$(missing_packages | tr '\n' ' ')
+    [ -n "$packages" ] || return 0
+    has apt-get || stop "please install a C compiler, Mosquitto 2 and its clients (mosquitto_pub, mosquitto_sub);" \
+        "as Debian packages they are: $packages"
+    [ "$(id -u)" -eq 0 ] || has sudo || stop "please install as root: apt-get install $packages"
+    say "installing $packages"
+    # Without the lists of today those of yesterday may do.
+    as_root apt-get update -qq || true
+    # shellcheck disable=SC2086 # one word a package
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages ||
+        stop "please install as root: apt-get install $packages"
+}
+
+check_rust() {
+    has cargo || stop "please install Rust 1.94 or newer: https://rustup.rs"
+    if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
+        has rustup || stop "please install rustfmt and clippy for this Rust"
+        rustup component add rustfmt clippy
+    fi
+}
+
+long=no
+for flag in "$@"; do
+    case $flag in
+    --long) long=yes ;;
+    *) stop "there is no $flag; the one flag is --long" ;;
+    esac
+done
+
+install_what_is_missing
+check_rust
+
+say "format"
+cargo fmt --all --check
+
+say "lints"
+cargo clippy --workspace --all-targets --locked -- -D warnings
+
+say "documentation"
+RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+say "tests"
+cargo test --workspace --locked --no-fail-fast
+
+if [ "$long" = yes ]; then
+    say "long tests"
+    cargo test --workspace --locked --no-fail-fast --tests -- --ignored --nocapture
+fi
