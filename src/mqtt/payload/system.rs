@@ -1,10 +1,10 @@
 //! The heartbeat, as it goes out.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use wardwatch_actors::clock::Timestamp;
 
 /// How an instance is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     Online,

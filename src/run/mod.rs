@@ -1,5 +1,13 @@
 //! `wardwatch run`: starts every part, wires them in reading order, and ends them in reverse.
 
+mod desk;
+mod ears;
+mod heartbeat;
+mod links;
+mod publisher_thread;
+mod supervisor;
+mod watchdog;
+
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
@@ -7,12 +15,11 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::{Actor, Addr};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::{error, info, warn};
-use wardwatch_actors::alerts::Condition;
 use wardwatch_actors::analyzers::{self, Analyzer};
-use wardwatch_actors::census_actor::{CensusActor, Fact, Hearing, Parts, Restore};
+use wardwatch_actors::census_actor::{CensusActor, Hearing, Parts, Restore};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::Outlet;
@@ -20,29 +27,30 @@ use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
 use crate::config::{Config, StoreUrl};
-use crate::desk::{Courier, Desk, Herald};
 use crate::fatal::Fatal;
-use crate::heartbeat::{self, Ear, Hearsay, Heartbeat};
-use crate::mqtt::inbox::{self, Letter};
-use crate::mqtt::ingest::{self, Ingest, IngestRequest, IngestSettings, Message};
+use crate::mqtt::inbox::{self};
+use crate::mqtt::ingest::{Ingest, IngestRequest, IngestSettings};
 use crate::mqtt::link::{Link, LinkSettings};
 use crate::mqtt::payload::json;
 use crate::mqtt::payload::system::{Status, SystemMessage};
-use crate::mqtt::publisher::{LinkEvent, Outgoing, Publisher, PublisherSettings};
+use crate::mqtt::publisher::{LinkEvent, Publisher, PublisherSettings};
 use crate::mqtt::rejections::Rejections;
 use crate::mqtt::ring::Ring;
 use crate::mqtt::topics::Topics;
-use crate::store::{self, Store, StoreEvent, StoreListener};
-use crate::watchdog::Watchdog;
+use crate::store::{self, Store, StoreEvent};
+
+use desk::{Courier, Desk, Herald};
+use ears::{Ears, Rival};
+use heartbeat::{Hearsay, Heartbeat};
+use links::{BrokerWatch, StoreTeller, tell_store};
+use publisher_thread::PublisherThread;
+use watchdog::Watchdog;
 
 /// How long a shutdown waits for what is owed.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
 /// How many alert changes may wait for the broker.
 const MOST_CHANGES: usize = 100_000;
-
-/// For how long the broker must be gone before that is an alert.
-const BROKER_LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// A tick of a second that comes this late tells that the process stood still.
 const STOOD_STILL: Duration = Duration::from_secs(3);
@@ -156,7 +164,7 @@ impl Service {
         let ingest_settings = IngestSettings {
             link,
             probe: topics.probe(&instance),
-            records: vec![topics.all_records(), topics.all_devices()],
+            records: vec![topics.all_records(), topics.all_devices(), topics.system(&instance)],
             vitals: if registered { Vec::new() } else { vec![topics.all_vitals()] },
             mark_every: heartbeat::EVERY,
             drain_within: DRAIN_WITHIN,
@@ -184,7 +192,8 @@ impl Service {
             census: census.clone(),
             refusals: desk.clone(),
         };
-        let ears = Ears { inbox, hearsay, heard };
+        let rival = Rival { topic: heartbeat.topic.clone(), instance: heartbeat.instance.clone(), started };
+        let ears = Ears { inbox, rival, hearsay, heard, fatal: fatal_tx.clone() };
         let watchdog = Watchdog::start(fatal_tx)?;
         let requests = (requests_tx, requests);
         let news = News { links, store: store_events, fatal };
@@ -193,6 +202,7 @@ impl Service {
 
     /// Runs until `shutdown` or until a part dies.
     async fn until(self, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
+        supervisor::ready();
         let Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, news, .. } = self;
         let News { mut links, store: mut store_events, mut fatal } = news;
         let (requests_tx, requests) = requests;
@@ -224,6 +234,7 @@ impl Service {
                 tokio::select! {
                     late = seconds.next() => {
                         watchdog.tick();
+                        supervisor::alive();
                         desk.turn();
                         broker.second();
                         if late > STOOD_STILL {
@@ -238,7 +249,7 @@ impl Service {
                         heartbeat.outbox.publish(heartbeat.message(&hearsay));
                     }
                     Some(event) = store_events.recv() => {
-                        if let Some(fault) = Self::tell_store(&self.census, &clock, event) {
+                        if let Some(fault) = tell_store(&self.census, &clock, event) {
                             let _ = desk.fatal.send(fault);
                         }
                         heartbeat.outbox.publish(heartbeat.message(&heard.borrow()));
@@ -261,6 +272,7 @@ impl Service {
                     () = &mut tend => {}
                     Some(fatal) = fatal.recv() => break Err(fatal),
                     () = &mut shutdown, if !stopping => {
+                        supervisor::stopping();
                         info!("ending: no more readings are taken; what is under way is finished");
                         stopping = true;
                         stop.send_replace(true);
@@ -278,38 +290,6 @@ impl Service {
             Err(fatal) => error!(%fatal, "ending at once"),
         }
         ended
-    }
-}
-
-impl Service {
-    /// Turns what becomes of the store into an alert.
-    fn tell_store(census: &Addr<CensusActor>, clock: &Clock, event: StoreEvent) -> Option<Fatal> {
-        let (words, at) = match event {
-            StoreEvent::Lost { since } => {
-                error!(
-                    "nothing can be written to the store; alerts go out unbacked, and a restart would forget them"
-                );
-                let words = "Nothing can be written to the store: alerts go out, but a restart would forget what is happening now. Free disk space, or mend the disk";
-                (Some(words.to_owned()), since)
-            }
-            StoreEvent::Back { counts } => {
-                info!(?counts, "the store is back");
-                (None, clock.now().wall)
-            }
-            StoreEvent::Died { thread } => return Some(Fatal::Store(thread)),
-        };
-        census.do_send(Fact { condition: Condition::StoreLost, words, at });
-        None
-    }
-}
-
-/// Brings the store's news to the shard.
-struct StoreTeller(mpsc::UnboundedSender<StoreEvent>);
-
-impl StoreListener for StoreTeller {
-    fn store(&self, event: StoreEvent) {
-        // Without a shard there is nobody left to tell.
-        let _ = self.0.send(event);
     }
 }
 
@@ -382,133 +362,6 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode) -> Vec<u8> {
         dropped: 0,
         probe_ms: None,
     })
-}
-
-/// The publisher on a thread of its own.
-struct PublisherThread {
-    farewell: oneshot::Sender<Outgoing>,
-    ended: oneshot::Receiver<()>,
-}
-
-impl PublisherThread {
-    fn start(publisher: Publisher, fatal: mpsc::UnboundedSender<Fatal>) -> Result<Self, Fatal> {
-        let (farewell, last_word) = oneshot::channel();
-        let (end, ended) = oneshot::channel();
-        let setup = |fault: std::io::Error| Fatal::Setup(format!("no thread for the publisher: {fault}"));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(setup)?;
-        let work = move || {
-            let guard = ThreadGuard(fatal.clone());
-            let shutdown = async { last_word.await.ok() };
-            if let Err(fault) = runtime.block_on(publisher.run(shutdown)) {
-                let _ = fatal.send(fault.into());
-            }
-            std::mem::forget(guard);
-            let _ = end.send(());
-        };
-        std::thread::Builder::new().name("publisher".to_owned()).spawn(work).map_err(setup)?;
-        Ok(Self { farewell, ended })
-    }
-
-    /// Publishes what is still owed and the last word, as far as time allows.
-    async fn end(self, last: Outgoing) {
-        if self.farewell.send(last).is_ok() {
-            let _ = self.ended.await;
-        }
-    }
-}
-
-/// Tells when its thread ends by a panic.
-struct ThreadGuard(mpsc::UnboundedSender<Fatal>);
-
-impl Drop for ThreadGuard {
-    fn drop(&mut self) {
-        let _ = self.0.send(Fatal::PublisherThread);
-    }
-}
-
-/// What the ingest hears goes to the inbox; what it says of its hearing to census and heartbeat.
-struct Ears {
-    inbox: inbox::Inbox,
-    hearsay: watch::Sender<Hearsay>,
-    heard: watch::Receiver<Hearsay>,
-}
-
-impl ingest::Inbox for Ears {
-    fn message(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
-        self.inbox.take(Letter { topic: &topic, payload, retain, receipt });
-    }
-
-    fn hearing(&mut self, hearing: ingest::Hearing) {
-        let census = &self.inbox.census;
-        match hearing {
-            ingest::Hearing::Connected { .. } | ingest::Hearing::Behind => {
-                census.do_send(Hearing::Nothing);
-                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Draining);
-            }
-            ingest::Hearing::Records => census.do_send(Hearing::Records),
-            ingest::Hearing::Drained => {
-                census.do_send(Hearing::Everything);
-                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Listening);
-            }
-            ingest::Hearing::Probe(round_trip) => {
-                self.hearsay.send_if_modified(|hearsay| {
-                    hearsay.probe = Some(round_trip);
-                    false
-                });
-            }
-            ingest::Hearing::Withheld => {
-                error!(
-                    "our own marks do not come back: the broker's access list must let this client read and write probe/#"
-                );
-                self.hearsay.send_modify(|hearsay| hearsay.refused = Some("probe".to_owned()));
-            }
-            ingest::Hearing::Refused(filter) => {
-                error!(filter, "the broker refuses a subscription: nobody hears that");
-                self.hearsay.send_modify(|hearsay| hearsay.refused = Some(filter));
-            }
-            ingest::Hearing::Lost { .. } => {
-                census.do_send(Hearing::Nothing);
-                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Lost);
-            }
-        }
-    }
-}
-
-/// Raises `broker.lost` when there has been no connection for long, and ends it on return.
-struct BrokerWatch {
-    census: Addr<CensusActor>,
-    clock: Clock,
-    lost: Option<Instant>,
-    told: bool,
-}
-
-impl BrokerWatch {
-    fn link(&mut self, event: LinkEvent) {
-        match event {
-            LinkEvent::Lost { since } => self.lost = Some(since),
-            LinkEvent::Connected => {
-                self.lost = None;
-                if std::mem::take(&mut self.told) {
-                    self.tell(None);
-                }
-            }
-        }
-    }
-
-    fn second(&mut self) {
-        let Some(lost) = self.lost.filter(|_| !self.told) else { return };
-        if lost.elapsed() >= BROKER_LOST_AFTER {
-            self.told = true;
-            error!("the broker has been gone for {} s; alerts wait for its return", lost.elapsed().as_secs());
-            let words = "The broker could not be reached: alerts were held back until its return".to_owned();
-            self.tell(Some(words));
-        }
-    }
-
-    fn tell(&self, words: Option<String>) {
-        let at = self.clock.now().wall;
-        self.census.do_send(Fact { condition: Condition::BrokerLost, words, at });
-    }
 }
 
 /// Seconds that tell how long they were.

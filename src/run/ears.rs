@@ -1,0 +1,93 @@
+//! What the ingest hears, brought to inbox, census and heartbeat.
+
+use tokio::sync::{mpsc, watch};
+use tracing::error;
+use wardwatch_actors::census_actor::Hearing;
+use wardwatch_actors::clock::Timestamp;
+
+use super::heartbeat::{Ear, Hearsay};
+use crate::fatal::Fatal;
+use crate::mqtt::inbox::{self, Letter};
+use crate::mqtt::ingest::{self, Message};
+use crate::mqtt::payload::system::Status;
+use crate::mqtt::publisher::PublisherFault;
+
+/// What the ingest hears goes to the inbox; what it says of its hearing to census and heartbeat.
+pub struct Ears {
+    pub inbox: inbox::Inbox,
+    pub rival: Rival,
+    pub fatal: mpsc::UnboundedSender<Fatal>,
+    pub hearsay: watch::Sender<Hearsay>,
+    pub heard: watch::Receiver<Hearsay>,
+}
+
+impl ingest::Inbox for Ears {
+    fn message(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
+        if topic == self.rival.topic {
+            receipt.settle();
+            if self.rival.took_over(&payload) {
+                let fault = PublisherFault::TakenOver(self.rival.instance.clone());
+                let _ = self.fatal.send(fault.into());
+            }
+            return;
+        }
+        self.inbox.take(Letter { topic: &topic, payload, retain, receipt });
+    }
+
+    fn hearing(&mut self, hearing: ingest::Hearing) {
+        let census = &self.inbox.census;
+        match hearing {
+            ingest::Hearing::Connected { .. } | ingest::Hearing::Behind => {
+                census.do_send(Hearing::Nothing);
+                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Draining);
+            }
+            ingest::Hearing::Records => census.do_send(Hearing::Records),
+            ingest::Hearing::Drained => {
+                census.do_send(Hearing::Everything);
+                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Listening);
+            }
+            ingest::Hearing::Probe(round_trip) => {
+                self.hearsay.send_if_modified(|hearsay| {
+                    hearsay.probe = Some(round_trip);
+                    false
+                });
+            }
+            ingest::Hearing::Withheld => {
+                error!(
+                    "our own marks do not come back: the broker's access list must let this client read and write probe/#"
+                );
+                self.hearsay.send_modify(|hearsay| hearsay.refused = Some("probe".to_owned()));
+            }
+            ingest::Hearing::Refused(filter) => {
+                error!(filter, "the broker refuses a subscription: nobody hears that");
+                self.hearsay.send_modify(|hearsay| hearsay.refused = Some(filter));
+            }
+            ingest::Hearing::Lost { .. } => {
+                census.do_send(Hearing::Nothing);
+                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Lost);
+            }
+        }
+    }
+}
+
+/// Knows another instance of our own name by its heartbeat.
+///
+/// Brokers older than Mosquitto 2.0.15 do not tell whom they throw out; without this, two instances
+/// would throw each other out for ever. The older one ends.
+pub struct Rival {
+    pub topic: String,
+    pub instance: String,
+    pub started: Timestamp,
+}
+
+impl Rival {
+    fn took_over(&self, heartbeat: &[u8]) -> bool {
+        #[derive(serde::Deserialize)]
+        struct Heard {
+            started: Timestamp,
+            status: Status,
+        }
+        let heard = serde_json::from_slice::<Heard>(heartbeat);
+        heard.is_ok_and(|heard| heard.started > self.started && heard.status != Status::Offline)
+    }
+}
