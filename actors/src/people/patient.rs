@@ -19,7 +19,7 @@ use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, R
 use crate::people::record::AdmissionRecord;
 use crate::people::source::Source;
 use crate::settings::{Limits, Settings};
-use crate::vitals::chart::{Charted, Entry, Equipment};
+use crate::vitals::chart::{Charted, Entry};
 use crate::vitals::{Chart, Reading, Vital};
 
 /// How often the retained state is published where nothing but values changed.
