@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Why the process ends by itself.
 #[derive(Debug, Error)]
 pub enum Fatal {
-    #[error("the configuration cannot be used: {0}")]
+    #[error("the configuration cannot be used:\n{0}")]
     Setup(String),
     #[error("an actor died: {0}; what it held was not acknowledged and comes again after the restart")]
     Actor(&'static str),

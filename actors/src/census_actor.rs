@@ -1,29 +1,29 @@
 //! The actor that knows who is here: it brings each message to its patient, and wakes patients in time.
 
+mod steps;
+
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 use bytes::Bytes;
-use tracing::{info, warn};
+use tracing::warn;
 
 use crate::alerts::{AlertChange, Cause, Condition};
 use crate::analyzer_actor::AnalyzerActor;
 use crate::analyzers::Analyzer;
 use crate::clock::{Clock, Timestamp, Uptime};
 use crate::counters::Counters;
-use crate::outlet::{Kept, Outlet};
-use crate::patient_actor::{
-    Admit, HandOver, HearOfDevice, Leave, Observe, ObserveAgain, PatientActor, TellMemoryLost, Tick,
-};
-use crate::people::census::{Announcements, Census, Reception};
-use crate::people::outcome::{Notice, Outcome, Refusal, Refused};
+use crate::outlet::Outlet;
+use crate::patient_actor::{HearOfDevice, PatientActor, Tick};
+use crate::people::census::Census;
+use crate::people::outcome::Notice;
 use crate::people::patient::{Listening, Patient};
-use crate::people::snapshot::{Memory, Restored};
+use crate::people::snapshot::Restored;
 use crate::people::{AdmissionRecord, DeviceId, PatientId, Subject};
 use crate::receipt::Receipt;
-use crate::settings::{Mode, Settings};
+use crate::settings::Settings;
 use crate::shard::{LifeLine, Shard};
 use crate::vitals::Reading;
 
@@ -60,8 +60,11 @@ pub struct Parts {
     pub rules: Vec<Box<dyn Analyzer>>,
 }
 
+/// Where a patient's actor is reached.
+type PatientAddress = Addr<PatientActor>;
+
 struct Seat {
-    actor: Addr<PatientActor>,
+    actor: PatientAddress,
     /// Whether a record has been heard since the start.
     recorded: bool,
 }
@@ -84,43 +87,8 @@ impl CensusActor {
         }
     }
 
-    /// Brings a reading to its patient.
-    fn bring(&mut self, arrived: Arrived) {
-        match self.seats.get(&*arrived.patient) {
-            Some(seat) => {
-                let Arrived { reading, payload, receipt, .. } = arrived;
-                seat.actor.do_send(Observe { reading, payload, receipt });
-            }
-            None => self.receive(arrived),
-        }
-    }
-
-    /// A reading of somebody who is not here.
-    fn receive(&mut self, arrived: Arrived) {
-        let now = self.parts.clock.now();
-        let Ok(patient) = arrived.patient.parse::<PatientId>() else { return arrived.receipt.settle() };
-        match self.census.receive(&patient, now) {
-            Reception::Hold if self.held.len() < MOST_HELD => self.held.push(arrived),
-            Reception::Hold => self.refuse(patient, Refusal::TooEarly { max: MOST_HELD }, arrived),
-            Reception::Refuse(refusal) => {
-                if matches!(refusal, Refusal::Full { .. }) && !self.census.is_told_full() {
-                    let changes = self.census.note_full(now);
-                    self.announce(Subject::Installation, changes);
-                }
-                self.refuse(patient, refusal, arrived);
-            }
-            Reception::Admit => {
-                let Arrived { reading, payload, receipt, .. } = arrived;
-                let stay = reading.observed_at.unwrap_or(reading.received_at);
-                if let Some(actor) = self.admit(&patient, stay, false) {
-                    actor.do_send(Observe { reading, payload, receipt });
-                }
-            }
-        }
-    }
-
     /// Gives the patient a place, and its actor a memory that begins with `stay`.
-    fn admit(&mut self, patient: &PatientId, stay: Timestamp, recorded: bool) -> Option<Addr<PatientActor>> {
+    fn admit(&mut self, patient: &PatientId, stay: Timestamp, recorded: bool) -> Option<PatientAddress> {
         let memory = Patient::new(patient.clone(), &self.parts.settings, stay, self.parts.clock.now());
         self.seat(patient, Some(memory), recorded)
     }
@@ -130,7 +98,7 @@ impl CensusActor {
         patient: &PatientId,
         memory: Option<Patient>,
         recorded: bool,
-    ) -> Option<Addr<PatientActor>> {
+    ) -> Option<PatientAddress> {
         let actor = PatientActor::new(self.shard.as_ref()?, memory).start();
         self.census.admitted(patient);
         self.parts.counters.patients.change(self.seats.len(), self.seats.len() + 1);
@@ -146,113 +114,6 @@ impl CensusActor {
         self.parts.outlet.unfollow(patient);
         self.wakings.retain(|(_, woken)| woken != patient);
         Some(seat)
-    }
-
-    fn discharge(&mut self, patient: &PatientId, reason: &'static str, receipt: Receipt) {
-        let Some(seat) = self.unseat(patient) else { return receipt.settle() };
-        let now = self.parts.clock.now();
-        info!(%patient, reason, "the stay has ended");
-        seat.actor.do_send(Leave { reason, receipt });
-        match reason {
-            LEFT => self.census.left(patient, now),
-            _ => self.census.departed(patient, now),
-        }
-        if self.census.is_told_full() {
-            let changes = self.census.note_full(now);
-            self.announce(Subject::Installation, changes);
-        }
-        self.doubt_own_clock();
-    }
-
-    /// A record came for somebody: admits, transfers, or changes what is known.
-    fn record(&mut self, patient: &PatientId, record: AdmissionRecord, receipt: Receipt) {
-        let from = record.from.as_ref().and_then(|unit| PatientId::in_unit(unit, patient.patient()).ok());
-        for device in record.devices.iter().flatten() {
-            self.census.measures(device, patient);
-        }
-        if let Some(seat) = self.seats.get_mut(patient) {
-            seat.recorded = true;
-            seat.actor.do_send(Admit { record, receipt });
-            return;
-        }
-        let arrival = self.parts.clock.now().wall;
-        let actor = match from.filter(|from| from != patient).and_then(|from| self.transfer(&from, patient)) {
-            Some(actor) => Some(actor),
-            None => self.admit(patient, arrival, true),
-        };
-        if let Some(actor) = actor {
-            info!(%patient, "admitted by a record");
-            actor.do_send(Admit { record, receipt });
-        }
-    }
-
-    /// Moves somebody's memory to a new place; none where nobody is there.
-    fn transfer(&mut self, from: &PatientId, to: &PatientId) -> Option<Addr<PatientActor>> {
-        let seat = self.unseat(from)?;
-        self.census.departed(from, self.parts.clock.now());
-        self.parts.outlet.empty_record(from);
-        let actor = self.seat(to, None, true)?;
-        info!(%from, %to, "transferred");
-        seat.actor.do_send(HandOver { to: actor.clone(), id: to.clone() });
-        Some(actor)
-    }
-
-    /// Gives somebody from before the restart a place again.
-    fn restore(&mut self, Restored { patient, memory, readings }: Restored) {
-        let lost = matches!(memory, Memory::Alerts { .. });
-        let memory = Patient::restored(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
-        for device in memory.devices() {
-            self.census.measures(device, &patient);
-        }
-        let Some(actor) = self.seat(&patient, Some(memory), false) else { return };
-        if lost {
-            actor.do_send(TellMemoryLost);
-        }
-        for reading in readings {
-            actor.do_send(ObserveAgain { reading: Box::new(reading) });
-        }
-    }
-
-    /// In registered mode, whoever was restored and has no record any more was discharged meanwhile.
-    fn discharge_unrecorded(&mut self) {
-        if self.parts.settings.admission.mode == Mode::Open {
-            return;
-        }
-        let unrecorded =
-            self.seats.iter().filter(|(_, seat)| !seat.recorded).map(|(patient, _)| patient.clone());
-        for patient in unrecorded.collect::<BTreeSet<_>>() {
-            self.discharge(&patient, "discharged", Receipt::none());
-        }
-    }
-
-    /// The devices that are known have changed, or what their clocks say.
-    fn doubt_own_clock(&mut self) {
-        let (own_clock_suspect, changes) = self.census.doubt_own_clock(self.parts.clock.now());
-        self.set_listening(Listening { own_clock_suspect, ..self.listening() });
-        self.announce(Subject::Installation, changes);
-    }
-
-    fn refuse(&self, patient: PatientId, refusal: Refusal, arrived: Arrived) {
-        self.parts.counters.rejected.add(1);
-        let at = arrived.reading.received_at;
-        self.parts.outlet.refuse(Refused { patient, refusal, payload: arrived.payload, at });
-        arrived.receipt.settle();
-    }
-
-    /// Publishes what concerns a unit or the installation.
-    fn announce(&self, subject: Subject, changes: Announcements) {
-        if changes.is_empty() {
-            return;
-        }
-        for change in &changes {
-            let ended = change.event == crate::alerts::Event::Cleared;
-            let (before, after) = if ended { (1, 0) } else { (0, usize::from(change.sequence == 1)) };
-            self.parts.counters.open_alerts.change(before, after);
-        }
-        let outcome = Outcome { changes, ..Outcome::default() };
-        let receipt = Receipt::none();
-        let (reading, saved, record) = (None, None, None);
-        self.parts.outlet.keep(Kept { subject, reading, outcome, saved, record, receipt });
     }
 
     /// Wakes whoever is due first, in the order of deadline, then patient.

@@ -162,8 +162,8 @@ fn a_core_that_panics_costs_that_reading_and_nothing_else() {
         }
         ward.send("icu-1/b", 1, 72);
         ward.wait(1).await;
-        let refused = ward.memory.refused.borrow();
-        assert_eq!(refused.iter().map(|r| r.refusal.clone()).collect::<Vec<_>>(), [Refusal::Failed]);
+        let refused: Vec<_> = ward.memory.refused.borrow().iter().map(|r| r.refusal.clone()).collect();
+        assert_eq!(refused, [Refusal::Failed]);
         let mut kept = ward.memory.readings.borrow().clone();
         kept.sort_unstable();
         assert_eq!(kept, [1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11], "of both patients");

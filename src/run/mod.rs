@@ -37,7 +37,7 @@ use crate::mqtt::publisher::{LinkEvent, Publisher, PublisherSettings};
 use crate::mqtt::rejections::Rejections;
 use crate::mqtt::ring::Ring;
 use crate::mqtt::topics::Topics;
-use crate::store::{self, Store, StoreEvent, StoreListener};
+use crate::store::{self, Store, StoreEvent};
 
 use desk::{Courier, Desk, Herald};
 use ears::{Ears, Rival};

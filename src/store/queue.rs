@@ -33,13 +33,15 @@ pub struct Terms {
     pub max_waiting: usize,
     /// How many entries are committed at once.
     pub max_batch: usize,
+    /// How many of these may say something: the last of them goes out when all are written.
+    pub max_weighty: usize,
 }
 
 impl Terms {
     /// As in production, with what the site sets.
     pub fn new(linger: Duration, publish_within: Duration) -> Self {
         let lost_after = Duration::from_secs(2);
-        Self { linger, publish_within, lost_after, max_waiting: 200_000, max_batch: 20_000 }
+        Self { linger, publish_within, lost_after, max_waiting: 200_000, max_batch: 20_000, max_weighty: 500 }
     }
 }
 
@@ -294,12 +296,16 @@ impl Queue {
         !self.weighty.is_empty() || self.waiting() >= self.terms.max_batch
     }
 
-    /// Takes what is to be committed next: all of it, unless a great deal has gathered.
+    /// Takes what is to be committed next: all of it, unless a great deal has gathered. Then a memory may
+    /// come a commit later than the change that led to it, and the readings between are observed again.
     pub fn take_batch(&mut self) -> Batch {
         let mut rows = Vec::with_capacity(self.waiting().min(self.terms.max_batch));
+        let mut weighty = 0;
         while rows.len() < self.terms.max_batch
+            && weighty < self.terms.max_weighty
             && let Some(row) = self.next_row()
         {
+            weighty += usize::from(row.is_urgent());
             rows.push(row);
         }
         let all = self.waiting() == 0;

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,20 @@ impl Published {
     pub fn time(&self, field: &str) -> Timestamp {
         self.text(field).parse().unwrap_or_else(|fault| panic!("{field} of {:?}: {fault}", self.payload))
     }
+}
+
+/// A folder of real material, if it is here: beside the project, or where `WARDWATCH_DATA` says.
+///
+/// It is not ours to give away. Where it is missing, a test says so and passes.
+pub fn data(folder: &str) -> Option<PathBuf> {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+    let data = std::env::var_os("WARDWATCH_DATA").map_or_else(|| beside.into(), PathBuf::from);
+    let folder = data.join(folder);
+    if !folder.exists() {
+        println!("skipped: {} is not here", folder.display());
+        return None;
+    }
+    Some(folder)
 }
 
 /// The configuration of this text.

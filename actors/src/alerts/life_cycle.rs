@@ -5,10 +5,12 @@
 //! change that was published is the event ([`difference`], the whole table). While a backlog is drained
 //! the first goes on and the second waits, so that at its end the difference is all that is left to say.
 
+mod telling;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::alerts::change::{AlertChange, Event, Signal, alert_id, message};
+use crate::alerts::change::{AlertChange, alert_id};
 use crate::alerts::finding::{Cause, Finding, Presence, ReadingRef, Timing};
 use crate::alerts::{Condition, Priority};
 use crate::clock::{Now, Span, Timestamp, Uptime};
@@ -326,6 +328,22 @@ impl LifeCycle {
         }
     }
 
+    /// The clock of a device is found to be `behind`: what began with its readings, and was not told yet, began later.
+    pub fn correct(&mut self, device: Option<&DeviceId>, behind: Span) {
+        let of_device =
+            |reading: &Option<ReadingRef>| reading.as_ref().is_some_and(|r| r.device.as_ref() == device);
+        for since in self.rising.iter_mut().flatten().filter(|since| of_device(&since.reading)) {
+            since.at = since.at + behind;
+        }
+        let told = self.told.as_ref().map(|told| told.id);
+        let untold =
+            self.open.as_mut().filter(|open| told != Some(open.id) && of_device(&open.onset_reading));
+        if let Some(open) = untold {
+            open.onset = open.onset + behind;
+            self.time = self.time + behind;
+        }
+    }
+
     /// Moves the deadlines by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         for since in self.rising.iter_mut().chain(&mut self.falling).flatten() {
@@ -346,80 +364,6 @@ impl LifeCycle {
         if let Some(open) = &mut self.open {
             let anchor = Some(open.onset);
             open.id = alert_id(caption.subject, &self.condition, open.onset_reading.as_ref(), anchor);
-        }
-    }
-
-    /// Says what has not been told yet; `backlog` marks what was held back.
-    pub fn tell(&mut self, caption: &Caption<'_>, backlog: bool, changes: &mut Vec<AlertChange>) {
-        let Some(event) = self.difference() else { return };
-        let change = self.change(event, caption, backlog);
-        changes.push(change.clone());
-        if event != Event::Cleared {
-            self.told = Some(Box::new(change));
-            return;
-        }
-        self.told = None;
-        self.tell(caption, backlog, changes); // another occurrence that began unheard
-    }
-
-    /// The event that makes what was told what is so: every case of the life cycle.
-    fn difference(&self) -> Option<Event> {
-        match (&self.told, &self.open) {
-            (None, None) => None,
-            (None, Some(_)) => Some(Event::Raised),
-            (Some(_), None) => Some(Event::Cleared),
-            (Some(told), Some(open)) if told.id != open.id => Some(Event::Cleared),
-            (Some(told), Some(open)) if told.priority < open.priority => Some(Event::Escalated),
-            (Some(told), Some(open)) if told.priority > open.priority => Some(Event::Deescalated),
-            (Some(told), Some(_)) if told.presence != self.presence => Some(Event::Updated),
-            // While a fall is held back the alert stands as it was told, however the score flips.
-            (Some(told), Some(open))
-                if self.falling.iter().all(Option::is_none)
-                    && self.cause.differs(&told.cause, open.priority) =>
-            {
-                Some(Event::Updated)
-            }
-            (Some(_), Some(_)) => None,
-        }
-    }
-
-    fn change(&self, event: Event, caption: &Caption<'_>, backlog: bool) -> AlertChange {
-        let ended = event == Event::Cleared;
-        let told = self.told.as_ref().map(|told| (told.id, told.priority, told.onset));
-        let open = self.open.as_ref().filter(|_| !ended).map(|open| (open.id, open.priority, open.onset));
-        let (id, priority, onset) = open.or(told).unwrap_or((Uuid::nil(), Priority::Low, self.time));
-        let previous = told.map(|(_, priority, _)| priority);
-        let presence = if ended { Presence::Absent } else { self.presence };
-        let reason = self.reason.clone().filter(|_| ended);
-        let another_began = ended && self.open.is_some();
-        let cause = self.told.as_ref().filter(|_| another_began).map_or(&self.cause, |told| &told.cause);
-        let message = match &reason {
-            Some(reason) => {
-                let was = message(Event::Updated, priority, Presence::Present, cause, Span::ZERO);
-                format!("{was}; ended: {reason}")
-            }
-            None => message(event, priority, presence, cause, self.delay_of(priority)),
-        };
-        AlertChange {
-            id,
-            sequence: self.told.as_ref().map_or(1, |told| told.sequence + 1),
-            event,
-            condition: self.condition.clone(),
-            priority,
-            previous_priority: previous.filter(|previous| *previous != priority),
-            subject: caption.subject.clone(),
-            bed: caption.bed.map(str::to_owned),
-            message,
-            cause: cause.clone(),
-            onset,
-            // A reading of a backlog may be older than what it ends.
-            time: self.told.as_ref().map_or(self.time, |told| told.time.max(self.time)),
-            reading: self.by.clone(),
-            presence,
-            signal: if ended { Signal::Off } else { Signal::On },
-            backlog,
-            simulated: caption.simulated,
-            reason,
         }
     }
 

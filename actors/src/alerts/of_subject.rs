@@ -84,6 +84,11 @@ impl Alerts {
         self.life_cycles.iter_mut().for_each(|of| of.shift(by));
     }
 
+    /// The clock of a device is found to be `behind`: what began with its readings, and was not told yet, began later.
+    pub fn correct(&mut self, device: Option<&DeviceId>, behind: Span) {
+        self.life_cycles.iter_mut().for_each(|of| of.correct(device, behind));
+    }
+
     /// Publishes the difference between what is so and what has been told.
     pub fn tell(&mut self, caption: &Caption<'_>) -> Vec<AlertChange> {
         self.tell_all(caption, false)

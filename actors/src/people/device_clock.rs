@@ -16,6 +16,8 @@ pub struct Judged {
     pub backlog: bool,
     /// Whether the device's backlog ended with this reading.
     pub backlog_ended: bool,
+    /// By how much the times before this one were too early, where the clock is found to be behind only now.
+    pub behind: Span,
 }
 
 /// A lag that may be explained by a backlog for a while.
@@ -50,6 +52,7 @@ impl DeviceClock {
                 at: now.wall,
                 backlog: false,
                 backlog_ended: std::mem::take(&mut self.in_backlog),
+                behind: Span::ZERO,
             };
         };
         let stepped_back = self.stepped_back(time, seq);
@@ -66,7 +69,7 @@ impl DeviceClock {
             self.lags.clear();
         }
         self.note(lag);
-        let unexplained = self.weigh(now.uptime, rules);
+        let (was_right, unexplained) = (!self.wrong, self.weigh(now.uptime, rules));
         if unexplained || (stepped_back && self.lag().abs() > rules.clock_tolerance) {
             self.wrong = true;
         }
@@ -78,12 +81,14 @@ impl DeviceClock {
             time
         };
         if late && !self.wrong {
-            return Judged { at, backlog: self.in_backlog, backlog_ended: false };
+            return Judged { at, backlog: self.in_backlog, backlog_ended: false, behind: Span::ZERO };
         }
         let backlog = now.wall.since(at) > rules.live_within && !unexplained;
         let backlog_ended = self.in_backlog && !backlog;
         self.in_backlog = backlog;
-        Judged { at, backlog, backlog_ended }
+        let found_behind = was_right && unexplained && !stepped_back;
+        let behind = if found_behind { self.lag().max(Span::ZERO) } else { Span::ZERO };
+        Judged { at, backlog, backlog_ended, behind }
     }
 
     /// Whether the time went back though the count went on: the clock was set.

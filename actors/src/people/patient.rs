@@ -1,5 +1,7 @@
 //! Everything WardWatch remembers of one patient, and how a reading changes it.
 
+mod memory;
+
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
@@ -9,16 +11,15 @@ use crate::alerts::{
     Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, ReadingRef, RuleName, Stage,
     Timing,
 };
-use crate::analyzers::{self, Analysis, Score, View};
+use crate::analyzers::{Analysis, Score, View};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::people::backlog::release;
 use crate::people::identity::{DeviceId, PatientId, Subject};
 use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
 use crate::people::record::AdmissionRecord;
-use crate::people::snapshot::{self, Memory, Snapshot};
 use crate::people::source::Source;
 use crate::settings::{Limits, Settings};
-use crate::vitals::chart::{Charted, Entry, Equipment};
+use crate::vitals::chart::{Charted, Entry};
 use crate::vitals::{Chart, Reading, Vital};
 
 /// How often the retained state is published where nothing but values changed.
@@ -59,7 +60,7 @@ pub struct Patient {
     chart: Arc<Chart>,
     sources: Vec<Source>,
     alerts: Alerts,
-    scores: Vec<Score>,
+    scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
     simulated: bool,
     /// When the stay began.
@@ -108,7 +109,7 @@ impl Patient {
             chart: Arc::default(),
             sources: Vec::new(),
             alerts: Alerts::default(),
-            scores: Vec::new(),
+            scores: Arc::default(),
             recheck_at: None,
             simulated: false,
             stay,
@@ -121,47 +122,6 @@ impl Patient {
         patient.site.settings = Arc::clone(settings);
         patient.apply_settings();
         patient
-    }
-
-    /// A patient as a restart finds it: time went on while nobody watched, and silence starts anew.
-    pub fn restored(memory: Memory, id: PatientId, settings: &Arc<Settings>, now: Now) -> Self {
-        match memory {
-            Memory::Whole(snapshot) => {
-                let shift = snapshot.shift_to(now);
-                let mut patient = snapshot.patient;
-                patient.shift(shift);
-                patient.site.settings = Arc::clone(settings);
-                patient.apply_settings();
-                patient
-            }
-            Memory::Alerts { open, since } => {
-                let mut patient = Self::new(id, settings, since, now);
-                patient.alerts.adopt(open, analyzers::rule_of);
-                patient.note_tracked();
-                patient
-            }
-        }
-    }
-
-    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
-    fn shift(&mut self, by: Span) {
-        Arc::make_mut(&mut self.chart).shift(by);
-        self.sources.iter_mut().for_each(|source| source.shift(by));
-        self.alerts.shift(by);
-        self.heard = self.heard + by;
-        self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
-        self.stated = self.stated.map(|stated| stated + by);
-    }
-
-    /// The memory, where it is to be saved now: with each step of a life cycle, else every 10 s.
-    pub fn to_save(&mut self, now: Now) -> Option<Box<Snapshot>> {
-        let moved = !self.last_saved.stages.iter().copied().eq(self.alerts.stages());
-        let due = self.last_saved.at.is_none_or(|saved| now.uptime.since(saved) >= SAVED_EVERY);
-        if !moved && !due {
-            return None;
-        }
-        self.last_saved = LastSaved { at: Some(now.uptime), stages: self.alerts.stages().collect() };
-        Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
     }
 
     /// Whether a record admitted the patient.
@@ -202,12 +162,16 @@ impl Patient {
         if source.repeats(reading) {
             return Observed::Duplicate;
         }
-        let judged = source.judge_time(reading, now, &settings.alerts);
+        let arrival = Now { wall: reading.received_at, ..now };
+        let judged = source.judge_time(reading, arrival, &settings.alerts);
         let max = settings.admission.max_rate;
         if source.floods(judged.at, max) {
             return Observed::Refused(Refusal::Flooding { device, max });
         }
         let off_by = source.clock.off_by();
+        if judged.behind > Span::ZERO {
+            self.alerts.correct(reading.device.as_ref(), judged.behind);
+        }
         let origin = Arc::new(ReadingRef {
             device: reading.device.clone(),
             seq: reading.seq,
@@ -219,13 +183,10 @@ impl Patient {
         let entry = Entry { reading, device: &device, at: judged.at, origin: &origin, now, listening_since };
         let charted = chart.enter(&entry);
         let live = charted > Charted::Late;
-        if live
-            && self.alerts.is_open(&Condition::DeviceSilent(device.clone()))
-            && let Some(equipment) = chart.equipment_of(&device)
-        {
-            equipment.come_back(now);
+        if live && self.alerts.is_open(&Condition::DeviceSilent(device.clone())) {
+            chart.come_back(&device, now);
         }
-        hear(chart, &device, off_by, live.then_some(now), judged.backlog);
+        chart.hear(&device, off_by, live.then_some(now), judged.backlog);
         if live {
             (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
         }
@@ -345,15 +306,7 @@ impl Patient {
         listening: Listening,
         now: Now,
     ) -> Inquiry {
-        let chart = Arc::make_mut(&mut self.chart);
-        hear(chart, device, None, None, false);
-        if let Some(equipment) = chart.equipment_of(device) {
-            match online {
-                true if equipment.offline.take().is_some() => equipment.come_back(now),
-                true => {}
-                false => equipment.offline = equipment.offline.or(Some(now.uptime)),
-            }
-        }
+        Arc::make_mut(&mut self.chart).note_status(device, online, now);
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         self.inquiry(moment, None, listening)
     }
@@ -372,7 +325,7 @@ impl Patient {
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
         self.alerts.continue_as(&caption);
-        self.scores.clear();
+        self.scores = Arc::default();
         (self.recorded, self.stated) = (false, None);
         self
     }
@@ -449,10 +402,11 @@ impl Patient {
     fn new_scores(&mut self, scores: Vec<Score>) -> Vec<Score> {
         let mut changed = Vec::new();
         for score in scores {
-            match self.scores.iter_mut().find(|known| known.name == score.name) {
-                Some(known) if *known == score => continue,
-                Some(known) => *known = score.clone(),
-                None => self.scores.push(score.clone()),
+            let place = self.scores.iter().position(|known| known.name == score.name);
+            match place {
+                Some(place) if self.scores[place] == score => continue,
+                Some(place) => Arc::make_mut(&mut self.scores)[place] = score.clone(),
+                None => Arc::make_mut(&mut self.scores).push(score.clone()),
             }
             changed.push(score);
         }
@@ -510,25 +464,6 @@ impl Patient {
     fn fail_on_purpose(&self) {
         let last = self.chart.latest(Vital::HeartRate).and_then(|latest| latest.reading.seq);
         assert_ne!(last, Some(FAILING_TIMER_SEQ), "on purpose");
-    }
-}
-
-/// Notes that a device exists and, where it was heard, when.
-fn hear(chart: &mut Chart, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
-    match (chart.equipment_of(device), heard) {
-        (Some(equipment), Some(now)) => {
-            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
-            if !backlog && equipment.offline.take().is_some() {
-                equipment.come_back(now);
-            }
-        }
-        (Some(_), None) => {}
-        (None, heard) => {
-            let (heard, heard_at) =
-                heard.map_or((Uptime::START, Timestamp::from_unix_ms(0)), |now| (now.uptime, now.wall));
-            let (device, back) = (device.clone(), heard);
-            chart.equipment.push(Equipment { device, heard, heard_at, back, offline: None, off_by });
-        }
     }
 }
 

@@ -155,6 +155,48 @@ impl Chart {
         charted
     }
 
+    /// Notes that a device exists and, where it was heard, when.
+    pub fn hear(&mut self, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
+        let is_new = !self.equipment.iter().any(|known| known.device == *device);
+        let equipment = self.equipment_or_new(device, off_by);
+        if let Some(now) = heard {
+            if is_new {
+                equipment.back = now.uptime;
+            }
+            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
+            if !backlog && equipment.offline.take().is_some() {
+                equipment.come_back(now);
+            }
+        }
+    }
+
+    /// Notes that a device says that it is gone, or back.
+    pub fn note_status(&mut self, device: &DeviceId, online: bool, now: Now) {
+        let equipment = self.equipment_or_new(device, None);
+        if !online {
+            equipment.offline.get_or_insert(now.uptime);
+        } else if equipment.offline.take().is_some() {
+            equipment.come_back(now);
+        }
+    }
+
+    /// A device that was silent sends again: its vitals have as long as ever to come, each in its turn.
+    pub fn come_back(&mut self, device: &DeviceId, now: Now) {
+        if let Some(equipment) = self.equipment_of(device) {
+            equipment.come_back(now);
+        }
+    }
+
+    fn equipment_or_new(&mut self, device: &DeviceId, off_by: Option<Span>) -> &mut Equipment {
+        let place = self.equipment.iter().position(|known| known.device == *device).unwrap_or_else(|| {
+            let (heard, heard_at) = (Uptime::START, Timestamp::from_unix_ms(0));
+            let device = device.clone();
+            self.equipment.push(Equipment { device, heard, heard_at, offline: None, back: heard, off_by });
+            self.equipment.len() - 1
+        });
+        &mut self.equipment[place]
+    }
+
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
     pub fn shift(&mut self, by: Span) {
         for latest in &mut self.latest {
@@ -179,7 +221,7 @@ impl Chart {
 
 impl Equipment {
     /// It was silent or gone, and is there again.
-    pub fn come_back(&mut self, now: Now) {
+    fn come_back(&mut self, now: Now) {
         (self.heard, self.heard_at, self.back) = (now.uptime, now.wall, now.uptime);
     }
 }

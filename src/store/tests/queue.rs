@@ -144,6 +144,17 @@ fn too_much_waiting_is_a_lost_store_and_the_oldest_readings_go_first_and_changes
 }
 
 #[test]
+fn changes_do_not_wait_for_many_others_to_be_written() {
+    let mut line = Timeline::new(|terms| terms.max_weighty = 2);
+    (0..3).for_each(|second| line.push(|bench| alarming(bench, second)));
+    let first = line.queue.take_batch();
+    assert_eq!(line.commit(&first).last(), Some(&Told::Settled(1)));
+    assert_eq!(line.queue.commit_in(line.now), Some(Duration::ZERO));
+    let second = line.queue.take_batch();
+    assert_eq!(line.commit(&second), [published(2), Told::Settled(2)]);
+}
+
+#[test]
 fn a_great_deal_is_committed_in_parts_and_each_snapshot_once() {
     let mut line = Timeline::new(|terms| terms.max_batch = 4);
     for second in 0..6 {

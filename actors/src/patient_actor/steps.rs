@@ -1,0 +1,256 @@
+//! What a patient's actor does with each task: a step on a copy of the memory, and what it caused.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tracing::error;
+
+use super::{Admit, Cause, HearOfDevice, Observe, ObserveAgain, PatientActor, Tick, Verdict};
+use crate::census_actor::{Arm, LEFT, Notify, Ticked};
+use crate::clock::{Now, Uptime};
+use crate::outlet::Kept;
+use crate::people::Subject;
+use crate::people::outcome::{Notice, Observed, Outcome, Refusal, Refused};
+use crate::people::patient::{Listening, Patient};
+use crate::people::snapshot::Saved;
+use crate::receipt::Receipt;
+use crate::vitals::Reading;
+
+impl PatientActor {
+    /// Takes one step on a copy of the memory; none where it failed.
+    fn attempt<T>(&self, step: impl FnOnce(&mut Patient) -> T) -> Option<(Patient, T)> {
+        let mut draft = self.patient.clone()?;
+        match catch_unwind(AssertUnwindSafe(|| step(&mut draft))) {
+            Ok(done) => Some((draft, done)),
+            Err(_) => {
+                error!(patient = %draft.id(), "judging failed inside WardWatch; the patient goes on without it");
+                None
+            }
+        }
+    }
+
+    pub(super) fn observe(&mut self, Observe { reading, payload, receipt }: Observe) {
+        self.observe_at(reading, payload, receipt, self.shard.listening.get(), self.shard.clock.now());
+    }
+
+    /// A reading from before the restart, at the time of its arrival; it is kept already.
+    pub(super) fn observe_again(&mut self, ObserveAgain { reading }: ObserveAgain) {
+        let deaf = Listening { since: None, ..self.shard.listening.get() };
+        let now = self.shard.clock.now();
+        let arrival = Now { uptime: now.uptime_at(reading.received_at), wall: reading.received_at };
+        self.observe_at(reading, Bytes::new(), Receipt::none(), deaf, arrival);
+    }
+
+    fn observe_at(
+        &mut self,
+        reading: Box<Reading>,
+        payload: Bytes,
+        receipt: Receipt,
+        listening: Listening,
+        now: Now,
+    ) {
+        let observed = self.attempt(|patient| patient.observe(&reading, listening, now));
+        let counters = &self.shard.counters;
+        let Some((draft, observed)) = observed else { return self.cost(payload, receipt) };
+        match observed {
+            Observed::Duplicate => {
+                counters.duplicates.add(1);
+                receipt.settle();
+            }
+            Observed::Refused(refusal) => {
+                self.patient = Some(draft);
+                self.refuse(refusal, payload);
+                receipt.settle();
+            }
+            Observed::History => {
+                counters.readings.add(1);
+                counters.late.add(1);
+                self.patient = Some(draft);
+                self.deliver(Some(reading), Outcome::default(), receipt);
+            }
+            Observed::Judge(inquiry) => {
+                counters.readings.add(1);
+                self.ask(draft, inquiry, Cause::Reading { reading, payload }, Outcome::default(), receipt);
+            }
+        }
+    }
+
+    pub(super) fn admit(&mut self, Admit { record, receipt }: Admit) {
+        let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
+        match self.attempt(|patient| patient.admit(record, listening, now)) {
+            Some((draft, Some(inquiry))) => {
+                self.ask(draft, inquiry, Cause::Record, Outcome::default(), receipt)
+            }
+            Some((_, None)) => receipt.settle(),
+            None => self.cost(Bytes::new(), receipt),
+        }
+    }
+
+    pub(super) fn hear_of_device(&mut self, HearOfDevice { device, online, receipt }: HearOfDevice) {
+        let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
+        match self.attempt(|patient| patient.device_status(&device, online, listening, now)) {
+            Some((draft, inquiry)) => self.ask(draft, inquiry, Cause::Device, Outcome::default(), receipt),
+            None => self.cost(Bytes::new(), receipt),
+        }
+    }
+
+    pub(super) fn tick(&mut self, tick: &Tick) {
+        let due = tick.due;
+        self.armed = None;
+        let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
+        match self.attempt(|patient| patient.tick(due, listening, now)) {
+            Some((draft, (outcome, Some(inquiry)))) => {
+                self.ask(draft, inquiry, Cause::Timer { due }, outcome, Receipt::none());
+            }
+            Some((draft, (outcome, None))) => {
+                self.timer_failures = 0;
+                self.patient = Some(draft);
+                self.deliver(None, outcome, Receipt::none());
+                self.ticked(due);
+            }
+            None => self.timer_failed(due),
+        }
+    }
+
+    /// Every rule has answered.
+    pub(super) fn judge(&mut self, verdict: Verdict) {
+        let Verdict { mut draft, inquiry, answers, cause, mut outcome, receipt, .. } = verdict;
+        let rules = self.shard.rules.iter().map(|(name, _)| name.clone());
+        let answers = rules.zip(answers).collect();
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            let caused = draft.judge(&inquiry, answers);
+            (draft, caused)
+        }));
+        let Ok((patient, caused)) = judged else {
+            error!(patient = %inquiry.view.patient, "judging failed inside WardWatch; the patient goes on without it");
+            return match cause {
+                Cause::Reading { payload, .. } => self.cost(payload, receipt),
+                Cause::Record | Cause::Device => self.cost(Bytes::new(), receipt),
+                Cause::Timer { due } => self.timer_failed(due),
+            };
+        };
+        self.patient = Some(patient);
+        outcome.extend(caused);
+        match cause {
+            Cause::Reading { reading, .. } => self.deliver(Some(reading), outcome, receipt),
+            Cause::Record => {
+                self.new_record = self.patient.as_ref().map(|patient| Arc::clone(patient.record()));
+                self.deliver(None, outcome, receipt);
+            }
+            Cause::Device => self.deliver(None, outcome, receipt),
+            Cause::Timer { due } => {
+                self.timer_failures = 0;
+                self.deliver(None, outcome, receipt);
+                self.ticked(due);
+            }
+        }
+    }
+
+    /// Hands on what was caused, and asks to be woken for what is due next.
+    fn deliver(&mut self, reading: Option<Box<Reading>>, mut outcome: Outcome, receipt: Receipt) {
+        let Some(patient) = &self.patient else { return receipt.settle() };
+        let id = patient.id().clone();
+        for notice in std::mem::take(&mut outcome.notices) {
+            self.shard.census.do_send(Notify { patient: id.clone(), notice });
+        }
+        if !outcome.changes.is_empty() {
+            let open = patient.open_alerts();
+            self.shard.counters.open_alerts.change(self.open_alerts, open);
+            self.open_alerts = open;
+        }
+        let (saved, record) = (self.memory_to_save(), self.new_record.take());
+        if reading.is_none() && outcome.is_empty() && saved.is_none() && record.is_none() {
+            receipt.settle();
+        } else {
+            let subject = Subject::Patient(id);
+            self.shard.outlet.keep(Kept { subject, reading, outcome, saved, record, receipt });
+        }
+        self.arm();
+    }
+
+    /// The memory, where it is to be saved with what was just caused.
+    fn memory_to_save(&mut self) -> Option<Saved> {
+        if !self.shard.outlet.saves() {
+            return None;
+        }
+        if let Some(reason) = self.leaving {
+            return Some(Saved::Gone { discharged: reason != LEFT });
+        }
+        let now = self.shard.clock.now();
+        self.patient.as_mut()?.to_save(now).map(Saved::Now)
+    }
+
+    /// Asks the census for an earlier waking, where one is due earlier.
+    pub(super) fn arm(&mut self) {
+        let Some(patient) = &self.patient else { return };
+        let Some(next) = patient.next_deadline().filter(|_| self.leaving.is_none()) else { return };
+        if self.armed.is_none_or(|armed| next < armed) {
+            let arm = Arm { patient: patient.id().clone(), at: next, instead_of: self.armed.replace(next) };
+            self.shard.census.do_send(arm);
+        }
+    }
+
+    fn ticked(&self, due: Uptime) {
+        self.shard.census.do_send(Ticked { due });
+    }
+
+    /// Something failed on this message: it is refused, and the failure is an alert.
+    fn cost(&mut self, payload: Bytes, receipt: Receipt) {
+        self.refuse(Refusal::Failed, payload);
+        self.tell_failure(receipt);
+    }
+
+    pub(super) fn tell_failure(&mut self, receipt: Receipt) {
+        let now = self.shard.clock.now();
+        match self.attempt(|patient| patient.failed(now)) {
+            Some((patient, outcome)) => {
+                self.patient = Some(patient);
+                self.deliver(None, outcome, receipt);
+            }
+            None => receipt.settle(),
+        }
+    }
+
+    /// A timer failed: it is tried once more, then given up with an alert.
+    fn timer_failed(&mut self, due: Uptime) {
+        self.timer_failures += 1;
+        if self.timer_failures > 1 {
+            self.timer_failures = 0;
+            let now = self.shard.clock.now();
+            let dropped = self.attempt(|patient| {
+                patient.drop_timers(due);
+                patient.failed(now)
+            });
+            if let Some((patient, outcome)) = dropped {
+                self.patient = Some(patient);
+                self.deliver(None, outcome, Receipt::none());
+            }
+        }
+        self.arm();
+        self.ticked(due);
+    }
+
+    fn refuse(&self, refusal: Refusal, payload: Bytes) {
+        let Some(patient) = self.patient.as_ref().map(Patient::id) else { return };
+        self.shard.counters.rejected.add(1);
+        if let Refusal::Flooding { device, .. } = &refusal {
+            let notice = Notice::Floods(device.clone());
+            self.shard.census.do_send(Notify { patient: patient.clone(), notice });
+        }
+        let at = self.shard.clock.now().wall;
+        self.shard.outlet.refuse(Refused { patient: patient.clone(), refusal, payload, at });
+    }
+
+    pub(super) fn end_stay(&mut self, reason: &'static str, receipt: Receipt) {
+        let now = self.shard.clock.now();
+        match self.attempt(|patient| patient.leave(reason, now)) {
+            Some((patient, outcome)) => {
+                self.patient = Some(patient);
+                self.leaving = Some(reason);
+                self.deliver(None, outcome, receipt);
+            }
+            None => receipt.settle(),
+        }
+    }
+}

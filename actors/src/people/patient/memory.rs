@@ -1,0 +1,53 @@
+//! A patient's memory across a restart: when it is saved, and how it is taken up again.
+
+use std::sync::Arc;
+
+use super::{LastSaved, Patient, SAVED_EVERY};
+use crate::analyzers;
+use crate::clock::{Now, Span};
+use crate::people::identity::PatientId;
+use crate::people::snapshot::{self, Memory, Snapshot};
+use crate::settings::Settings;
+
+impl Patient {
+    /// A patient as a restart finds it: time went on while nobody watched, and silence starts anew.
+    pub fn restored(memory: Memory, id: PatientId, settings: &Arc<Settings>, now: Now) -> Self {
+        match memory {
+            Memory::Whole(snapshot) => {
+                let shift = snapshot.shift_to(now);
+                let mut patient = snapshot.patient;
+                patient.shift(shift);
+                patient.site.settings = Arc::clone(settings);
+                patient.apply_settings();
+                patient
+            }
+            Memory::Alerts { open, since } => {
+                let mut patient = Self::new(id, settings, since, now);
+                patient.alerts.adopt(open, analyzers::rule_of);
+                patient.note_tracked();
+                patient
+            }
+        }
+    }
+
+    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
+    fn shift(&mut self, by: Span) {
+        Arc::make_mut(&mut self.chart).shift(by);
+        self.sources.iter_mut().for_each(|source| source.shift(by));
+        self.alerts.shift(by);
+        self.heard = self.heard + by;
+        self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
+        self.stated = self.stated.map(|stated| stated + by);
+    }
+
+    /// The memory, where it is to be saved now: with each step of a life cycle, else every 10 s.
+    pub fn to_save(&mut self, now: Now) -> Option<Box<Snapshot>> {
+        let moved = !self.last_saved.stages.iter().copied().eq(self.alerts.stages());
+        let due = self.last_saved.at.is_none_or(|saved| now.uptime.since(saved) >= SAVED_EVERY);
+        if !moved && !due {
+            return None;
+        }
+        self.last_saved = LastSaved { at: Some(now.uptime), stages: self.alerts.stages().collect() };
+        Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
+    }
+}
