@@ -32,8 +32,10 @@ async fn a_taken_port_is_an_error_that_names_the_flag() {
 #[tokio::test]
 async fn simulated_readings_are_marked_and_so_are_their_alerts_and_states() {
     // Limits that every simulated patient is beyond at once.
-    let ward =
-        Ward::open("[limits.adult]\nheart_rate = { high = 51, extreme_high = 52, delay = \"0s\" }\n").await;
+    let ward = Ward::open(
+        "[limits.adult]\nheart_rate = { high = 52, extreme_high = 55, hysteresis = 0.5, delay = \"0s\" }\n",
+    )
+    .await;
     let url = ward.broker.url();
     let arguments =
         ["simulate", "--url", &url, "--patients", "5", "--rate", "5", "--duration", "2s", "--healthy"];

@@ -15,7 +15,7 @@ async fn what_cannot_be_a_reading_is_rejected_with_its_topic_its_reason_and_its_
         ("vitals/icu-1/p-17", "JSON", None),
         ("vitals/icu-1/p-17/extra", "names no patient", None),
         ("vitals/icu-1/p-17", "vital", None),
-        ("patients/icu-1/p-17", "class", None),
+        ("patients/icu-1/p-17", "dog", None),
         ("vitals/icu-1/p-17", "9999", Some("heart_rate")),
     ];
     for (message, (topic, reason, field)) in rejected.iter().zip(expected) {

@@ -171,11 +171,12 @@ fn load(port: u16, settings: &str) -> Config {
     Config::load(Some(&file), &[], &[]).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
-/// A configuration file with these settings, for a broker on this port.
+/// A configuration file with these settings, for a broker on this port; it keeps nothing unless they say so.
 pub fn config_file(port: u16, settings: &str) -> PathBuf {
     let file = scratch("toml");
+    let store = if settings.contains("[store]") { "" } else { "[store]\nurl = \"memory\"\n" };
     let broker = format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n");
-    fs::write(&file, broker + settings).expect("a configuration");
+    fs::write(&file, broker + settings + store).expect("a configuration");
     file
 }
 
