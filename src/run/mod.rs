@@ -282,6 +282,7 @@ impl Service {
         };
         match &ended {
             Ok(()) => {
+                desk.flush();
                 if !desk.store.close(DRAIN_WITHIN) {
                     error!("the store could not commit everything; what is missing was not acknowledged");
                 }
