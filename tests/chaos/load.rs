@@ -103,6 +103,8 @@ impl Bed {
     fn measure(&mut self, at: Timestamp, last: bool) -> (Sent, Vec<Change>) {
         self.go_on();
         self.seq += 1;
+        // A delay that began now would be ended by a timer.
+        self.breathes_fast &= !last || self.courses[1].open().is_some();
         let respiratory_rate = if self.breathes_fast { 33 } else { 16 };
         let temperature = if last { r#","temperature":39.5"# } else { "" };
         let Self { device, seq, heart_rate, .. } = self;
