@@ -225,8 +225,9 @@ impl Line {
         self.0.lock().expect("the line").messages.is_empty()
     }
 
+    /// Comes back sometimes before WardWatch, sometimes after it.
     async fn carry(self, port: u16) {
-        loop {
+        for retry_after in [20, 2000, 700].into_iter().cycle().map(Duration::from_millis) {
             let mut options = MqttOptions::new("beds", "127.0.0.1", port);
             options.set_clean_session(true).set_inflight(u16::MAX);
             let (client, mut events) = AsyncClient::new(options, 100_000);
@@ -242,7 +243,7 @@ impl Line {
                 }
             }
             self.0.lock().expect("the line").connected = None;
-            sleep(Duration::from_millis(20)).await;
+            sleep(retry_after).await;
         }
     }
 }
