@@ -423,7 +423,8 @@ impl Patient {
         let Some(reading) = &moment.reading else { return Vec::new() };
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
         let source = self.sources.iter_mut().find(|source| source.device == device);
-        source.map(|source| source.news(moment.backlog_of.is_none())).unwrap_or_default()
+        let (live, now, rules) = (moment.backlog_of.is_none(), moment.now.uptime, &self.site.settings.alerts);
+        source.map(|source| source.news(live, now, rules)).unwrap_or_default()
     }
 
     /// After each step: what is under way now, and whether the state is to be published.
