@@ -18,7 +18,6 @@ pub struct Ears {
     pub rival: Rival,
     pub fatal: mpsc::UnboundedSender<Fatal>,
     pub hearsay: watch::Sender<Hearsay>,
-    pub heard: watch::Receiver<Hearsay>,
 }
 
 impl ingest::Inbox for Ears {

@@ -158,7 +158,7 @@ impl<'a> Inquiry<'a> {
             kept: kept.max(reached),
             presence: Presence::Present,
             cause,
-            at: self.view.at,
+            at: self.view.now.wall,
             reading: None,
             timing: Timing::IMMEDIATE,
             reason,

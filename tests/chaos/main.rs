@@ -1,0 +1,201 @@
+//! Chaos: whatever is killed, stopped, suspended or full, every alert comes, and none that is not true.
+//!
+//! A seeded load on a real Mosquitto, faults at seeded moments, and the truth worked out beside it.
+//! The short form is part of `tests/run.sh`; `tests/run.sh --long SEED…` runs the long one for each seed.
+
+mod backlogs;
+mod faults;
+mod load;
+#[path = "../support/mosquitto.rs"]
+mod mosquitto;
+mod service;
+mod truth;
+mod watcher;
+
+use std::time::Duration;
+
+use backlogs::{malformed, open_of_account, open_of_assessment, storms, unfounded};
+use faults::{Ward, lasts};
+use load::{Load, LoadSize, Loaded};
+use mosquitto::Mosquitto;
+use service::{Service, SmallDisk};
+use tokio::sync::Mutex;
+use watcher::{Account, Watcher};
+
+/// The runs take turns: each needs the machine's time for itself.
+static TURN: Mutex<()> = Mutex::const_new(());
+
+/// How long a load goes on after the last fault.
+const CALM: Duration = Duration::from_secs(6);
+
+/// Which run it is; prints how to have it again where it fails.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    seed: u64,
+    long: bool,
+}
+
+impl Run {
+    /// As `WARDWATCH_CHAOS` and `WARDWATCH_CHAOS_SEED` say; without them the short form with seed 1.
+    fn wanted() -> Self {
+        let seed = std::env::var("WARDWATCH_CHAOS_SEED").unwrap_or_else(|_| "1".to_owned());
+        let seed = seed.parse().expect("WARDWATCH_CHAOS_SEED is a number");
+        Self { seed, long: std::env::var("WARDWATCH_CHAOS").is_ok_and(|form| form == "long") }
+    }
+
+    fn form(self) -> &'static str {
+        if self.long { "long" } else { "short" }
+    }
+
+    fn patients(self) -> u32 {
+        if self.long { 80 } else { 50 }
+    }
+}
+
+/// Prints what helps to understand a failure.
+struct OnFailure<'a> {
+    run: Run,
+    service: &'a Service,
+}
+
+impl Drop for OnFailure<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let Run { seed, .. } = self.run;
+            println!(
+                "the end of WardWatch's log ({}):\n{}",
+                self.service.directory().display(),
+                self.service.log_tail()
+            );
+            println!(
+                "seed {seed}; once more: WARDWATCH_CHAOS={} WARDWATCH_CHAOS_SEED={seed} cargo test --test chaos -- --nocapture",
+                self.run.form()
+            );
+        }
+    }
+}
+
+/// Waits until the end of everything has been heard, and takes account.
+async fn take_account(watcher: &Watcher, loaded: &Loaded, service: &Service) -> Account {
+    mosquitto::until("the last reading of every patient has been heard of", || {
+        watcher.has_heard_the_end(&loaded.truth)
+    })
+    .await;
+    service.end().await;
+    Account::of(watcher.heard())
+}
+
+/// Fails with the first few of each kind of fault.
+fn judge(run: Run, what: &[(&str, Vec<String>)]) {
+    let mut words = String::new();
+    for (kind, faults) in what.iter().filter(|(_, faults)| !faults.is_empty()) {
+        words += &format!("\n{} {kind}:", faults.len());
+        for fault in faults.iter().take(8) {
+            words += &format!("\n  {fault}");
+        }
+    }
+    assert!(words.is_empty(), "with seed {}:{words}", run.seed);
+}
+
+/// Found to fail without: the outbox of the store (missing), snapshots (spurious), the drained mark (spurious).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
+    let _turn = TURN.lock().await;
+    let run = Run::wanted();
+    let mut broker = Mosquitto::start();
+    let disk = SmallDisk::mount();
+    let watcher = Watcher::start(broker.port()).await;
+    let service = Service::start(&broker.url(), disk.as_ref().map(SmallDisk::path), "");
+    let _on_failure = OnFailure { run, service: &service };
+
+    let steps = faults::short_outages(run.seed, run.long);
+    let size = LoadSize { patients: run.patients(), lasts: lasts(&steps) + CALM };
+    let load = Load::start(broker.port(), run.seed, size);
+    let mut ward =
+        Ward { broker: &mut broker, service: &service, watcher: &watcher, disk: disk.as_ref(), losses: 0 };
+    ward.suffer(&steps).await;
+    let loaded = load.end().await;
+    let account = take_account(&watcher, &loaded, &service).await;
+
+    let truth = &loaded.truth;
+    let missing = account.missing(truth);
+    let spurious = account.spurious(truth, &["store.lost"]);
+    let disorder = account.disorder(truth);
+    println!(
+        "chaos ({}, seed {}): {} faults, {} readings, {} changes expected, {} heard; \
+         missing {}, spurious {}, duplicates {}, contradictions {}, out of order {}",
+        run.form(),
+        run.seed,
+        steps.len(),
+        loaded.readings(),
+        truth.changes.len(),
+        account.changes.len(),
+        missing.len(),
+        spurious.len(),
+        account.duplicates,
+        account.contradictions.len(),
+        disorder.len(),
+    );
+    let contradictions = account.contradictions;
+    judge(
+        run,
+        &[
+            ("missing", missing),
+            ("spurious", spurious),
+            ("contradictions", contradictions),
+            ("out of order", disorder),
+        ],
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outage_longer_than_what_is_live_leaves_what_is_true_now_and_no_storm() {
+    let _turn = TURN.lock().await;
+    let run = Run::wanted();
+    let mut broker = Mosquitto::start();
+    let watcher = Watcher::start(broker.port()).await;
+    let more = "[alerts]\nlive_within = \"3s\"\ncatch_up = \"5s\"\nclock_tolerance = \"2s\"\n";
+    let service = Service::start(&broker.url(), None, more);
+    let _on_failure = OnFailure { run, service: &service };
+
+    let steps = faults::long_outages(run.seed, run.long);
+    let size = LoadSize { patients: run.patients(), lasts: lasts(&steps) + CALM };
+    let load = Load::start(broker.port(), run.seed, size);
+    let mut ward = Ward { broker: &mut broker, service: &service, watcher: &watcher, disk: None, losses: 0 };
+    let outages = ward.suffer(&steps).await;
+    let loaded = load.end().await;
+    let account = take_account(&watcher, &loaded, &service).await;
+
+    let recording = service.directory().join("recording.jsonl");
+    loaded.record(&recording);
+    let assessed = open_of_assessment(&service.assess(&recording));
+    let truth = &loaded.truth;
+    assert_eq!(assessed, truth.open, "an assessment of the readings knows the truth");
+    let open = open_of_account(&account);
+    let differs: Vec<_> = open.symmetric_difference(&assessed).map(ToString::to_string).collect();
+    let summaries = account.changes.iter().filter(|c| c.condition == "backlog.summary").count();
+    println!(
+        "chaos, long outages ({}, seed {}): {} outages, {} readings, {} changes of which {} out of a backlog, \
+         {summaries} summaries; open at the end {} as assessed {}, duplicates {}, contradictions {}",
+        run.form(),
+        run.seed,
+        steps.len(),
+        loaded.readings(),
+        account.changes.len(),
+        account.changes.iter().filter(|c| c.backlog).count(),
+        open.len(),
+        assessed.len(),
+        account.duplicates,
+        account.contradictions.len(),
+    );
+    judge(
+        run,
+        &[
+            ("open at the end, here or in the assessment alone", differs),
+            ("malformed", malformed(&account)),
+            ("unfounded", unfounded(&account, truth, &["backlog.summary", "broker.lost"])),
+            ("storms", storms(&account, truth, &outages)),
+            ("contradictions", account.contradictions),
+        ],
+    );
+}
