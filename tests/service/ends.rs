@@ -53,7 +53,7 @@ async fn a_killed_service_loses_no_reading_neither_the_ones_under_way_nor_those_
 }
 
 #[tokio::test]
-async fn nor_does_one_with_a_database() {
+async fn a_killed_service_with_a_database_loses_none_either() {
     let database = scratch("db");
     let store = format!("{AT_ONCE}[store]\nurl = \"sqlite://{}\"\n", database.display());
     kill_in_the_middle(&store).await;
