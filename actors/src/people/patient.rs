@@ -137,11 +137,6 @@ impl Patient {
         &self.record
     }
 
-    /// The devices that are known to measure this patient.
-    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.sources.iter().map(|source| &source.device)
-    }
-
     /// The patient's id.
     pub fn id(&self) -> &PatientId {
         &self.id
