@@ -20,7 +20,7 @@ use load::{Load, LoadSize, Loaded};
 use mosquitto::Mosquitto;
 use service::{Service, SmallDisk};
 use tokio::sync::Mutex;
-use watcher::{Account, Watcher};
+use watcher::{Account, Watcher, until_listening};
 
 /// The runs take turns: each needs the machine's time for itself.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -107,6 +107,7 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     let watcher = Watcher::start(broker.port()).await;
     let service = Service::start(&broker.url(), disk.as_ref().map(SmallDisk::path), "");
     let _on_failure = OnFailure { run, service: &service };
+    until_listening(broker.port()).await;
 
     let steps = faults::short_outages(run.seed, run.long);
     let size = LoadSize { patients: run.patients(), lasts: lasts(&steps) + CALM };
@@ -157,6 +158,7 @@ async fn an_outage_longer_than_what_is_live_leaves_what_is_true_now_and_no_storm
     let more = "[alerts]\nlive_within = \"3s\"\ncatch_up = \"5s\"\nclock_tolerance = \"2s\"\n";
     let service = Service::start(&broker.url(), None, more);
     let _on_failure = OnFailure { run, service: &service };
+    until_listening(broker.port()).await;
 
     let steps = faults::long_outages(run.seed, run.long);
     let size = LoadSize { patients: run.patients(), lasts: lasts(&steps) + CALM };
