@@ -105,7 +105,7 @@ impl Service {
         let settings_out = PublisherSettings {
             link: link.with_client_id(format!("{instance}-out")),
             will_topic: topics.system(&instance),
-            will_payload: last_will(&instance, started, settings.admission.mode).into(),
+            will_payload: last_will(&instance, started, settings.admission.mode, store_kind(config)).into(),
             max_changes: MOST_CHANGES,
             drain_within: DRAIN_WITHIN,
         };
@@ -365,7 +365,7 @@ fn link(config: &Config) -> Result<Link, Fatal> {
 }
 
 /// What the broker publishes for us when we are gone without a word.
-fn last_will(instance: &str, started: Timestamp, mode: Mode) -> Vec<u8> {
+fn last_will(instance: &str, started: Timestamp, mode: Mode, store: &str) -> Vec<u8> {
     json(&SystemMessage {
         instance,
         time: started,
@@ -373,7 +373,7 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode) -> Vec<u8> {
         status: Status::Offline,
         ingest: "lost",
         admission: mode.name(),
-        store: "memory",
+        store,
         patients: 0,
         open_alerts: 0,
         readings: 0,
