@@ -9,7 +9,7 @@ use thiserror::Error;
 /// Why the process ends by itself.
 #[derive(Debug, Error)]
 pub enum Fatal {
-    #[error("the configuration cannot be used: {0}")]
+    #[error("the configuration cannot be used:\n{0}")]
     Setup(String),
     #[error("an actor died: {0}; what it held was not acknowledged and comes again after the restart")]
     Actor(&'static str),
@@ -46,5 +46,31 @@ impl Fatal {
     /// The same as an exit code.
     pub fn exit_code(&self) -> ExitCode {
         ExitCode::from(self.status())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::ingest::IngestFault;
+    use crate::mqtt::publisher::PublisherFault;
+    use crate::mqtt::ring::RingFault;
+
+    #[test]
+    fn each_end_has_the_status_that_the_supervisor_is_told() {
+        let receipt = Fatal::from(IngestFault::from(RingFault::Abandoned));
+        let taken_over = Fatal::from(PublisherFault::TakenOver("wardwatch".to_owned()));
+        let ends = [
+            (Fatal::Setup(String::new()), 2),
+            (Fatal::Actor("patient"), 70),
+            (receipt, 71),
+            (Fatal::PublisherThread, 72),
+            (Fatal::Stalled(11), 73),
+            (Fatal::Store("recorder"), 74),
+            (taken_over, 75),
+        ];
+        for (fatal, status) in ends {
+            assert_eq!(fatal.status(), status, "{fatal}");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! WardWatch: real-time patient monitoring on an MQTT broker.
 
 pub mod assess;
+pub mod bench;
 pub mod broker;
 pub mod check;
 pub mod config;

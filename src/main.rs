@@ -5,6 +5,7 @@ mod cli;
 use std::process::ExitCode;
 
 use clap::Parser;
+use wardwatch::fatal::Fatal;
 
 fn main() -> ExitCode {
     let arguments = cli::Arguments::parse();
@@ -12,7 +13,7 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(fault) => {
             eprintln!("wardwatch: {fault:#}");
-            ExitCode::from(1)
+            fault.downcast_ref::<Fatal>().map_or(ExitCode::FAILURE, Fatal::exit_code)
         }
     }
 }

@@ -52,7 +52,7 @@ install_what_is_missing() {
 }
 
 check_rust() {
-    has cargo || stop "please install Rust 1.94 or newer: https://rustup.rs"
+    has cargo || stop "please install Rust 1.94 or newer, with rustup"
     if ! cargo fmt --version >/dev/null 2>&1 || ! cargo clippy --version >/dev/null 2>&1; then
         has rustup || stop "please install rustfmt and clippy for this Rust"
         rustup component add rustfmt clippy

@@ -32,7 +32,8 @@ pub struct PatientActor {
     me: Option<Arc<Addr<Self>>>,
     /// What came while a verdict was being found, in its order.
     waiting: VecDeque<Task>,
-    verdict: Option<Verdict>,
+    /// In a box, since most patients wait for none at any moment.
+    verdict: Option<Box<Verdict>>,
     verdicts: u64,
     /// For when the census was asked to wake this patient.
     armed: Option<Uptime>,
@@ -99,25 +100,39 @@ impl PatientActor {
         }
     }
 
+    /// Does a task now, or in its turn.
     fn take(&mut self, task: Task, ctx: &mut Context<Self>) {
-        self.waiting.push_back(task);
+        if self.waiting.is_empty() && self.is_free() {
+            self.begin(task, ctx);
+        } else {
+            self.waiting.push_back(task);
+        }
         self.go_on(ctx);
+    }
+
+    /// Whether no verdict has to be waited for.
+    fn is_free(&self) -> bool {
+        self.verdict.is_none() && self.patient.is_some()
     }
 
     /// Does what waits, until a verdict has to be waited for.
     fn go_on(&mut self, ctx: &mut Context<Self>) {
-        while self.verdict.is_none() && self.patient.is_some() {
-            match self.waiting.pop_front() {
-                Some(Task::Observe(observe)) => self.observe(observe),
-                Some(Task::ObserveAgain(again)) => self.observe_again(again),
-                Some(Task::TellMemoryLost) => self.tell_failure(Receipt::none()),
-                Some(Task::Admit(admit)) => self.admit(admit),
-                Some(Task::HearOfDevice(status)) => self.hear_of_device(status),
-                Some(Task::Tick(tick)) => self.tick(&tick),
-                Some(Task::Leave(leave)) => self.leave(leave, ctx),
-                Some(Task::HandOver(hand_over)) => self.hand_over(hand_over, ctx),
-                None => return,
-            }
+        while self.is_free() {
+            let Some(task) = self.waiting.pop_front() else { return };
+            self.begin(task, ctx);
+        }
+    }
+
+    fn begin(&mut self, task: Task, ctx: &mut Context<Self>) {
+        match task {
+            Task::Observe(observe) => self.observe(observe),
+            Task::ObserveAgain(again) => self.observe_again(again),
+            Task::TellMemoryLost => self.tell_failure(Receipt::none()),
+            Task::Admit(admit) => self.admit(admit),
+            Task::HearOfDevice(status) => self.hear_of_device(status),
+            Task::Tick(tick) => self.tick(&tick),
+            Task::Leave(leave) => self.leave(leave, ctx),
+            Task::HandOver(hand_over) => self.hand_over(hand_over, ctx),
         }
     }
 
@@ -132,8 +147,8 @@ impl PatientActor {
             }
         }
         let answers = vec![None; outstanding];
-        self.verdict =
-            Some(Verdict { number, draft, inquiry, answers, outstanding, cause, outcome, receipt });
+        let verdict = Verdict { number, draft, inquiry, answers, outstanding, cause, outcome, receipt };
+        self.verdict = Some(Box::new(verdict));
     }
 
     /// The stay ends, and with it this actor.
@@ -220,7 +235,7 @@ impl Handler<Found> for PatientActor {
         if verdict.outstanding == 0
             && let Some(verdict) = self.verdict.take()
         {
-            self.judge(verdict);
+            self.judge(*verdict);
             self.go_on(ctx);
         }
     }
@@ -259,7 +274,7 @@ impl Handler<HearOfDevice> for PatientActor {
     }
 }
 
-/// The time has come that the patient asked to be woken for. Answered by [`Ticked`].
+/// The time has come that the patient asked to be woken for. Answered by [`Ticked`](crate::census_actor::Ticked).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Tick {

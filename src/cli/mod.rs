@@ -1,6 +1,7 @@
 //! The commands, their flags, and what they print.
 
 mod assess;
+mod bench;
 mod check;
 mod demo;
 mod listener;
@@ -12,10 +13,11 @@ use std::future::Future;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 use wardwatch::config::{self, Config, Override};
+use wardwatch::fatal::Fatal;
 use wardwatch_actors::clock::Clock;
 
 /// Real-time patient monitoring on an MQTT broker. Not a medical device.
@@ -33,6 +35,9 @@ enum Command {
     Simulate(simulate::Simulate),
     Assess(assess::Assess),
     Check(check::Check),
+    Bench(bench::Bench),
+    #[command(hide = true)]
+    AcknowledgeOnly(bench::AcknowledgeOnly),
 }
 
 /// Carries out what was asked.
@@ -43,6 +48,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Simulate(simulate) => simulate.run(),
         Command::Assess(assess) => assess.run(),
         Command::Check(check) => Ok(check.run()),
+        Command::Bench(bench) => bench.run(),
+        Command::AcknowledgeOnly(client) => client.run(),
     }
 }
 
@@ -52,7 +59,7 @@ fn load(path: Option<&Path>, overrides: &[Override]) -> anyhow::Result<Config> {
         Ok(config) => Ok(config),
         Err(faults) => {
             let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            bail!("the configuration is not usable:\n{}", faults.join("\n"))
+            Err(Fatal::Setup(faults.join("\n")).into())
         }
     }
 }

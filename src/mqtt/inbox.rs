@@ -10,6 +10,7 @@ use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::Settings;
+use wardwatch_actors::vitals::Reading;
 
 use super::payload::reading::{self, Rejection};
 use super::payload::record;
@@ -65,7 +66,7 @@ impl Inbox {
                 false => self.refuse(letter, &Rejection::Retained, now),
             };
         }
-        let parsed = match reading::parse(&letter.payload, &self.sources, now) {
+        let mut parsed = match reading::parse(&letter.payload, &self.sources, now) {
             Ok(parsed) => parsed,
             Err(rejection) => return self.refuse(letter, &rejection, now),
         };
@@ -76,15 +77,17 @@ impl Inbox {
             let (field, reason) = (Some(fault.field), fault.reason);
             self.refuse_part(RejectedMessage::new(now, letter.topic, reason, field, &letter.payload));
         }
+        let Letter { payload, receipt, .. } = letter;
+        let Some(last) = parsed.readings.pop() else { return receipt.settle() };
         for reading in parsed.readings {
-            self.census.do_send(Arrived {
-                patient: patient.into(),
-                reading: Box::new(reading),
-                payload: letter.payload.clone(),
-                receipt: letter.receipt.clone(),
-            });
+            self.bring(patient, reading, payload.clone(), receipt.clone());
         }
-        letter.receipt.settle();
+        self.bring(patient, last, payload, receipt);
+    }
+
+    fn bring(&self, patient: &str, reading: Reading, payload: Bytes, receipt: Receipt) {
+        let (patient, reading) = (patient.into(), Box::new(reading));
+        self.census.do_send(Arrived { patient, reading, payload, receipt });
     }
 
     fn record(&self, patient: &str, letter: Letter<'_>, now: Timestamp) {

@@ -128,7 +128,7 @@ impl Fleet {
             &mut record,
             format_args!(
                 r#"{{"class":"{}","room":"{}","bed":"{}","label":"Sim {}","devices":["{}"]}}"#,
-                class.as_str(),
+                class.name(),
                 1 + place / 2,
                 if place.is_multiple_of(2) { "A" } else { "B" },
                 patient + 1,

@@ -21,9 +21,9 @@ use wardwatch_actors::people::identity::{self, NameFault};
 
 pub use episodes::{Episode, Kind};
 pub use fleet::{Act, Event, Fleet};
-pub use physiology::Class;
 pub use runner::{Progress, SimulatorFault};
 pub use schedule::Schedule;
+pub use wardwatch_actors::people::Class;
 
 /// What every unit's name begins with, unless the user says that they know what they do.
 const UNIT_PREFIX: &str = "sim-";

@@ -6,6 +6,7 @@
 use std::f64::consts::TAU;
 
 use rand::Rng;
+use wardwatch_actors::people::Class;
 
 /// How far a slow wander may get from its centre.
 const WANDER_BOUND: f64 = 2.5;
@@ -16,32 +17,11 @@ const SATURATION_SECONDS: f64 = 90.0;
 /// Hour of the day (UTC) at which rates, pressures and temperature are highest.
 const WARMEST_HOUR: f64 = 17.0;
 
-/// The age class, as in an admission record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Class {
-    #[default]
-    Adult,
-    /// 1 to 12 years.
-    Paediatric,
-    Neonate,
-}
-
-impl Class {
-    /// As it stands in an admission record.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Adult => "adult",
-            Self::Paediatric => "paediatric",
-            Self::Neonate => "neonate",
-        }
-    }
-
-    fn norms(self) -> &'static Norms {
-        match self {
-            Self::Adult => &ADULT,
-            Self::Paediatric => &PAEDIATRIC,
-            Self::Neonate => &NEONATE,
-        }
+fn norms(class: Class) -> &'static Norms {
+    match class {
+        Class::Adult => &ADULT,
+        Class::Paediatric => &PAEDIATRIC,
+        Class::Neonate => &NEONATE,
     }
 }
 
@@ -174,7 +154,7 @@ pub struct Person {
 impl Person {
     /// Draws a healthy person of a class.
     pub fn draw(class: Class, rng: &mut impl Rng) -> Self {
-        let norms = class.norms();
+        let norms = norms(class);
         let mut within = |(low, high): (f64, f64)| low + (high - low) * uniform(rng);
         Self {
             heart_rate: within(norms.heart_rate),

@@ -1,7 +1,6 @@
 //! A recording run through `assess`, and what every result of it must hold.
 
-// Each test binary that shares this file uses its own part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test binary that shares this file uses its own part of it")]
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};

@@ -30,10 +30,12 @@ impl Analyzer for LimitAnalyzer {
             match speaker(view, vital) {
                 Some((measured, latest)) => {
                     for side in [Side::Low, Side::High] {
-                        let found = judge(vital, measured, side, limits, latest);
-                        let Some(found) = found else { continue };
-                        if found.kept.is_some() || view.tracks(&found.condition) {
-                            analysis.findings.push(found);
+                        let beyond = Beyond::of(vital, limits, side);
+                        let [reached, kept] = beyond.judge(latest.value, side, limits.hysteresis);
+                        let tells = kept.is_some() || view.tracks(&condition(vital, side));
+                        if tells && beyond.has_limits() {
+                            let found = finding(vital, measured, side, &beyond, limits, latest);
+                            analysis.findings.push(Finding { reached, kept, ..found });
                         }
                     }
                 }
@@ -109,35 +111,35 @@ impl Beyond {
             Side::High => Self { limit: limits.high, extreme: limits.extreme_high },
         }
     }
+
+    /// Whether the side has limits at all.
+    fn has_limits(&self) -> bool {
+        self.limit.is_some() || self.extreme.is_some()
+    }
+
+    /// The priority that a value reaches, and the one that it keeps.
+    fn judge(&self, value: Quantity, side: Side, hysteresis: Quantity) -> [Option<Priority>; 2] {
+        [Quantity::ZERO, hysteresis].map(|hysteresis| {
+            let outside = |limit: Option<Quantity>| {
+                limit.is_some_and(|limit| match side {
+                    Side::Low => value < limit + hysteresis,
+                    Side::High => value > limit - hysteresis,
+                })
+            };
+            match (outside(self.extreme), outside(self.limit)) {
+                (true, _) => Some(Priority::High),
+                (false, true) => Some(Priority::Medium),
+                (false, false) => None,
+            }
+        })
+    }
 }
 
-/// Judges one value against one side; none where the side has no limits at all.
-fn judge(
-    vital: Vital,
-    measured: Vital,
-    side: Side,
-    limits: &VitalLimits,
-    latest: &Latest,
-) -> Option<Finding> {
-    let beyond = Beyond::of(vital, limits, side);
-    if beyond.limit.is_none() && beyond.extreme.is_none() {
-        return None;
+fn condition(vital: Vital, side: Side) -> Condition {
+    match side {
+        Side::Low => Condition::Low(vital),
+        Side::High => Condition::High(vital),
     }
-    let priority = |hysteresis: Quantity| {
-        let outside = |limit: Option<Quantity>| {
-            limit.is_some_and(|limit| match side {
-                Side::Low => latest.value < limit + hysteresis,
-                Side::High => latest.value > limit - hysteresis,
-            })
-        };
-        match (outside(beyond.extreme), outside(beyond.limit)) {
-            (true, _) => Some(Priority::High),
-            (false, true) => Some(Priority::Medium),
-            (false, false) => None,
-        }
-    };
-    let (reached, kept) = (priority(Quantity::ZERO), priority(limits.hysteresis));
-    Some(Finding { reached, kept, ..finding(vital, measured, side, &beyond, limits, latest) })
 }
 
 fn finding(
@@ -148,12 +150,8 @@ fn finding(
     limits: &VitalLimits,
     latest: &Latest,
 ) -> Finding {
-    let condition = match side {
-        Side::Low => Condition::Low(vital),
-        Side::High => Condition::High(vital),
-    };
     Finding {
-        condition,
+        condition: condition(vital, side),
         reached: None,
         kept: None,
         presence: Presence::Present,
@@ -208,10 +206,9 @@ mod tests {
     fn asystole_apnoea_and_a_saturation_below_80_are_high_even_where_every_limit_is_off() {
         for vital in [Vital::HeartRate, Vital::RespiratoryRate, Vital::OxygenSaturation] {
             let off = VitalLimits::default();
-            let view = view_of(&[(vital, if vital == Vital::OxygenSaturation { 79 } else { 0 })]);
-            let latest = view.chart.latest(vital).unwrap();
-            let found = judge(vital, vital, Side::Low, &off, latest).unwrap();
-            assert_eq!(found.reached, HIGH, "{vital}");
+            let value = Quantity::whole(if vital == Vital::OxygenSaturation { 79 } else { 0 });
+            let [reached, _] = Beyond::of(vital, &off, Side::Low).judge(value, Side::Low, off.hysteresis);
+            assert_eq!(reached, HIGH, "{vital}");
         }
     }
 

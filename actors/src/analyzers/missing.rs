@@ -52,15 +52,15 @@ struct Inquiry<'a> {
 
 impl<'a> Inquiry<'a> {
     fn device(&mut self, equipment: &Equipment) {
-        let vitals = self.watched(equipment);
+        let vitals: Vec<_> = self.watched(equipment).collect();
         // A vital that was silent already when the device last spoke says nothing of the device; one
         // that only said that it is online has yet to speak.
-        let speaks = vitals.clone().any(|(_, latest, _)| latest.heard >= equipment.back);
+        let speaks = vitals.iter().any(|(_, latest, _)| latest.heard >= equipment.back);
         let left_out = |latest: &Latest, span: Span| speaks && equipment.heard.since(latest.heard) >= span;
         let verdict_after = vitals
-            .clone()
+            .iter()
             .filter(|(_, latest, span)| !left_out(latest, *span))
-            .map(|(_, _, span)| span)
+            .map(|(_, _, span)| *span)
             .min();
         if let Some(since) = equipment.offline {
             self.offline(equipment, since);
@@ -76,12 +76,12 @@ impl<'a> Inquiry<'a> {
     }
 
     /// The watched vitals that this device holds.
-    fn watched(&self, equipment: &Equipment) -> impl Iterator<Item = Watched<'a>> + Clone + use<'a> {
-        let (view, device) = (self.view, equipment.device.clone());
+    fn watched<'e>(&self, equipment: &'e Equipment) -> impl Iterator<Item = Watched<'a>> + use<'a, 'e> {
+        let (view, device) = (self.view, &equipment.device);
         view.chart.present().iter().filter_map(move |vital| {
             let latest = view.chart.latest(vital)?;
             let span = view.silent_after(vital, latest)?;
-            latest.is_of(&device).then_some((vital, latest, span))
+            latest.is_of(device).then_some((vital, latest, span))
         })
     }
 
@@ -158,7 +158,7 @@ impl<'a> Inquiry<'a> {
             kept: kept.max(reached),
             presence: Presence::Present,
             cause,
-            at: self.view.at,
+            at: self.view.now.wall,
             reading: None,
             timing: Timing::IMMEDIATE,
             reason,

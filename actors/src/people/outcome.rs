@@ -111,7 +111,7 @@ pub struct PatientState {
     pub missing: Vec<Vital>,
     /// The last change of each open alert.
     pub alerts: Vec<AlertChange>,
-    pub scores: Vec<Score>,
+    pub scores: Arc<Vec<Score>>,
     pub simulated: bool,
 }
 

@@ -37,6 +37,9 @@ const CORE: RuleName = RuleName::Borrowed("patient");
 /// Shared by all patients for whom no site fixes a silence.
 static NOTHING_FIXED: LazyLock<FixedSilence> = LazyLock::new(|| Arc::new([None; Vital::COUNT]));
 
+/// Shared by all patients whom no record admitted.
+static NO_RECORD: LazyLock<Arc<AdmissionRecord>> = LazyLock::new(Arc::default);
+
 type FixedSilence = Arc<[Option<Span>; Vital::COUNT]>;
 
 /// From when on silence counts; none while nothing can be heard.
@@ -60,7 +63,7 @@ pub struct Patient {
     chart: Arc<Chart>,
     sources: Vec<Source>,
     alerts: Alerts,
-    scores: Vec<Score>,
+    scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
     simulated: bool,
     /// When the stay began.
@@ -104,12 +107,12 @@ impl Patient {
     pub fn new(id: PatientId, settings: &Arc<Settings>, stay: Timestamp, now: Now) -> Self {
         let mut patient = Self {
             id,
-            record: Arc::default(),
+            record: Arc::clone(&NO_RECORD),
             recorded: false,
             chart: Arc::default(),
             sources: Vec::new(),
             alerts: Alerts::default(),
-            scores: Vec::new(),
+            scores: Arc::default(),
             recheck_at: None,
             simulated: false,
             stay,
@@ -132,11 +135,6 @@ impl Patient {
     /// The admission record that holds.
     pub fn record(&self) -> &Arc<AdmissionRecord> {
         &self.record
-    }
-
-    /// The devices that are known to measure this patient.
-    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.sources.iter().map(|source| &source.device)
     }
 
     /// The patient's id.
@@ -162,7 +160,8 @@ impl Patient {
         if source.repeats(reading) {
             return Observed::Duplicate;
         }
-        let judged = source.judge_time(reading, now, &settings.alerts);
+        let arrival = Now { wall: reading.received_at, ..now };
+        let judged = source.judge_time(reading, arrival, &settings.alerts);
         let max = settings.admission.max_rate;
         if source.floods(judged.at, max) {
             return Observed::Refused(Refusal::Flooding { device, max });
@@ -324,7 +323,7 @@ impl Patient {
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
         self.alerts.continue_as(&caption);
-        self.scores.clear();
+        self.scores = Arc::default();
         (self.recorded, self.stated) = (false, None);
         self
     }
@@ -384,7 +383,9 @@ impl Patient {
         let limits = settings.limits.limits(class, unit);
         // A record is checked before it is taken; what no longer fits after a change of the site's
         // settings falls back to the site's own limits.
-        self.site.limits = limits.with(&self.record.limits).map(Arc::new).unwrap_or(limits);
+        let own = &self.record.limits;
+        self.site.limits =
+            if own.is_empty() { limits } else { limits.with(own).map(Arc::new).unwrap_or(limits) };
         let fixed = Vital::ALL.map(|vital| settings.missing.fixed(class, unit, vital));
         self.site.fixed_silence =
             if fixed.iter().any(Option::is_some) { Arc::new(fixed) } else { Arc::clone(&NOTHING_FIXED) };
@@ -401,10 +402,11 @@ impl Patient {
     fn new_scores(&mut self, scores: Vec<Score>) -> Vec<Score> {
         let mut changed = Vec::new();
         for score in scores {
-            match self.scores.iter_mut().find(|known| known.name == score.name) {
-                Some(known) if *known == score => continue,
-                Some(known) => *known = score.clone(),
-                None => self.scores.push(score.clone()),
+            let place = self.scores.iter().position(|known| known.name == score.name);
+            match place {
+                Some(place) if self.scores[place] == score => continue,
+                Some(place) => Arc::make_mut(&mut self.scores)[place] = score.clone(),
+                None => Arc::make_mut(&mut self.scores).push(score.clone()),
             }
             changed.push(score);
         }

@@ -52,7 +52,7 @@ pub struct FieldFault {
 pub fn parse(payload: &[u8], sources: &Sources, received_at: Timestamp) -> Result<Parsed, Rejection> {
     let mut parsed = Parsed::default();
     if payload.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
-        let wires: Vec<Wire<'_>> = serde_json::from_slice(payload)?;
+        let wires: Vec<Wire<'_>> = json(payload)?;
         if wires.len() > MOST_READINGS {
             return Err(Rejection::TooMany(wires.len()));
         }
@@ -61,11 +61,20 @@ pub fn parse(payload: &[u8], sources: &Sources, received_at: Timestamp) -> Resul
         }
         parsed.readings.sort_by_key(|reading| reading.observed_at.unwrap_or(received_at));
     } else {
-        parsed.add(&serde_json::from_slice(payload)?, sources, received_at)?;
+        parsed.add(&json(payload)?, sources, received_at)?;
     }
     match parsed.readings.is_empty() && parsed.faults.is_empty() {
         true => Err(Rejection::NoVital),
         false => Ok(parsed),
+    }
+}
+
+/// Reads JSON; text that is checked as a whole need not be checked again piece by piece.
+fn json<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(payload) {
+        Ok(text) => serde_json::from_str(text),
+        // It says where the payload is no text.
+        Err(_) => serde_json::from_slice(payload),
     }
 }
 
@@ -171,14 +180,14 @@ fn said(text: Option<&str>) -> Option<&str> {
 
 /// The inside of a JSON string, or the text of anything else.
 fn unquoted(text: &str) -> Cow<'_, str> {
-    if !text.starts_with('"') {
+    let Some(inside) = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) else {
         return Cow::Borrowed(text);
+    };
+    if !inside.as_bytes().contains(&b'\\') {
+        return Cow::Borrowed(inside.trim());
     }
-    match serde_json::from_str::<&str>(text) {
-        Ok(inside) => Cow::Borrowed(inside.trim()),
-        // Only a string with escapes cannot be borrowed.
-        Err(_) => Cow::Owned(serde_json::from_str::<String>(text).unwrap_or_default().trim().to_owned()),
-    }
+    // Only a string with escapes cannot be borrowed.
+    Cow::Owned(serde_json::from_str::<String>(text).unwrap_or_default().trim().to_owned())
 }
 
 impl Parsed {

@@ -92,7 +92,7 @@ fn a_change_that_the_broker_had_before_its_commit_is_not_published_by_the_next_s
 #[test]
 fn a_store_in_memory_publishes_and_settles_at_once() {
     let bench = Bench::new();
-    let config = crate::config::StoreConfig::default();
+    let config = crate::config::StoreConfig { url: crate::config::StoreUrl::Memory, ..Default::default() };
     let broker = Broker { record: Arc::clone(&bench.record), path: bench.path() };
     let listener = Listener(Arc::clone(&bench.record));
     let (store, _) = Store::open(&config, Span::ZERO, broker, listener).unwrap();

@@ -1,0 +1,54 @@
+//! Memory and CPU with very many patients, beside those with the usual ward.
+
+use anyhow::Result;
+use serde::Serialize;
+
+use super::Bench;
+use super::packets::Marks;
+use super::subject::{Subject, Who};
+
+/// Readings of each patient before anything is measured.
+const READINGS_BEFORE: u64 = 3;
+
+/// Readings of each patient that are measured.
+const READINGS_MEASURED: u64 = 3;
+
+/// What one number of patients needs.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Size {
+    pub patients: usize,
+    pub memory_bytes: u64,
+    pub cpu_us_per_reading: f64,
+}
+
+/// Very many patients beside the usual ward.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Scale {
+    pub few: Size,
+    pub many: Size,
+    pub cpu_ratio: f64,
+}
+
+/// Measures the usual ward, then very many patients.
+pub async fn measure(bench: &Bench<'_>) -> Result<Scale> {
+    let settings = bench.settings;
+    let few = measure_size(bench, settings.patients).await?;
+    let many = measure_size(bench, settings.many_patients).await?;
+    Ok(Scale { few, many, cpu_ratio: many.cpu_us_per_reading / few.cpu_us_per_reading })
+}
+
+async fn measure_size(bench: &Bench<'_>, patients: usize) -> Result<Size> {
+    (bench.tell)(&format!("memory and CPU with {patients} patients"));
+    let mut ward = bench.ward(patients, 2)?;
+    let mut marks = Marks::of(1, &bench.topics())?;
+    let mut subject = Subject::start(bench, Who::Service, &mut marks).await?;
+    let readings = |each: u64| (each * patients as u64).max(bench.settings.readings);
+    subject.follow(bench, &mut ward, &mut marks, readings(READINGS_BEFORE)).await?;
+    let cpu = subject.cpu()?;
+    let measured = readings(READINGS_MEASURED);
+    subject.follow(bench, &mut ward, &mut marks, measured).await?;
+    let cpu = subject.cpu()? - cpu;
+    let memory_bytes = subject.memory()?;
+    subject.end(bench).await?;
+    Ok(Size { patients, memory_bytes, cpu_us_per_reading: cpu.as_secs_f64() * 1e6 / measured as f64 })
+}
