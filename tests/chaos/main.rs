@@ -97,7 +97,8 @@ fn judge(run: Run, what: &[(&str, Vec<String>)]) {
     assert!(words.is_empty(), "with seed {}:{words}", run.seed);
 }
 
-/// Found to fail without: the outbox of the store (missing), snapshots (spurious), the drained mark (spurious).
+/// Seen to fail (long form, seed 12) without the outbox of the last run: 127 missing; and with readings
+/// acknowledged before their commit: 351 missing, 239 spurious.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     let _turn = TURN.lock().await;
@@ -149,6 +150,7 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     );
 }
 
+/// Seen to fail where a device that catches up counts as one whose clock is behind: a `clock.wrong` of all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_longer_than_what_is_live_leaves_what_is_true_now_and_no_storm() {
     let _turn = TURN.lock().await;
