@@ -111,10 +111,8 @@ async fn a_clock_that_was_found_wrong_stays_known_and_its_readings_are_judged_at
 async fn what_is_delivered_again_after_a_restart_changes_nothing() {
     let mut ward = Ward::open(AT_ONCE).await;
     // Without a time of their own they would be as good as new.
-    let readings = [
-        r#"{"device":"mon-17","seq":1,"heart_rate":170}"#,
-        r#"{"device":"mon-17","seq":2,"heart_rate":72}"#,
-    ];
+    let readings =
+        [r#"{"device":"mon-17","seq":1,"heart_rate":170}"#, r#"{"device":"mon-17","seq":2,"heart_rate":72}"#];
     for reading in readings {
         ward.read(reading).await;
     }
