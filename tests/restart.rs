@@ -3,6 +3,7 @@
 #[path = "support/mosquitto.rs"]
 mod mosquitto;
 #[path = "support/ward.rs"]
+#[allow(dead_code, reason = "each test binary that shares this file uses its own part of it")]
 mod ward;
 
 #[path = "restart/memory.rs"]
@@ -73,6 +74,16 @@ impl Ward {
         self.program = Program::run(self.broker.port(), &self.settings);
         let online = |beats: &[Value]| beats[before..].last().is_some_and(|beat| beat["status"] == "online");
         self.bus.until("that it is online again", "system/", online).await;
+    }
+
+    /// The broker forgets everything while WardWatch is down: sessions, queues, and what was retained.
+    async fn replace_broker(&mut self) {
+        self.broker.kill();
+        self.broker.restart_empty();
+        while self.bus.heard("here").is_empty() {
+            self.bus.send("here", "true").await;
+            until_time(now() + Span::from_ms(50)).await;
+        }
     }
 
     async fn restart(&mut self) {

@@ -16,12 +16,7 @@ async fn a_change_that_the_broker_never_took_is_published_by_the_next_start() {
     until("the alert is committed", || ward.count(owed) == 1).await;
     ward.kill_at_once().await;
     // Whatever lay in its sockets goes with the broker.
-    ward.broker.kill();
-    ward.broker.restart();
-    while ward.bus.heard("here").is_empty() {
-        ward.bus.send("here", "true").await;
-        until_time(now() + Span::from_ms(50)).await;
-    }
+    ward.replace_broker().await;
     assert_eq!(ward.alerts(), Vec::<Value>::new());
     ward.start().await;
     let alerts = ward.settled("after").await;
