@@ -27,6 +27,12 @@ pub struct Kept {
 pub trait Outlet: 'static {
     /// Keeps and publishes what was caused, then settles its receipt.
     fn keep(&self, kept: Kept);
+    /// Settles a receipt that causes nothing itself, once all that was kept before is safe: what came twice is not
+    /// acknowledged before its first copy is.
+    fn keep_in_turn(&self, subject: Subject, receipt: Receipt) {
+        let (reading, outcome, saved, record) = (None, Outcome::default(), None, None);
+        self.keep(Kept { subject, reading, outcome, saved, record, receipt });
+    }
     /// Whether memories are to be saved.
     fn saves(&self) -> bool;
     /// Tells whoever sent it what was refused and why.

@@ -52,7 +52,9 @@ impl CensusActor {
     }
 
     pub(super) fn discharge(&mut self, patient: &PatientId, reason: &'static str, receipt: Receipt) {
-        let Some(seat) = self.unseat(patient) else { return receipt.settle() };
+        let Some(seat) = self.unseat(patient) else {
+            return self.parts.outlet.keep_in_turn(Subject::Patient(patient.clone()), receipt);
+        };
         let now = self.parts.clock.now();
         info!(%patient, reason, "the stay has ended");
         seat.actor.do_send(Leave { reason, receipt });

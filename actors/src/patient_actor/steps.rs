@@ -56,7 +56,7 @@ impl PatientActor {
         match observed {
             Observed::Duplicate => {
                 counters.duplicates.add(1);
-                receipt.settle();
+                self.shard.outlet.keep_in_turn(Subject::Patient(draft.id().clone()), receipt);
             }
             Observed::Refused(refusal) => {
                 self.patient = Some(draft);

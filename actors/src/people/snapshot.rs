@@ -1,4 +1,10 @@
 //! A patient's memory as it is saved, and what a restart makes of it.
+//!
+//! To add a field anywhere inside [`Patient`]: give it `#[serde(default)]`, with a function where what an older
+//! memory means by its absence is not the type's default; [`VERSION`] stays. Never put that on a whole struct: a
+//! memory that lacks what was always written is damaged, and its open alerts come from the log instead. To change
+//! or take away what is written, raise [`VERSION`] and read both. `actors/tests/fixtures` has a memory of each
+//! version, which is never written anew; `actors/tests/patient/restart.rs` reads them.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,7 @@
 //! A patient is written down and read back as one value.
 
 use wardwatch_actors::clock::Span;
+use wardwatch_actors::people::snapshot::Snapshot;
 
 use super::ward::*;
 
@@ -51,4 +52,83 @@ fn deadlines_move_with_the_clock_that_started_anew() {
     let back = Span::from_ms(-33_000);
     ward.restart(back);
     assert_eq!(ward.patient.next_deadline(), Some(before + back));
+}
+
+/// What version 1 wrote in second 40: a low saturation that is told, a high heart rate that is not yet, a score,
+/// and `cuff-1`, whose clock is a minute behind. Every later version reads it; it is never written anew.
+const VERSION_1: &str = include_str!("../fixtures/snapshot-v1.json");
+
+#[test]
+fn a_memory_of_version_1_is_read_and_decides_as_it_did_then() {
+    let mut ward = Ward::new();
+    ward.now_ms = 40_000;
+    ward.take_up(serde_json::from_str(VERSION_1).unwrap(), Span::ZERO);
+    (41..50).for_each(|at| ward.reads(at, &[(HeartRate, 160), (OxygenSaturation, 97)]));
+    ward.device_reads("cuff-1", 50, -10, &[(SystolicPressure, 80)]);
+    ward.until(120);
+    let [cleared, raised] = [0, 1].map(|place| (ward.told[place].id.to_string(), ward.told[place].sequence));
+    assert_eq!(cleared, ("b2777815-f591-5a84-a797-b2cf337e3af3".to_owned(), 2));
+    assert_eq!(raised, ("c14ecefa-9d39-51b6-838a-0451f8fb5ecc".to_owned(), 1));
+    ward.told(&[
+        "41 cleared oxygen_saturation.low medium",
+        "45 raised heart_rate.high high",
+        "50 raised systolic_pressure.low medium",
+        "59 raised temperature.missing low",
+        "60 raised news2.risk medium",
+        "69 updated heart_rate.high high unknown",
+        "69 raised device.silent low",
+        "70 updated systolic_pressure.low medium unknown",
+        "70 raised device.silent low",
+        "110 escalated news2.risk high",
+    ]);
+}
+
+#[test]
+fn a_memory_without_what_version_1_always_wrote_is_damaged_and_what_it_did_not_know_is_no_fault() {
+    let whole: serde_json::Value = serde_json::from_str(VERSION_1).unwrap();
+    for place in ["alerts", "chart", "sources", "stay"] {
+        let mut damaged = whole.clone();
+        damaged["patient"].as_object_mut().unwrap().remove(place);
+        assert!(serde_json::from_value::<Snapshot>(damaged).is_err(), "{place}");
+    }
+    let mut more = whole;
+    more["patient"]["given_up_since"] = "long ago".into();
+    assert!(serde_json::from_value::<Snapshot>(more).is_ok());
+}
+
+#[test]
+fn a_memory_is_saved_with_each_step_of_a_life_cycle_and_else_every_10_s() {
+    let mut ward = Ward::without_scores();
+    let saved = |ward: &mut Ward| {
+        let now = ward.now();
+        ward.patient.to_save(now).is_some()
+    };
+    ward.reads(0, &[(HeartRate, 80)]);
+    assert!(saved(&mut ward), "the first reading");
+    ward.reads(1, &[(HeartRate, 81)]);
+    assert!(!saved(&mut ward), "a normal one");
+    ward.reads(2, &[(HeartRate, 160)]);
+    assert!(saved(&mut ward), "a delay begins");
+    ward.reads(3, &[(HeartRate, 160)]);
+    assert!(!saved(&mut ward), "it goes on");
+    ward.until(8);
+    assert!(saved(&mut ward), "a timer raises the alert");
+    ward.reads(9, &[(HeartRate, 80)]);
+    assert!(saved(&mut ward), "it ends");
+    ward.reads(18, &[(HeartRate, 80)]);
+    assert!(!saved(&mut ward), "9 s later");
+    ward.reads(19, &[(HeartRate, 80)]);
+    assert!(saved(&mut ward), "10 s later");
+}
+
+#[test]
+fn silence_starts_anew_after_a_restart() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..30, &[(HeartRate, 80)]);
+    ward.deaf(30);
+    ward.until(630);
+    ward.restart(Span::ZERO);
+    ward.hears_again(631);
+    ward.until(700);
+    ward.told(&["651 raised device.silent low"]);
 }

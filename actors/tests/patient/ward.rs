@@ -149,12 +149,19 @@ impl Ward {
 
     /// The patient is written down and read back by a process whose uptime is `later` than this one's.
     pub fn restart(&mut self, later: Span) {
-        let taken = self.now();
-        let patient = self.patient.clone();
-        let written = Snapshot { version: snapshot::VERSION, taken, patient };
-        let read: Snapshot = serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap();
-        let (id, memory) = (read.patient.id().clone(), Memory::Whole(Box::new(read)));
-        let now = Now { uptime: taken.uptime + later, ..taken };
+        let written = self.snapshot();
+        self.take_up(serde_json::from_str(&serde_json::to_string(&written).unwrap()).unwrap(), later);
+    }
+
+    /// The patient as it is written down now.
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot { version: snapshot::VERSION, taken: self.now(), patient: self.patient.clone() }
+    }
+
+    /// The patient goes on from this memory, in a process whose uptime is `later` than this one's.
+    pub fn take_up(&mut self, written: Snapshot, later: Span) {
+        let now = Now { uptime: self.now().uptime + later, ..self.now() };
+        let (id, memory) = (written.patient.id().clone(), Memory::Whole(Box::new(written)));
         self.patient = Patient::restored(memory, id, &self.settings, now);
     }
 

@@ -1,0 +1,53 @@
+//! What the broker had not taken when WardWatch was killed.
+
+use super::*;
+
+/// A broker that no longer answers: the change is committed and never acknowledged.
+#[tokio::test]
+async fn a_change_that_the_broker_never_took_is_published_by_the_next_start() {
+    let mut ward = Ward::open("[limits.adult]\nheart_rate = { delay = \"1s\" }\n").await;
+    let onset = now();
+    ward.read(&reading(1, onset, 170)).await;
+    let kept = "SELECT count(*) FROM readings WHERE patient = 'icu-1/p-17'";
+    until("the reading is kept", || ward.count(kept) == 1).await;
+    ward.broker.suspend();
+    // A timer ends the delay a second after its end: no reading comes.
+    let owed = "SELECT count(*) FROM changes WHERE published = 0";
+    until("the alert is committed", || ward.count(owed) == 1).await;
+    ward.kill_at_once().await;
+    // Whatever lay in its sockets goes with the broker.
+    ward.replace_broker().await;
+    assert_eq!(ward.alerts(), Vec::<Value>::new());
+    ward.start().await;
+    let alerts = ward.settled("after").await;
+    assert_eq!(lines(&alerts), ["raised heart_rate.high 1"]);
+    assert_eq!(alerts[0]["id"], id_of(1, onset));
+    ward.program.signal("TERM");
+    assert_eq!(ward.program.ended().await.code(), Some(0));
+    assert_eq!(ward.count(owed), 0);
+}
+
+#[tokio::test]
+async fn what_is_owed_goes_out_first_and_in_order_with_the_same_ids_and_sequences() {
+    let mut ward = Ward::open(AT_ONCE).await;
+    let send = async |seq, heart_rate| {
+        for patient in ["icu-1/b", "icu-1/a", "icu-1/c"] {
+            ward.bus.read(patient, &format!(r#"{{"seq":{seq},"heart_rate":{heart_rate}}}"#)).await;
+        }
+    };
+    send(1, 170).await;
+    send(2, 72).await;
+    ward.kill().await;
+    let told = ward.alerts();
+    assert_eq!(told.len(), 6);
+    // As if the broker had answered nothing since the first change.
+    let unanswered = "UPDATE changes SET published = 0 WHERE subject <> 'marks/before'";
+    assert_eq!(ward.database().execute(unanswered, []).expect("changes"), 6);
+    ward.bus.read("icu-1/queued", r#"{"seq":1,"heart_rate":170}"#).await;
+    ward.start().await;
+    ward.bus.until_judged("after").await;
+    let heard = ward.bus.heard("alerts/");
+    let again: Vec<_> = heard.into_iter().filter(|alert| alert["unit"] != "marks").skip(6).collect();
+    assert_eq!(again[..6], told);
+    assert_eq!((again.len(), &again[6]["patient"]), (7, &"queued".into()));
+}
