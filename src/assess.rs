@@ -122,10 +122,11 @@ pub async fn assess(
 
 /// A payload as its bytes were: a JSON string stands for text that is no JSON, such as `online`.
 fn payload_of(payload: &RawValue) -> Bytes {
-    match serde_json::from_str::<String>(payload.get()) {
-        Ok(text) => Bytes::from(text),
-        Err(_) if payload.get() == "null" => Bytes::new(),
-        Err(_) => Bytes::copy_from_slice(payload.get().as_bytes()),
+    match payload.get() {
+        "null" => Bytes::new(),
+        text if text.starts_with('"') => serde_json::from_str::<String>(text)
+            .map_or_else(|_| Bytes::copy_from_slice(text.as_bytes()), Bytes::from),
+        json => Bytes::copy_from_slice(json.as_bytes()),
     }
 }
 

@@ -48,3 +48,29 @@ impl Fatal {
         ExitCode::from(self.status())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mqtt::ingest::IngestFault;
+    use crate::mqtt::publisher::PublisherFault;
+    use crate::mqtt::ring::RingFault;
+
+    #[test]
+    fn each_end_has_the_status_that_the_supervisor_is_told() {
+        let receipt = Fatal::from(IngestFault::from(RingFault::Abandoned));
+        let taken_over = Fatal::from(PublisherFault::TakenOver("wardwatch".to_owned()));
+        let ends = [
+            (Fatal::Setup(String::new()), 2),
+            (Fatal::Actor("patient"), 70),
+            (receipt, 71),
+            (Fatal::PublisherThread, 72),
+            (Fatal::Stalled(11), 73),
+            (Fatal::Store("recorder"), 74),
+            (taken_over, 75),
+        ];
+        for (fatal, status) in ends {
+            assert_eq!(fatal.status(), status, "{fatal}");
+        }
+    }
+}

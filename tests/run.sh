@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Checks everything: format, lints, documentation, and every test, those on a real Mosquitto included.
 #
-#   tests/run.sh           what every change must pass
-#   tests/run.sh --long    and the tests marked `ignored`, which take long
+#   tests/run.sh                  what every change must pass
+#   tests/run.sh --long [SEED…]   and what takes long: the tests marked `ignored`, and the chaos program's
+#                                 long form, five minutes for each seed (without any: 1, 2 and 3)
 #
 # Needs Rust. What else is missing it installs on Debian and Ubuntu, as root or with sudo; elsewhere it
 # says what to install. It needs no terminal, and no broker that runs already: the tests start their own.
@@ -59,12 +60,16 @@ check_rust() {
 }
 
 long=no
+seeds=()
 for flag in "$@"; do
     case $flag in
     --long) long=yes ;;
-    *) stop "there is no $flag; the one flag is --long" ;;
+    *[!0-9]* | '') stop "there is no $flag; the one flag is --long, with seeds of the chaos program after it" ;;
+    *) seeds+=("$flag") ;;
     esac
 done
+[ "$long" = yes ] || [ ${#seeds[@]} -eq 0 ] || stop "seeds go with --long"
+[ ${#seeds[@]} -gt 0 ] || seeds=(1 2 3)
 
 install_what_is_missing
 check_rust
@@ -84,4 +89,9 @@ cargo test --workspace --locked --no-fail-fast
 if [ "$long" = yes ]; then
     say "long tests"
     cargo test --workspace --locked --no-fail-fast --tests -- --ignored --nocapture
+
+    for seed in "${seeds[@]}"; do
+        say "chaos, seed $seed"
+        WARDWATCH_CHAOS=long WARDWATCH_CHAOS_SEED=$seed cargo test --locked --test chaos -- --nocapture
+    done
 fi

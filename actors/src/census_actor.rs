@@ -210,6 +210,7 @@ impl Handler<Arrived> for CensusActor {
     type Result = ();
 
     fn handle(&mut self, arrived: Arrived, _: &mut Self::Context) {
+        self.census.hears(arrived.reading.device.as_ref());
         self.bring(arrived);
     }
 }
@@ -396,8 +397,8 @@ impl Handler<Notify> for CensusActor {
         let now = self.parts.clock.now();
         match notice {
             Notice::Measures { device, live } => {
-                if self.census.measures(&device, &patient)
-                    && !live
+                self.census.measures(&device, &patient);
+                if self.census.is_gone(&device, live)
                     && let Some(seat) = self.seats.get(&patient)
                 {
                     let receipt = Receipt::none();

@@ -32,7 +32,8 @@ pub struct PatientActor {
     me: Option<Arc<Addr<Self>>>,
     /// What came while a verdict was being found, in its order.
     waiting: VecDeque<Task>,
-    verdict: Option<Verdict>,
+    /// In a box, since most patients wait for none at any moment.
+    verdict: Option<Box<Verdict>>,
     verdicts: u64,
     /// For when the census was asked to wake this patient.
     armed: Option<Uptime>,
@@ -146,8 +147,8 @@ impl PatientActor {
             }
         }
         let answers = vec![None; outstanding];
-        self.verdict =
-            Some(Verdict { number, draft, inquiry, answers, outstanding, cause, outcome, receipt });
+        let verdict = Verdict { number, draft, inquiry, answers, outstanding, cause, outcome, receipt };
+        self.verdict = Some(Box::new(verdict));
     }
 
     /// The stay ends, and with it this actor.
@@ -234,7 +235,7 @@ impl Handler<Found> for PatientActor {
         if verdict.outstanding == 0
             && let Some(verdict) = self.verdict.take()
         {
-            self.judge(verdict);
+            self.judge(*verdict);
             self.go_on(ctx);
         }
     }

@@ -38,7 +38,9 @@ impl Listener {
             while !matches!(events.poll().await?, Event::Incoming(Packet::SubAck(_))) {}
             anyhow::Ok(())
         };
-        timeout(PATIENCE, subscribed).await.context("the broker confirms no subscription")??;
+        let subscribed =
+            timeout(PATIENCE, subscribed).await.context("the broker confirms no subscription")?;
+        subscribed.with_context(|| format!("cannot listen on {broker}"))?;
         let (heard, answers) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
             // The client keeps the connection open.

@@ -1,5 +1,6 @@
 //! `wardwatch bench`: what a reading costs, beside a client that only acknowledges.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -87,11 +88,12 @@ impl Bench {
             bar.finish_and_clear();
             measured
         })?;
-        match report {
-            Some(report) if self.json => println!("{}", serde_json::to_string_pretty(&report)?),
-            Some(report) => print!("{report}"),
-            None => eprintln!("stopped before the end: no figures"),
-        }
+        let Some(report) = report else {
+            eprintln!("stopped before the end: no figures");
+            return Ok(ExitCode::SUCCESS);
+        };
+        let text = if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
+        std::io::stdout().write_all(text.as_bytes()).context("cannot print the figures")?;
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -127,8 +127,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             }
             self.write_what_is_due().await?;
             if self.is_drained() {
-                self.wire.write(Packet::Disconnect).await?;
-                self.wire.flush().await?;
+                self.wire.close().await?;
                 return Ok(Ended::ShutDown);
             }
             let reading = self.may_read();

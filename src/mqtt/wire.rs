@@ -22,6 +22,9 @@ use super::link::Link;
 /// A broker that does not take a few bytes for this long is not there.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long the broker may take to close a connection after our goodbye.
+const CLOSED_WITHIN: Duration = Duration::from_secs(1);
+
 /// Why a connection ended, or never began.
 #[derive(Debug, Error)]
 pub(crate) enum WireFault {
@@ -95,6 +98,18 @@ impl Wire {
             Some(network) => in_time(network.flush()).await,
             None => Err(WireFault::Broken(StateError::ConnectionAborted)),
         }
+    }
+
+    /// Says goodbye and waits until the broker has closed the connection, having read all that was written.
+    ///
+    /// Closing it with messages unread would reset it, and our last acknowledgements would be lost with it.
+    pub async fn close(&mut self) -> Result<(), WireFault> {
+        self.write(Packet::Disconnect).await?;
+        self.flush().await?;
+        let to_the_end = async { while self.read().await.is_ok() {} };
+        // A broker that is too slow for that gives us the messages again.
+        let _ = timeout(CLOSED_WITHIN, to_the_end).await;
+        Ok(())
     }
 
     /// Writes one acknowledgement.

@@ -45,6 +45,12 @@ impl Desk {
         self.tell(tell);
     }
 
+    /// Tells all that is left to be told of refusals.
+    pub fn flush(&self) {
+        let tell = self.rejections.borrow_mut().flush();
+        self.tell(tell);
+    }
+
     fn tell(&self, messages: Vec<RejectedMessage>) {
         for message in messages {
             debug!(topic = message.topic, reason = message.reason, count = message.count, "refused");

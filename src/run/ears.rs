@@ -18,16 +18,20 @@ pub struct Ears {
     pub rival: Rival,
     pub fatal: mpsc::UnboundedSender<Fatal>,
     pub hearsay: watch::Sender<Hearsay>,
-    pub heard: watch::Receiver<Hearsay>,
 }
 
 impl ingest::Inbox for Ears {
     fn message(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
         if topic == self.rival.topic {
             receipt.settle();
-            if self.rival.took_over(&payload) {
-                let fault = PublisherFault::TakenOver(self.rival.instance.clone());
-                let _ = self.fatal.send(fault.into());
+            match self.rival.hear(&payload) {
+                Some(Word::Rival) => {
+                    let fault = PublisherFault::TakenOver(self.rival.instance.clone());
+                    let _ = self.fatal.send(fault.into());
+                }
+                // The last will of one whose name we took over: say again that we are here.
+                Some(Word::Gone) => self.hearsay.send_modify(|_| {}),
+                None => {}
             }
             return;
         }
@@ -80,14 +84,23 @@ pub struct Rival {
     pub started: Timestamp,
 }
 
+/// What a heartbeat of our own name says that is not ours.
+enum Word {
+    Rival,
+    Gone,
+}
+
 impl Rival {
-    fn took_over(&self, heartbeat: &[u8]) -> bool {
+    fn hear(&self, heartbeat: &[u8]) -> Option<Word> {
         #[derive(serde::Deserialize)]
         struct Heard {
             started: Timestamp,
             status: Status,
         }
-        let heard = serde_json::from_slice::<Heard>(heartbeat);
-        heard.is_ok_and(|heard| heard.started > self.started && heard.status != Status::Offline)
+        let heard = serde_json::from_slice::<Heard>(heartbeat).ok()?;
+        match heard.status {
+            Status::Offline => Some(Word::Gone),
+            Status::Online | Status::Degraded => (heard.started > self.started).then_some(Word::Rival),
+        }
     }
 }

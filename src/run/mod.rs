@@ -10,13 +10,14 @@ mod watchdog;
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix::{Actor, Addr};
+use actix::Actor;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
 use wardwatch_actors::analyzers::{self, Analyzer};
 use wardwatch_actors::census_actor::{CensusActor, Hearing, Parts, Restore};
@@ -29,11 +30,11 @@ use wardwatch_actors::settings::{Mode, Settings};
 use crate::config::{Config, StoreUrl};
 use crate::fatal::Fatal;
 use crate::mqtt::inbox::{self};
-use crate::mqtt::ingest::{Ingest, IngestRequest, IngestSettings};
+use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
 use crate::mqtt::link::{Link, LinkSettings};
 use crate::mqtt::payload::json;
 use crate::mqtt::payload::system::{Status, SystemMessage};
-use crate::mqtt::publisher::{LinkEvent, Publisher, PublisherSettings};
+use crate::mqtt::publisher::{LinkEvent, Outbox, Publisher, PublisherSettings};
 use crate::mqtt::rejections::Rejections;
 use crate::mqtt::ring::Ring;
 use crate::mqtt::topics::Topics;
@@ -48,6 +49,9 @@ use watchdog::Watchdog;
 
 /// How long a shutdown waits for what is owed.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long what the last run owed may keep us from hearing.
+const OWED_WITHIN: Duration = Duration::from_secs(10);
 
 /// How many alert changes may wait for the broker.
 const MOST_CHANGES: usize = 100_000;
@@ -77,22 +81,11 @@ pub async fn run_with(
 
 /// Everything that runs.
 struct Service {
-    watchdog: Watchdog,
     publisher: PublisherThread,
     ingest: Ingest,
     ears: Ears,
-    requests: (mpsc::UnboundedSender<IngestRequest>, mpsc::UnboundedReceiver<IngestRequest>),
-    desk: Rc<Desk>,
-    heartbeat: Heartbeat,
-    news: News,
-    clock: Clock,
-    census: Addr<CensusActor>,
-}
-
-/// What other threads tell the shard.
-struct News {
-    links: mpsc::UnboundedReceiver<LinkEvent>,
-    store: mpsc::UnboundedReceiver<StoreEvent>,
+    requests: mpsc::UnboundedReceiver<IngestRequest>,
+    tending: Tending,
     fatal: mpsc::UnboundedReceiver<Fatal>,
 }
 
@@ -109,31 +102,22 @@ impl Service {
         // The way out comes first: what the last run owed goes out before anything new is heard.
         let (links_tx, links) = mpsc::unbounded_channel();
         let opened = Arc::new(OnceLock::new());
-        let will = last_will(&instance, started, settings.admission.mode);
-        let publisher = Publisher::new(
-            PublisherSettings {
-                link: link.with_client_id(format!("{instance}-out")),
-                will_topic: topics.system(&instance),
-                will_payload: will.into(),
-                max_changes: MOST_CHANGES,
-                drain_within: DRAIN_WITHIN,
-            },
-            Courier { links: links_tx, store: Arc::clone(&opened) },
-        );
-        let (publisher, outbox) = publisher;
+        let settings_out = PublisherSettings {
+            link: link.with_client_id(format!("{instance}-out")),
+            will_topic: topics.system(&instance),
+            will_payload: last_will(&instance, started, settings.admission.mode, store_kind(config)).into(),
+            max_changes: MOST_CHANGES,
+            drain_within: DRAIN_WITHIN,
+        };
+        let courier = Courier { links: links_tx, store: Arc::clone(&opened) };
+        let (publisher, outbox) = Publisher::new(settings_out, courier);
         let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
 
         // Then what is kept.
         let herald = Herald { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
-        let publish_within = settings.alerts.publish_within;
-        let (store, restored) =
-            Store::open(&config.store, publish_within, herald.clone(), StoreTeller(events_tx))?;
+        let (store, restored) = open_store(config, &settings, &herald, events_tx)?;
         let _ = opened.set(store.clone());
-        for (row, change) in &restored.outbox {
-            herald.change(change, Some(*row), &Receipt::none());
-        }
-        tell_restored(config, &restored);
 
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
@@ -193,88 +177,38 @@ impl Service {
             refusals: desk.clone(),
         };
         let rival = Rival { topic: heartbeat.topic.clone(), instance: heartbeat.instance.clone(), started };
-        let ears = Ears { inbox, rival, hearsay, heard, fatal: fatal_tx.clone() };
-        let watchdog = Watchdog::start(fatal_tx)?;
-        let requests = (requests_tx, requests);
-        let news = News { links, store: store_events, fatal };
-        Ok(Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, news, clock, census })
+        let ears = Ears { inbox, rival, hearsay, fatal: fatal_tx.clone() };
+        let tending = Tending {
+            watchdog: Watchdog::start(fatal_tx)?,
+            desk,
+            heartbeat,
+            heard,
+            requests: requests_tx,
+            links,
+            store: store_events,
+            broker: BrokerWatch { census, clock, lost: None, told: false },
+        };
+        Ok(Self { publisher, ingest, ears, requests, tending, fatal })
     }
 
     /// Runs until `shutdown` or until a part dies.
     async fn until(self, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
         supervisor::ready();
-        let Self { watchdog, publisher, ingest, ears, requests, desk, heartbeat, news, .. } = self;
-        let News { mut links, store: mut store_events, mut fatal } = news;
-        let (requests_tx, requests) = requests;
+        let Self { publisher, ingest, ears, requests, mut tending, mut fatal } = self;
         let (stop, stopped) = watch::channel(false);
-        let outbox = heartbeat.outbox.clone();
-        let heard = ears.heard.clone();
-        let listen = async {
-            let mut connect = stopped.clone();
-            let ready = async {
-                outbox.connected().await;
-                outbox.emptied().await;
-            };
-            tokio::select! {
-                () = ready => {}
-                _ = connect.wait_for(|stop| *stop) => return Ok(()),
-            }
-            let mut stop = stopped.clone();
-            ingest.run(ears, requests, async move { drop(stop.wait_for(|stop| *stop).await) }).await
-        };
-        let clock = self.clock;
-        let mut broker =
-            BrokerWatch { census: self.census.clone(), clock: clock.clone(), lost: None, told: false };
-        let tend = async {
-            let mut seconds = Seconds::new();
-            let mut beat = interval(heartbeat::EVERY);
-            let mut heard = heard.clone();
-            beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            loop {
-                tokio::select! {
-                    late = seconds.next() => {
-                        watchdog.tick();
-                        supervisor::alive();
-                        desk.turn();
-                        broker.second();
-                        if late > STOOD_STILL {
-                            warn!(?late, "the process stood still: nothing counts as silent until all is heard");
-                            self.census.do_send(Hearing::Nothing);
-                            let _ = requests_tx.send(IngestRequest::Remark);
-                        }
-                    }
-                    _ = beat.tick() => heartbeat.outbox.publish(heartbeat.message(&heard.borrow())),
-                    Ok(()) = heard.changed() => {
-                        let hearsay = heard.borrow_and_update().clone();
-                        heartbeat.outbox.publish(heartbeat.message(&hearsay));
-                    }
-                    Some(event) = store_events.recv() => {
-                        if let Some(fault) = tell_store(&self.census, &clock, event) {
-                            let _ = desk.fatal.send(fault);
-                        }
-                        heartbeat.outbox.publish(heartbeat.message(&heard.borrow()));
-                    }
-                    Some(event) = links.recv() => {
-                        broker.link(event);
-                        heartbeat.outbox.publish(heartbeat.message(&heard.borrow()));
-                    }
-                }
-            }
-        };
+        let outbox = tending.heartbeat.outbox.clone();
         let ended = {
-            let mut listen = std::pin::pin!(listen);
-            let mut tend = std::pin::pin!(tend);
-            let mut shutdown = std::pin::pin!(shutdown);
-            let mut stopping = false;
+            let mut listen = pin!(listen(ingest, ears, requests, outbox, stopped));
+            let mut tend = pin!(tending.run());
+            let mut shutdown = pin!(shutdown);
             loop {
                 tokio::select! {
                     done = &mut listen => break done.map_err(Fatal::from),
                     () = &mut tend => {}
                     Some(fatal) = fatal.recv() => break Err(fatal),
-                    () = &mut shutdown, if !stopping => {
+                    () = &mut shutdown, if !*stop.borrow() => {
                         supervisor::stopping();
                         info!("ending: no more readings are taken; what is under way is finished");
-                        stopping = true;
                         stop.send_replace(true);
                     }
                 }
@@ -282,15 +216,108 @@ impl Service {
         };
         match &ended {
             Ok(()) => {
-                if !desk.store.close(DRAIN_WITHIN) {
+                tending.desk.flush();
+                if !tending.desk.store.close(DRAIN_WITHIN) {
                     error!("the store could not commit everything; what is missing was not acknowledged");
                 }
-                publisher.end(heartbeat.farewell()).await;
+                publisher.end(tending.heartbeat.farewell()).await;
             }
             Err(fatal) => error!(%fatal, "ending at once"),
         }
         ended
     }
+}
+
+/// Hears readings once the last run's changes are out, until it is told to stop.
+async fn listen(
+    ingest: Ingest,
+    ears: Ears,
+    requests: mpsc::UnboundedReceiver<IngestRequest>,
+    outbox: Outbox,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(), IngestFault> {
+    let mut stop = stopped.clone();
+    let owed_is_out = async {
+        outbox.connected().await;
+        // A broker that takes no changes must not keep us from hearing.
+        if timeout(OWED_WITHIN, outbox.emptied()).await.is_err() {
+            warn!("the broker does not take what the last run owed; hearing readings all the same");
+        }
+    };
+    tokio::select! {
+        () = owed_is_out => {}
+        _ = stop.wait_for(|stop| *stop) => return Ok(()),
+    }
+    ingest.run(ears, requests, async move { drop(stopped.wait_for(|stop| *stop).await) }).await
+}
+
+/// What is done each second, with each heartbeat, and when another thread has news.
+struct Tending {
+    watchdog: Watchdog,
+    desk: Rc<Desk>,
+    heartbeat: Heartbeat,
+    heard: watch::Receiver<Hearsay>,
+    requests: mpsc::UnboundedSender<IngestRequest>,
+    links: mpsc::UnboundedReceiver<LinkEvent>,
+    store: mpsc::UnboundedReceiver<StoreEvent>,
+    broker: BrokerWatch,
+}
+
+impl Tending {
+    async fn run(&mut self) {
+        let mut seconds = Seconds::new();
+        let mut beat = interval(heartbeat::EVERY);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                passed = seconds.next() => {
+                    self.second(passed);
+                    continue;
+                }
+                _ = beat.tick() => {}
+                Ok(()) = self.heard.changed() => {}
+                Some(event) = self.links.recv() => self.broker.link(event),
+                Some(event) = self.store.recv() => {
+                    if let Some(fault) = tell_store(&self.broker.census, &self.broker.clock, event) {
+                        // Without a service to end there is nothing to tell.
+                        let _ = self.desk.fatal.send(fault);
+                    }
+                }
+            }
+            let hearsay = self.heard.borrow_and_update().clone();
+            self.heartbeat.outbox.publish(self.heartbeat.message(&hearsay));
+        }
+    }
+
+    /// A second that took `passed` is over.
+    fn second(&mut self, passed: Duration) {
+        self.watchdog.tick();
+        supervisor::alive();
+        self.desk.turn();
+        self.broker.second();
+        if passed > STOOD_STILL {
+            warn!(?passed, "the process stood still: nothing counts as silent until all is heard");
+            self.broker.census.do_send(Hearing::Nothing);
+            // Without an ingest the process is ending anyway.
+            let _ = self.requests.send(IngestRequest::Remark);
+        }
+    }
+}
+
+/// Opens the store, and owes the bus what the last run did not get there.
+fn open_store(
+    config: &Config,
+    settings: &Settings,
+    herald: &Herald,
+    events: mpsc::UnboundedSender<StoreEvent>,
+) -> Result<(Store, store::Restored), Fatal> {
+    let publish_within = settings.alerts.publish_within;
+    let (store, restored) = Store::open(&config.store, publish_within, herald.clone(), StoreTeller(events))?;
+    for (row, change) in &restored.outbox {
+        herald.change(change, Some(*row), &Receipt::none());
+    }
+    tell_restored(config, &restored);
+    Ok((store, restored))
 }
 
 fn store_kind(config: &Config) -> &'static str {
@@ -338,7 +365,7 @@ fn link(config: &Config) -> Result<Link, Fatal> {
 }
 
 /// What the broker publishes for us when we are gone without a word.
-fn last_will(instance: &str, started: Timestamp, mode: Mode) -> Vec<u8> {
+fn last_will(instance: &str, started: Timestamp, mode: Mode, store: &str) -> Vec<u8> {
     json(&SystemMessage {
         instance,
         time: started,
@@ -346,7 +373,7 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode) -> Vec<u8> {
         status: Status::Offline,
         ingest: "lost",
         admission: mode.name(),
-        store: "memory",
+        store,
         patients: 0,
         open_alerts: 0,
         readings: 0,

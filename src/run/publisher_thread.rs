@@ -1,9 +1,9 @@
 //! The publisher on a thread of its own, so that nothing on the shard's thread can hold up an alert.
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::fatal::Fatal;
-use crate::mqtt::publisher::{Outgoing, Publisher};
+use crate::mqtt::publisher::{Outgoing, Publisher, PublisherFault};
 
 /// The publisher on a thread of its own.
 pub struct PublisherThread {
@@ -20,8 +20,7 @@ impl PublisherThread {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(setup)?;
         let work = move || {
             let guard = ThreadGuard(fatal.clone());
-            let shutdown = async { last_word.await.ok() };
-            if let Err(fault) = runtime.block_on(publisher.run(shutdown)) {
+            if let Err(fault) = runtime.block_on(publish(publisher, last_word)) {
                 let _ = fatal.send(fault.into());
             }
             std::mem::forget(guard);
@@ -36,6 +35,24 @@ impl PublisherThread {
         if self.farewell.send(last).is_ok() {
             let _ = self.ended.await;
         }
+    }
+}
+
+/// Publishes until the last word; without one the shard has died, and the broker is to say so by our last will.
+async fn publish(publisher: Publisher, last_word: oneshot::Receiver<Outgoing>) -> Result<(), PublisherFault> {
+    let died = Notify::new();
+    let shutdown = async {
+        match last_word.await {
+            Ok(last) => Some(last),
+            Err(_) => {
+                died.notify_one();
+                std::future::pending().await
+            }
+        }
+    };
+    tokio::select! {
+        ended = publisher.run(shutdown) => ended,
+        () = died.notified() => Ok(()),
     }
 }
 

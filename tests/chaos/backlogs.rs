@@ -7,6 +7,7 @@ use uuid::Uuid;
 use wardwatch_actors::clock::{Span, Timestamp};
 
 use super::faults::Outage;
+use super::load::DELAY;
 use super::truth::{Change, Truth};
 use super::watcher::{Account, Heard};
 
@@ -115,5 +116,7 @@ fn came_and_went(truth: &Truth, outage: &Outage) -> BTreeSet<String> {
 
 fn summaries_after(account: &Account, patient: &str, outage: &Outage) -> usize {
     let of = |c: &&Heard| c.condition == "backlog.summary" && c.patient == patient;
-    account.changes.iter().filter(of).filter(|c| outage.from <= c.onset && c.onset <= outage.to).count()
+    // The first of what came and went may have begun its delay before.
+    let from = outage.from - DELAY;
+    account.changes.iter().filter(of).filter(|c| from <= c.onset && c.onset <= outage.to).count()
 }

@@ -64,8 +64,8 @@ pub fn short_outages(seed: u64, long: bool) -> Vec<Step> {
     };
     add(times(2, 15), &mut |_| Fault::Kill { down: 0 });
     add(times(1, 5), &mut |rng| Fault::KillBeforeCommit { held: rng.random_range(20..400) });
-    add(times(1, 3), &mut |rng| Fault::RestartBroker { down: rng.random_range(100..4000) });
-    add(times(1, 3), &mut |rng| Fault::SuspendService { held: rng.random_range(500..5000) });
+    add(times(1, 5), &mut |rng| Fault::RestartBroker { down: rng.random_range(100..6000) });
+    add(times(1, 5), &mut |rng| Fault::SuspendService { held: rng.random_range(500..6000) });
     add(times(1, 3), &mut |rng| Fault::SuspendBroker { held: rng.random_range(200..1500) });
     add(times(2, 8), &mut |rng| Fault::HoldStore { held: rng.random_range(100..500) });
     add(1, &mut |_| Fault::LoseStore);

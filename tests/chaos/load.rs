@@ -103,6 +103,8 @@ impl Bed {
     fn measure(&mut self, at: Timestamp, last: bool) -> (Sent, Vec<Change>) {
         self.go_on();
         self.seq += 1;
+        // A delay that began now would be ended by a timer.
+        self.breathes_fast &= !last || self.courses[1].open().is_some();
         let respiratory_rate = if self.breathes_fast { 33 } else { 16 };
         let temperature = if last { r#","temperature":39.5"# } else { "" };
         let Self { device, seq, heart_rate, .. } = self;
@@ -223,8 +225,9 @@ impl Line {
         self.0.lock().expect("the line").messages.is_empty()
     }
 
+    /// Comes back sometimes before WardWatch, sometimes after it.
     async fn carry(self, port: u16) {
-        loop {
+        for retry_after in [20, 2000, 700].into_iter().cycle().map(Duration::from_millis) {
             let mut options = MqttOptions::new("beds", "127.0.0.1", port);
             options.set_clean_session(true).set_inflight(u16::MAX);
             let (client, mut events) = AsyncClient::new(options, 100_000);
@@ -240,7 +243,7 @@ impl Line {
                 }
             }
             self.0.lock().expect("the line").connected = None;
-            sleep(Duration::from_millis(20)).await;
+            sleep(retry_after).await;
         }
     }
 }

@@ -20,7 +20,7 @@ use load::{Load, LoadSize, Loaded};
 use mosquitto::Mosquitto;
 use service::{Service, SmallDisk};
 use tokio::sync::Mutex;
-use watcher::{Account, Watcher};
+use watcher::{Account, Watcher, until_listening};
 
 /// The runs take turns: each needs the machine's time for itself.
 static TURN: Mutex<()> = Mutex::const_new(());
@@ -97,7 +97,8 @@ fn judge(run: Run, what: &[(&str, Vec<String>)]) {
     assert!(words.is_empty(), "with seed {}:{words}", run.seed);
 }
 
-/// Found to fail without: the outbox of the store (missing), snapshots (spurious), the drained mark (spurious).
+/// Seen to fail (long form, seed 12) without the outbox of the last run: 127 missing; and with readings
+/// acknowledged before their commit: 351 missing, 239 spurious.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     let _turn = TURN.lock().await;
@@ -107,6 +108,7 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     let watcher = Watcher::start(broker.port()).await;
     let service = Service::start(&broker.url(), disk.as_ref().map(SmallDisk::path), "");
     let _on_failure = OnFailure { run, service: &service };
+    until_listening(broker.port()).await;
 
     let steps = faults::short_outages(run.seed, run.long);
     let size = LoadSize { patients: run.patients(), lasts: lasts(&steps) + CALM };
@@ -148,6 +150,7 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     );
 }
 
+/// Seen to fail where a device that catches up counts as one whose clock is behind: a `clock.wrong` of all.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_longer_than_what_is_live_leaves_what_is_true_now_and_no_storm() {
     let _turn = TURN.lock().await;
@@ -157,6 +160,7 @@ async fn an_outage_longer_than_what_is_live_leaves_what_is_true_now_and_no_storm
     let more = "[alerts]\nlive_within = \"3s\"\ncatch_up = \"5s\"\nclock_tolerance = \"2s\"\n";
     let service = Service::start(&broker.url(), None, more);
     let _on_failure = OnFailure { run, service: &service };
+    until_listening(broker.port()).await;
 
     let steps = faults::long_outages(run.seed, run.long);
     let size = LoadSize { patients: run.patients(), lasts: lasts(&steps) + CALM };

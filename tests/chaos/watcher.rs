@@ -50,6 +50,14 @@ impl Heard {
     }
 }
 
+/// Waits until WardWatch says that it hears everything; what was published before, it has never heard.
+pub async fn until_listening(port: u16) {
+    let system = Listener::subscribe(port, &["wardwatch/system/#"]).await;
+    let listens =
+        |publish: &Publish| String::from_utf8_lossy(&publish.payload).contains(r#""ingest":"listening""#);
+    system.hear("that WardWatch listens", |heard| heard.iter().any(listens)).await;
+}
+
 /// A subscriber to every alert, whose session outlives everything.
 pub struct Watcher {
     listener: Listener,

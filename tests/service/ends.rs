@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::mosquitto::{Mosquitto, publish};
-use super::ward::{AT_ONCE, Bus, Program, texts};
+use super::ward::{AT_ONCE, Bus, Program, scratch, texts};
 
 /// One reading each of these patients, of a heart rate to alert of.
 fn high(patients: std::ops::Range<u32>) -> impl Iterator<Item = (String, String)> {
@@ -50,11 +50,26 @@ async fn readings_under_way_at_sigterm_are_judged_and_acknowledged_and_the_other
 
 #[tokio::test]
 async fn a_killed_service_loses_no_reading_neither_the_ones_under_way_nor_those_of_its_absence() {
+    kill_in_the_middle(AT_ONCE).await;
+}
+
+#[tokio::test]
+async fn a_killed_service_with_a_database_loses_none_either() {
+    let database = scratch("db");
+    let store = format!("{AT_ONCE}[store]\nurl = \"sqlite://{}\"\n", database.display());
+    kill_in_the_middle(&store).await;
+    for ending in ["", "-wal", "-shm"] {
+        let _ = std::fs::remove_file(format!("{}{ending}", database.display()));
+    }
+}
+
+/// Kills a service that takes readings, sends others meanwhile, and starts it again.
+async fn kill_in_the_middle(settings: &str) {
     const UNDER_WAY: u32 = 1000;
     const ALL: u32 = 1200;
     let broker = Mosquitto::start();
     let bus = Bus::of(broker.port()).await;
-    let mut program = Program::run(broker.port(), AT_ONCE);
+    let mut program = Program::run(broker.port(), settings);
     bus.until_status("online").await;
     let (send, end) = (publish(broker.port(), high(0..UNDER_WAY)), async {
         bus.alerts(1).await;
@@ -65,7 +80,7 @@ async fn a_killed_service_loses_no_reading_neither_the_ones_under_way_nor_those_
     assert_eq!(status.code(), None);
     publish(broker.port(), high(UNDER_WAY..ALL)).await;
 
-    let _again = Program::run(broker.port(), AT_ONCE);
+    let _again = Program::run(broker.port(), settings);
     let all = |alerts: &[Value]| patients(alerts).len() == ALL as usize;
     let alerts = bus.until("everybody's alert", "alerts/", all).await;
     let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();

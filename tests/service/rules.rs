@@ -66,7 +66,7 @@ struct Nameless;
 
 impl Analyzer for Nameless {
     fn name(&self) -> RuleName {
-        assert!(!std::thread::panicking() && !FAILED.get(), "on purpose");
+        assert!(!FAILED.get(), "on purpose");
         RuleName::Borrowed("nameless")
     }
 

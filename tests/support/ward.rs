@@ -168,7 +168,9 @@ impl Service {
 
 fn load(port: u16, settings: &str) -> Config {
     let file = config_file(port, settings);
-    Config::load(Some(&file), &[], &[]).unwrap_or_else(|faults| panic!("{faults:?}"))
+    let loaded = Config::load(Some(&file), &[], &[]);
+    let _ = fs::remove_file(file);
+    loaded.unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
 /// A configuration file with these settings, for a broker on this port; it keeps nothing unless they say so.
@@ -192,6 +194,7 @@ pub struct Program {
     child: Child,
     said: PathBuf,
     complained: PathBuf,
+    config: Option<PathBuf>,
 }
 
 impl Program {
@@ -204,13 +207,15 @@ impl Program {
             .stdout(File::create(&said).expect("a file"))
             .stderr(File::create(&complained).expect("a file"))
             .spawn();
-        Self { child: child.expect("the program"), said, complained }
+        Self { child: child.expect("the program"), said, complained, config: None }
     }
 
     /// Starts the service with these settings.
     pub fn run(port: u16, settings: &str) -> Self {
         let file = config_file(port, settings);
-        Self::start(&["run", "--config", file.to_str().expect("a path in UTF-8")])
+        let mut program = Self::start(&["run", "--config", file.to_str().expect("a path in UTF-8")]);
+        program.config = Some(file);
+        program
     }
 
     /// Sends it a signal: `TERM`, `INT`, `KILL`.
@@ -255,5 +260,9 @@ impl Drop for Program {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let files = [&self.said, &self.complained].into_iter().chain(&self.config);
+            files.for_each(|file| drop(fs::remove_file(file)));
+        }
     }
 }

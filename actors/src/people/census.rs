@@ -47,8 +47,8 @@ pub struct Census {
     departed: HashMap<PatientId, Uptime>,
     /// Which patients each device measures.
     measures: BTreeMap<DeviceId, BTreeSet<PatientId>>,
-    /// Devices that said they are gone.
-    offline: BTreeSet<DeviceId>,
+    /// Devices that said they are gone, and whether a reading of theirs came since.
+    offline: BTreeMap<DeviceId, bool>,
     leanings: BTreeMap<DeviceId, Leaning>,
     own_clock_suspect: bool,
     installation: Alerts,
@@ -69,7 +69,7 @@ impl Census {
             records_heard: false,
             departed: HashMap::new(),
             measures: BTreeMap::new(),
-            offline: BTreeSet::new(),
+            offline: BTreeMap::new(),
             leanings: BTreeMap::new(),
             own_clock_suspect: false,
             installation: Alerts::default(),
@@ -155,10 +155,22 @@ impl Census {
         self.departed.remove(patient);
     }
 
-    /// A device measures this patient; answers whether it said before that it is gone.
-    pub fn measures(&mut self, device: &DeviceId, patient: &PatientId) -> bool {
+    /// A reading of this device came: what it said before of being gone may be over.
+    pub fn hears(&mut self, device: Option<&DeviceId>) {
+        if let Some(heard_since) = device.and_then(|device| self.offline.get_mut(device)) {
+            *heard_since = true;
+        }
+    }
+
+    /// A device measures this patient.
+    pub fn measures(&mut self, device: &DeviceId, patient: &PatientId) {
         self.measures.entry(device.clone()).or_default().insert(patient.clone());
-        self.offline.contains(device)
+    }
+
+    /// Whether a device is gone by its own word, though a reading of it was judged; a live one that came
+    /// after that word refutes it.
+    pub fn is_gone(&self, device: &DeviceId, live: bool) -> bool {
+        self.offline.get(device).is_some_and(|heard_since| !(live && *heard_since))
     }
 
     /// A device says that it is gone or back: the patients whom that concerns.
@@ -166,7 +178,7 @@ impl Census {
         if online {
             self.offline.remove(device);
         } else if self.offline.len() < self.settings.admission.max_patients * DEVICES_PER_PATIENT {
-            self.offline.insert(device.clone());
+            self.offline.insert(device.clone(), false);
         }
         self.measures.get(device).map(|patients| patients.iter().cloned().collect()).unwrap_or_default()
     }
@@ -292,5 +304,36 @@ fn finding(condition: &Condition, cause: &Cause, priority: Priority, at: Timesta
         reading: None,
         timing: Timing::IMMEDIATE,
         reason: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Uptime;
+
+    fn census() -> Census {
+        Census::new(Arc::default(), Now { uptime: Uptime::START, wall: Timestamp::from_unix_ms(0) })
+    }
+
+    #[test]
+    fn a_last_will_right_behind_the_first_reading_counts() {
+        let (mut census, device) = (census(), "mon-17".parse().unwrap());
+        census.hears(Some(&device));
+        // Nobody knows yet whom the device measures.
+        assert_eq!(census.device_status(&device, false), []);
+        census.measures(&device, &"icu-1/p-17".parse().unwrap());
+        assert!(census.is_gone(&device, true));
+    }
+
+    #[test]
+    fn a_last_will_from_before_is_refuted_by_a_live_reading_and_by_no_other() {
+        let (mut census, device) = (census(), "mon-17".parse().unwrap());
+        census.device_status(&device, false);
+        census.hears(Some(&device));
+        assert!(!census.is_gone(&device, true));
+        assert!(census.is_gone(&device, false));
+        census.device_status(&device, true);
+        assert!(!census.is_gone(&device, false));
     }
 }

@@ -37,6 +37,9 @@ const CORE: RuleName = RuleName::Borrowed("patient");
 /// Shared by all patients for whom no site fixes a silence.
 static NOTHING_FIXED: LazyLock<FixedSilence> = LazyLock::new(|| Arc::new([None; Vital::COUNT]));
 
+/// Shared by all patients whom no record admitted.
+static NO_RECORD: LazyLock<Arc<AdmissionRecord>> = LazyLock::new(Arc::default);
+
 type FixedSilence = Arc<[Option<Span>; Vital::COUNT]>;
 
 /// From when on silence counts; none while nothing can be heard.
@@ -104,7 +107,7 @@ impl Patient {
     pub fn new(id: PatientId, settings: &Arc<Settings>, stay: Timestamp, now: Now) -> Self {
         let mut patient = Self {
             id,
-            record: Arc::default(),
+            record: Arc::clone(&NO_RECORD),
             recorded: false,
             chart: Arc::default(),
             sources: Vec::new(),
@@ -132,11 +135,6 @@ impl Patient {
     /// The admission record that holds.
     pub fn record(&self) -> &Arc<AdmissionRecord> {
         &self.record
-    }
-
-    /// The devices that are known to measure this patient.
-    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.sources.iter().map(|source| &source.device)
     }
 
     /// The patient's id.
@@ -385,7 +383,9 @@ impl Patient {
         let limits = settings.limits.limits(class, unit);
         // A record is checked before it is taken; what no longer fits after a change of the site's
         // settings falls back to the site's own limits.
-        self.site.limits = limits.with(&self.record.limits).map(Arc::new).unwrap_or(limits);
+        let own = &self.record.limits;
+        self.site.limits =
+            if own.is_empty() { limits } else { limits.with(own).map(Arc::new).unwrap_or(limits) };
         let fixed = Vital::ALL.map(|vital| settings.missing.fixed(class, unit, vital));
         self.site.fixed_silence =
             if fixed.iter().any(Option::is_some) { Arc::new(fixed) } else { Arc::clone(&NOTHING_FIXED) };
@@ -418,7 +418,8 @@ impl Patient {
         let Some(reading) = &moment.reading else { return Vec::new() };
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
         let source = self.sources.iter_mut().find(|source| source.device == device);
-        source.map(|source| source.news(moment.backlog_of.is_none())).unwrap_or_default()
+        let (live, now, rules) = (moment.backlog_of.is_none(), moment.now.uptime, &self.site.settings.alerts);
+        source.map(|source| source.news(live, now, rules)).unwrap_or_default()
     }
 
     /// After each step: what is under way now, and whether the state is to be published.

@@ -6,7 +6,7 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
-use crate::clock::{Now, Span, Timestamp};
+use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::people::device_clock::{DeviceClock, Judged, Leaning};
 use crate::people::identity::DeviceId;
 use crate::people::outcome::Notice;
@@ -79,12 +79,12 @@ impl Source {
     }
 
     /// What the census has to be told of the device, as far as it is new.
-    pub fn news(&mut self, live: bool) -> Vec<Notice> {
+    pub fn news(&mut self, live: bool, now: Uptime, rules: &AlertSettings) -> Vec<Notice> {
         let mut news = Vec::new();
         if !std::mem::replace(&mut self.introduced, true) {
             news.push(Notice::Measures { device: self.device.clone(), live });
         }
-        let leaning = self.clock.leaning();
+        let leaning = self.clock.leaning(now, rules);
         if std::mem::replace(&mut self.told_leaning, leaning) != leaning {
             news.push(Notice::Leans(self.device.clone(), leaning));
         }

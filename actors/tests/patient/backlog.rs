@@ -120,7 +120,7 @@ fn a_backlog_whose_last_reading_is_refused_as_a_flood_is_told_all_the_same() {
     // A hundred readings of second 170, 30.8 s old; the next one of it is 29.9 s old, and too many.
     for n in 0..=100 {
         let after = if n == 100 { 999 } else { n };
-        let mut reading = Reading::empty(second(200));
+        let mut reading = Reading::empty(second(200) + Span::from_ms(900));
         (reading.device, reading.seq) = ("mon-1".parse().ok(), Some(1000 + n as u64));
         reading.observed_at = Some(second(170) + Span::from_ms(after));
         reading.values.set(Temperature, Quantity::whole(37));

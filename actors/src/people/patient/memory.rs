@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{LastSaved, Patient, SAVED_EVERY};
 use crate::analyzers;
 use crate::clock::{Now, Span};
-use crate::people::identity::PatientId;
+use crate::people::identity::{DeviceId, PatientId};
 use crate::people::snapshot::{self, Memory, Snapshot};
 use crate::settings::Settings;
 
@@ -49,5 +49,10 @@ impl Patient {
         }
         self.last_saved = LastSaved { at: Some(now.uptime), stages: self.alerts.stages().collect() };
         Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
+    }
+
+    /// The devices that are known to measure this patient.
+    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
+        self.sources.iter().map(|source| &source.device)
     }
 }
