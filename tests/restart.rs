@@ -41,6 +41,11 @@ struct Ward {
 impl Ward {
     /// Opens a ward, and waits until WardWatch hears everything.
     async fn open(settings: &str) -> Self {
+        Self::open_beside(Mosquitto::start(), settings).await
+    }
+
+    /// The same beside this broker.
+    async fn open_beside(broker: Mosquitto, settings: &str) -> Self {
         let store = scratch("db");
         // `kill -9` takes nothing from the system's cache, so that no test waits for the disk itself.
         // Whoever marks how far WardWatch has come is alerted of at once.
@@ -48,7 +53,6 @@ impl Ward {
             "{settings}[units.marks.limits.adult]\nheart_rate = {{ delay = \"0s\" }}\n[store]\nurl = \"sqlite://{}\"\nsynchronous = \"normal\"\n",
             store.display()
         );
-        let broker = Mosquitto::start();
         let bus = Bus::of(broker.port()).await;
         let program = Program::run(broker.port(), &settings);
         bus.until_status("online").await;

@@ -2,6 +2,7 @@
 
 use super::*;
 
+/// Seen to fail with the discharge of who has no record taken out.
 #[tokio::test]
 async fn a_registered_patient_whose_record_was_emptied_meanwhile_is_discharged() {
     let mut ward = Ward::open(&format!("[admission]\nmode = \"registered\"\n{AT_ONCE}")).await;
@@ -35,6 +36,7 @@ async fn a_registered_patient_whose_record_was_emptied_meanwhile_is_discharged()
     assert_eq!(here, "icu-1/stays marks/before");
 }
 
+/// Seen to fail with the departed of a restart taken out.
 #[tokio::test]
 async fn a_discharged_patient_is_not_admitted_by_a_mere_reading() {
     let mut ward = Ward::open(AT_ONCE).await;

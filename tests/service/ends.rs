@@ -22,6 +22,7 @@ fn patients(alerts: &[Value]) -> BTreeSet<&str> {
     texts(alerts, "patient").into_iter().collect()
 }
 
+/// Seen to fail with receipts waiting for the PUBACK of alerts taken out.
 #[tokio::test]
 async fn readings_under_way_at_sigterm_are_judged_and_acknowledged_and_the_others_kept_for_the_next_start() {
     const PATIENTS: usize = 2000;

@@ -92,6 +92,7 @@ fn spot_checks_are_never_missing() {
     ward.told(&[]);
 }
 
+/// Seen to fail with silence counting from when we hear again taken out.
 #[test]
 fn fifty_healthy_patients_of_whom_nothing_was_heard_for_ten_minutes_raise_no_alert() {
     for n in 0..50 {
@@ -104,6 +105,7 @@ fn fifty_healthy_patients_of_whom_nothing_was_heard_for_ten_minutes_raise_no_ale
     }
 }
 
+/// Seen to fail with silence counting from when we hear again taken out.
 #[test]
 fn the_one_whose_device_died_meanwhile_is_one_alert_20_s_after_we_hear_again() {
     let mut ward = Ward::new();
