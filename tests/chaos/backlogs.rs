@@ -66,8 +66,9 @@ pub fn malformed(account: &Account) -> Vec<String> {
 }
 
 /// Alerts that began with no reading that a faultless WardWatch would have begun one with.
-pub fn unfounded(account: &Account, truth: &Truth, explained: &[&str]) -> Vec<String> {
-    let true_ids: BTreeSet<_> = truth.changes.iter().map(|change| change.id).collect();
+pub fn unfounded(account: &Account, truth: &Truth, outages: &[Outage], explained: &[&str]) -> Vec<String> {
+    let mut true_ids = truth.excused(outages);
+    true_ids.extend(truth.changes.iter().map(|change| change.id));
     let changes = account.changes.iter().filter(|c| !explained.contains(&c.condition.as_str()));
     changes.filter(|change| !true_ids.contains(&change.id)).map(|change| format!("{change:?}")).collect()
 }

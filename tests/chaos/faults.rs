@@ -121,6 +121,7 @@ pub struct Ward<'a> {
 /// When something was wrong.
 #[derive(Debug, Clone, Copy)]
 pub struct Outage {
+    pub fault: Fault,
     pub from: Timestamp,
     pub to: Timestamp,
 }
@@ -135,7 +136,7 @@ impl Ward<'_> {
             let from = clock.now().wall;
             println!("{from} {:?}", step.fault);
             self.break_down(step.fault).await;
-            outages.push(Outage { from, to: clock.now().wall });
+            outages.push(Outage { fault: step.fault, from, to: clock.now().wall });
         }
         outages
     }
