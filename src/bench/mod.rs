@@ -18,7 +18,7 @@ mod spread;
 mod subject;
 mod sustained;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -77,6 +77,8 @@ pub struct BenchSettings {
     pub alerts: usize,
     /// Readings a second for the figures of [`Part::Latency`].
     pub rate: u32,
+    /// Where the service keeps its stores, in files that are removed at the end; none: in memory.
+    pub stores: Option<PathBuf>,
     /// The time of day.
     pub wall: fn() -> Timestamp,
 }
@@ -93,12 +95,20 @@ pub async fn run(
     ensure!(settings.patients > 0 && settings.many_patients > 0, "a bench needs at least one patient");
     ensure!(settings.rounds > 0 && settings.readings > 0, "a bench needs at least one round of one reading");
     let prefix = format!("wardwatch-bench-{}", std::process::id());
-    let bench = Bench { settings, prefix, patients: RefCell::default(), tell: &tell };
+    let stores = settings.stores.as_ref().map(|stores| stores.join(&prefix));
+    if let Some(stores) = &stores {
+        std::fs::create_dir_all(stores).with_context(|| format!("cannot make {}", stores.display()))?;
+    }
+    let started = Cell::new(0);
+    let bench = Bench { settings, prefix, stores, started, patients: RefCell::default(), tell: &tell };
     let measured = tokio::select! {
         measured = bench.measure() => measured.map(Some),
         () = stop => Ok(None),
     };
     let swept = bench.sweep().await.context("what was retained could not all be emptied");
+    if let Some(stores) = &bench.stores {
+        std::fs::remove_dir_all(stores).with_context(|| format!("cannot remove {}", stores.display()))?;
+    }
     let report = measured?;
     swept.map(|()| report)
 }
@@ -108,12 +118,25 @@ struct Bench<'a> {
     settings: &'a BenchSettings,
     /// What its topics and client ids begin with.
     prefix: String,
+    /// Where the service keeps its stores.
+    stores: Option<PathBuf>,
+    /// How many services were started: each has a store of its own.
+    started: Cell<u32>,
     /// Everybody of whom anything may be retained.
     patients: RefCell<Vec<String>>,
     tell: &'a dyn Fn(&str),
 }
 
 impl Bench<'_> {
+    /// The store of the next service.
+    fn store_url(&self) -> String {
+        self.started.set(self.started.get() + 1);
+        match &self.stores {
+            Some(stores) => format!("sqlite://{}/{}.db", stores.display(), self.started.get()),
+            None => "memory".to_owned(),
+        }
+    }
+
     async fn measure(&self) -> anyhow::Result<Report> {
         let settings = self.settings;
         let mut report = Report::new(&settings.broker, (settings.wall)());

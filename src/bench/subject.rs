@@ -167,7 +167,7 @@ impl Subject {
     }
 }
 
-/// How the service is set up: nothing kept, and no bound on patients or their rate in the way.
+/// How the service is set up: no bound on patients or their rate in the way.
 fn service_settings(bench: &Bench<'_>, client_id: &str) -> Vec<(String, String)> {
     let settings = bench.settings;
     let most_patients = settings.many_patients.max(settings.patients) * 2 + 1000;
@@ -177,7 +177,7 @@ fn service_settings(bench: &Bench<'_>, client_id: &str) -> Vec<(String, String)>
         ("MQTT__CLIENT_ID", client_id.to_owned()),
         ("ADMISSION__MAX_PATIENTS", most_patients.to_string()),
         ("ADMISSION__MAX_RATE", "10000".to_owned()),
-        ("STORE__URL", "memory".to_owned()),
+        ("STORE__URL", bench.store_url()),
         ("LOG__LEVEL", "error".to_owned()),
     ];
     keys.into_iter().map(|(key, value)| (format!("{VARIABLE_PREFIX}{key}"), value)).collect()

@@ -1,6 +1,7 @@
 //! `wardwatch bench`: what a reading costs, beside a client that only acknowledges.
 
 use std::io::Write;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -37,6 +38,9 @@ pub struct Bench {
     /// Readings a second for the latency
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
+    /// Keep everything in a SQLite file in this directory, removed at the end; without it, in memory
+    #[arg(long)]
+    store_in: Option<PathBuf>,
     /// Only these figures, as sustained,latency
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Only>,
@@ -78,6 +82,7 @@ impl Bench {
             many_patients: self.many_patients,
             alerts: self.alerts,
             rate: self.rate,
+            stores: self.store_in,
             wall: super::time_of_day,
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
