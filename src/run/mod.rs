@@ -50,6 +50,9 @@ use watchdog::Watchdog;
 /// How long a shutdown waits for what is owed.
 const DRAIN_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long a shutdown waits for the broker before the store is closed.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
+
 /// How long what the last run owed may keep us from hearing.
 const OWED_WITHIN: Duration = Duration::from_secs(10);
 
@@ -217,6 +220,11 @@ impl Service {
         match &ended {
             Ok(()) => {
                 tending.desk.flush();
+                // What the broker has by then is not published again by the next start.
+                let owed = timeout(FAREWELL_WITHIN, tending.heartbeat.outbox.emptied()).await;
+                if owed.is_err() {
+                    warn!("the broker has not taken everything yet; the store keeps it for the next start");
+                }
                 if !tending.desk.store.close(DRAIN_WITHIN) {
                     error!("the store could not commit everything; what is missing was not acknowledged");
                 }
