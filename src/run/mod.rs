@@ -119,8 +119,7 @@ impl Service {
         // Then what is kept.
         let herald = Herald { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
-        let (store, restored) = open_store(config, &settings, &herald, events_tx)?;
-        let _ = opened.set(store.clone());
+        let (store, restored) = open_store(config, &settings, &herald, &opened, events_tx)?;
 
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
@@ -313,14 +312,18 @@ impl Tending {
 }
 
 /// Opens the store, and owes the bus what the last run did not get there.
+///
+/// The store is `opened` for the courier before that: the broker may have it all before this returns.
 fn open_store(
     config: &Config,
     settings: &Settings,
     herald: &Herald,
+    opened: &OnceLock<Store>,
     events: mpsc::UnboundedSender<StoreEvent>,
 ) -> Result<(Store, store::Restored), Fatal> {
     let publish_within = settings.alerts.publish_within;
     let (store, restored) = Store::open(&config.store, publish_within, herald.clone(), StoreTeller(events))?;
+    let _ = opened.set(store.clone());
     for (row, change) in &restored.outbox {
         herald.change(change, Some(*row), &Receipt::none());
     }

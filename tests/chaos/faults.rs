@@ -199,9 +199,7 @@ impl Ward<'_> {
 
     /// Lets nobody commit until its value ends.
     fn hold_store(&self) -> Connection {
-        let directory = self.disk.map_or(self.service.directory(), SmallDisk::path);
-        let store = Connection::open(directory.join("wardwatch.db")).expect("the store");
-        store.busy_timeout(Duration::from_secs(30)).expect("patience");
+        let store = self.service.store();
         store.execute_batch("BEGIN IMMEDIATE").expect("the store's lock");
         store
     }

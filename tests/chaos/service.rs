@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use rusqlite::Connection;
 
 use super::mosquitto::until;
 
@@ -24,6 +27,7 @@ listen = "127.0.0.1:0"
 /// The program under test; it ends with its value.
 pub struct Service {
     directory: PathBuf,
+    store: PathBuf,
     child: Mutex<Option<Child>>,
 }
 
@@ -37,7 +41,7 @@ impl Service {
         let store = store.unwrap_or(&directory).join("wardwatch.db");
         let own = format!("[mqtt]\nurl = \"{broker}\"\n[store]\nurl = \"sqlite://{}\"\n", store.display());
         fs::write(directory.join("wardwatch.toml"), own + CONFIG + more_config).expect("a configuration");
-        let service = Self { directory, child: Mutex::new(None) };
+        let service = Self { directory, store, child: Mutex::new(None) };
         service.launch();
         service
     }
@@ -48,6 +52,19 @@ impl Service {
 
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Its database, as another process sees it.
+    pub fn store(&self) -> Connection {
+        let store = Connection::open(&self.store).expect("the store");
+        store.busy_timeout(Duration::from_secs(30)).expect("patience");
+        store
+    }
+
+    /// How many changes a start would publish again.
+    pub fn owed(&self) -> i64 {
+        let count = "SELECT count(*) FROM changes WHERE published = 0";
+        self.store().query_row(count, [], |row| row.get(0)).expect("the changes")
     }
 
     /// Starts it again.
