@@ -2,15 +2,20 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use tokio::sync::watch;
+use tokio::time::timeout;
 use wardwatch::broker;
 use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel, StoreUrl};
 use wardwatch::simulator::FleetSettings;
 
 use super::{listener, logging, simulate};
+
+/// How long the monitoring may take to end: whoever types Ctrl-C waits.
+const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Try it out: a broker, a simulated ward and the monitoring, nothing else to install
 #[derive(Debug, Args)]
@@ -54,8 +59,10 @@ impl Demo {
             let mut asked = std::pin::pin!(super::asked_to_end()?);
             loop {
                 tokio::select! {
-                    () = &mut asked, if !*stop.borrow() => {
+                    () = &mut asked => {
                         stop.send_replace(true);
+                        // Nothing here outlives the process: what has not ended by then need not.
+                        break timeout(GOODBYE_WITHIN, monitoring).await.unwrap_or(Ok(()));
                     }
                     () = &mut listener, if !*stop.borrow() => {}
                     ended = &mut monitoring => break ended,
@@ -63,9 +70,8 @@ impl Demo {
             }
         };
         stop.send_replace(true);
-        broker.stop().await;
-        // The ward says goodbye to a broker that is gone; it need not be waited for.
-        drop(ward);
+        // Neither the ward nor the broker need be waited for.
+        drop((ward, broker));
         ended.context("the monitoring ended")
     }
 
