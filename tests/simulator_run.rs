@@ -83,7 +83,8 @@ async fn a_lost_device_is_offline_by_its_last_will_and_returns() {
         kind: Kind::DeviceLost,
         begins: tenth,
         builds: tenth,
-        holds: tenth,
+        // Long enough for the broker to notice that it is gone before it is back.
+        holds: Duration::from_secs(1),
         passes: tenth,
         depth: 1.0,
     };

@@ -47,11 +47,14 @@ use links::{BrokerWatch, StoreTeller, tell_store};
 use publisher_thread::PublisherThread;
 use watchdog::Watchdog;
 
-/// How long a shutdown waits for what is owed.
-const DRAIN_WITHIN: Duration = Duration::from_secs(10);
+/// How long a shutdown waits for receipts; with the two waits below it is over within 10 s.
+const DRAIN_WITHIN: Duration = Duration::from_secs(6);
 
-/// How long a shutdown waits for the broker before the store is closed.
-const FAREWELL_WITHIN: Duration = Duration::from_secs(2);
+/// How long it then waits for the store.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long it waits for the broker, before the store is closed and after.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// How long what the last run owed may keep us from hearing.
 const OWED_WITHIN: Duration = Duration::from_secs(10);
@@ -110,7 +113,7 @@ impl Service {
             will_topic: topics.system(&instance),
             will_payload: last_will(&instance, started, settings.admission.mode, store_kind(config)).into(),
             max_changes: MOST_CHANGES,
-            drain_within: DRAIN_WITHIN,
+            drain_within: FAREWELL_WITHIN,
         };
         let courier = Courier { links: links_tx, store: Arc::clone(&opened) };
         let (publisher, outbox) = Publisher::new(settings_out, courier);
@@ -218,16 +221,18 @@ impl Service {
         };
         match &ended {
             Ok(()) => {
-                tending.desk.flush();
+                let Tending { watchdog, desk, heartbeat, .. } = tending;
+                drop(watchdog); // what ticks no more is not to be watched
+                desk.flush();
                 // What the broker has by then is not published again by the next start.
-                let owed = timeout(FAREWELL_WITHIN, tending.heartbeat.outbox.emptied()).await;
+                let owed = timeout(FAREWELL_WITHIN, heartbeat.outbox.emptied()).await;
                 if owed.is_err() {
                     warn!("the broker has not taken everything yet; the store keeps it for the next start");
                 }
-                if !tending.desk.store.close(DRAIN_WITHIN) {
+                if !desk.store.close(CLOSE_WITHIN) {
                     error!("the store could not commit everything; what is missing was not acknowledged");
                 }
-                publisher.end(tending.heartbeat.farewell()).await;
+                publisher.end(heartbeat.farewell()).await;
             }
             Err(fatal) => error!(%fatal, "ending at once"),
         }
