@@ -92,11 +92,26 @@ pub fn storms(account: &Account, truth: &Truth, outages: &[Outage]) -> Vec<Strin
         for patient in came_and_went(truth, outage) {
             let summaries = summaries_after(account, &patient, outage);
             if summaries != 1 {
-                faults.push(format!("{patient} has {summaries} summaries after {outage:?}"));
+                let heard =
+                    account.changes.iter().filter(|c| c.patient == patient && is_near(c.time, outage));
+                let expected = truth
+                    .changes
+                    .iter()
+                    .filter(|c| c.patient.to_string() == patient && is_near(c.at, outage));
+                faults.push(format!(
+                    "{patient} has {summaries} summaries after {outage:?}\n    heard {:#?}\n    expected {:#?}",
+                    heard.collect::<Vec<_>>(),
+                    expected.collect::<Vec<_>>(),
+                ));
             }
         }
     }
     faults
+}
+
+fn is_near(time: Timestamp, outage: &Outage) -> bool {
+    let margin = Span::from_secs(10);
+    outage.from - margin <= time && time <= outage.to + margin
 }
 
 /// Patients of whom an alert would have come and gone within what must be backlog.
