@@ -45,6 +45,8 @@ pub struct CensusActor {
     /// When each patient asked to be woken.
     wakings: BTreeSet<(Uptime, PatientId)>,
     alarm: Option<(Uptime, SpawnHandle)>,
+    /// Everything that was said before has been heard; none where nothing ever is on its way.
+    heard_upto: Option<Uptime>,
     /// How many patients have been woken and not answered yet.
     awake: usize,
     _life_line: LifeLine,
@@ -82,6 +84,7 @@ impl CensusActor {
             held: Vec::new(),
             wakings: BTreeSet::new(),
             alarm: None,
+            heard_upto: None,
             awake: 0,
             _life_line,
         }
@@ -118,18 +121,20 @@ impl CensusActor {
 
     /// Wakes whoever is due first, in the order of deadline, then patient.
     ///
-    /// The next are woken only when those have answered: what they ask for may be due before.
+    /// The next are woken only when those have answered: what they ask for may be due before. Nobody is woken
+    /// before all has been heard that was said until then: a reading on its way may decide.
     fn wake(&mut self, ctx: &mut Context<Self>) {
         if self.awake > 0 || self.listening().since.is_none() {
             return;
         }
         let now = self.parts.clock.now();
-        if let Some(due) = self.census.next_deadline().filter(|due| *due <= now.uptime) {
+        let until = self.heard_upto.map_or(now.uptime, |upto| upto.min(now.uptime));
+        if let Some(due) = self.census.next_deadline().filter(|due| *due <= until) {
             for (unit, changes) in self.census.tick(due, now) {
                 self.announce(Subject::Unit(unit), changes);
             }
         }
-        if let Some((due, _)) = self.wakings.first().cloned().filter(|(due, _)| *due <= now.uptime) {
+        if let Some((due, _)) = self.wakings.first().cloned().filter(|(due, _)| *due <= until) {
             while let Some((_, patient)) = self.wakings.first().filter(|(at, _)| *at == due).cloned() {
                 self.wakings.pop_first();
                 if let Some(seat) = self.seats.get(&patient) {
@@ -147,13 +152,17 @@ impl CensusActor {
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let first = self.wakings.first().map(|(due, _)| *due);
         let Some(next) = first.into_iter().chain(self.census.next_deadline()).min() else { return };
+        let now = self.parts.clock.uptime();
+        if next <= now && self.heard_upto.is_some_and(|upto| upto < next) {
+            return; // what will have been heard next wakes
+        }
         if let Some((at, handle)) = self.alarm {
-            if at <= next && at > self.parts.clock.uptime() {
+            if at <= next && at > now {
                 return;
             }
             ctx.cancel_future(handle);
         }
-        let wait = next.since(self.parts.clock.uptime()).to_duration();
+        let wait = next.since(now).to_duration();
         let handle = ctx.run_later(wait, |census, ctx| {
             census.alarm = None;
             census.wake(ctx);
@@ -266,6 +275,8 @@ pub enum Hearing {
     Nothing,
     /// All retained admission records have been heard.
     Records,
+    /// All that was said before this has been heard.
+    Upto(Uptime),
     /// Everything that was queued has been heard: from here on, silence is silence.
     Everything,
 }
@@ -284,6 +295,10 @@ impl Handler<Hearing> for CensusActor {
                 for arrived in std::mem::take(&mut self.held) {
                     self.bring(arrived);
                 }
+            }
+            Hearing::Upto(upto) => {
+                self.heard_upto = self.heard_upto.max(Some(upto));
+                self.wake(ctx);
             }
             Hearing::Everything => {
                 self.set_listening(Listening { since: Some(self.parts.clock.uptime()), ..listening });
@@ -312,12 +327,14 @@ impl Handler<Restore> for CensusActor {
         for (patient, at) in departed {
             self.census.departed_before(&patient, at, now);
         }
-        for (subject, changes) in self.census.adopt(open, now) {
-            self.announce(subject, changes);
-        }
+        let adopted = open.len();
+        self.census.adopt(open, now);
+        self.parts.counters.open_alerts.change(0, adopted);
         for restored in patients {
             self.restore(restored);
         }
+        let (own_clock_suspect, changes) = self.census.restored(now);
+        self.doubt(own_clock_suspect, changes);
     }
 }
 

@@ -6,12 +6,12 @@ pub mod analyzers;
 pub mod census_actor;
 pub mod clock;
 pub mod counters;
-#[cfg(test)]
-mod failure_tests;
 pub mod outlet;
 pub mod patient_actor;
 pub mod people;
 pub mod receipt;
 pub mod settings;
 pub mod shard;
+#[cfg(test)]
+mod shard_tests;
 pub mod vitals;

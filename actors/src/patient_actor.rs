@@ -75,10 +75,17 @@ struct Verdict {
 
 /// What led to a verdict.
 enum Cause {
-    Reading { reading: Box<Reading>, payload: Bytes },
+    Reading {
+        reading: Box<Reading>,
+        payload: Bytes,
+    },
+    /// A reading from before the restart: it is kept already.
+    Again,
     Record,
     Device,
-    Timer { due: Uptime },
+    Timer {
+        due: Uptime,
+    },
 }
 
 impl PatientActor {

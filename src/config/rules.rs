@@ -51,6 +51,7 @@ impl Rules<'_> {
         }
         self.within("mqtt.max_unacknowledged", mqtt.max_unacknowledged, 1..=65_535);
         self.within("mqtt.keep_alive", mqtt.keep_alive, Span::from_secs(5)..=Span::from_hours(1));
+        self.within("mqtt.devices_back_within", mqtt.devices_back_within, Span::ZERO..=Span::from_secs(60));
     }
 
     fn credentials(&mut self, config: &Config) {

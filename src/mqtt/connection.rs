@@ -17,11 +17,13 @@ use super::ring::RingFault;
 use super::wire::{Wire, WireFault};
 
 /// How often the connection looks at what is due.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(250);
 /// Messages handed over before the actors run.
 const BURST: usize = 64;
 /// Filters in one SUBSCRIBE or UNSUBSCRIBE.
 const FILTERS: usize = 200;
+/// While a mark is under way for long, another one asks whether only that one was lost.
+const ANOTHER_AFTER: Duration = Duration::from_secs(10);
 /// A mark under way for longer means that what we hear is old.
 const MARK_WITHIN: Duration = Duration::from_secs(2);
 /// Reading held for longer means that what we hear is old.
@@ -57,6 +59,8 @@ pub(super) struct Connection<'a, I> {
     records_heard: bool,
     /// The mark whose return means `Drained`; none while what we hear is live.
     drained_by: Option<u64>,
+    /// Until then devices may be on their way back with what they kept: nothing counts as drained before.
+    devices_back_by: Option<Instant>,
     /// A mark is to be written.
     mark_due: bool,
     mark_at: Instant,
@@ -74,8 +78,10 @@ pub(super) struct Connection<'a, I> {
 }
 
 impl<'a, I: Inbox> Connection<'a, I> {
-    pub fn new(ingest: &'a mut Ingest, inbox: &'a mut I, wire: Wire) -> Self {
+    /// A connection to a broker to which devices come back within this time.
+    pub fn new(ingest: &'a mut Ingest, inbox: &'a mut I, wire: Wire, devices_back_within: Duration) -> Self {
         let now = Instant::now();
+        let devices_are_away = devices_back_within > Duration::ZERO;
         Self {
             mark_at: now + ingest.settings.mark_every,
             ping_at: now + ingest.settings.link.keep_alive() / 3,
@@ -87,6 +93,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             subscribed: false,
             records_heard: false,
             drained_by: Some(1),
+            devices_back_by: devices_are_away.then(|| now + devices_back_within),
             mark_due: false,
             held_since: None,
             silent_ticks: 0,
@@ -230,7 +237,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.records_heard = true;
             self.inbox.hearing(Hearing::Records);
         }
-        if self.drained_by.is_some_and(|number| heard.number >= number) {
+        if self.devices_back_by.is_none() && self.drained_by.is_some_and(|number| heard.number >= number) {
             self.drained_by = None;
             self.inbox.hearing(Hearing::Drained);
         }
@@ -336,6 +343,9 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.ping_at = now + self.ingest.settings.link.keep_alive() / 3;
             self.wire.write(Packet::PingReq).await?;
         }
+        if self.devices_back_by.take_if(|by| *by <= now).is_some() {
+            self.remark();
+        }
         if self.may_read() {
             self.tick_reading(now)
         } else {
@@ -356,10 +366,12 @@ impl<'a, I: Inbox> Connection<'a, I> {
         if TICK * self.silent_ticks > patience {
             return Err(WireFault::Silent(patience));
         }
-        if now >= self.mark_at {
+        let under_way = self.marks.overdue(now);
+        // One at a time: a broker that hangs is not to find many of them.
+        if now >= self.mark_at && (under_way.is_none() || now >= self.mark_at + ANOTHER_AFTER) {
             self.mark_due = true;
         }
-        let overdue = self.marks.overdue(now).unwrap_or_default();
+        let overdue = under_way.unwrap_or_default();
         if overdue >= MARK_WITHIN {
             self.fall_behind(self.marks.last());
         }

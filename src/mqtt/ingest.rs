@@ -34,8 +34,10 @@ pub struct IngestSettings {
     pub records: Vec<String>,
     /// Readings of everybody with open admission; nothing with registered admission.
     pub vitals: Vec<String>,
-    /// How often a mark measures the way to the broker and back.
+    /// How often a mark tells up to when everything has been heard.
     pub mark_every: Duration,
+    /// How long devices may take to come back after the broker was gone: until then, what they kept is missing.
+    pub devices_back_within: Duration,
     /// How long a shutdown waits for receipts.
     pub drain_within: Duration,
 }
@@ -65,7 +67,7 @@ pub enum Hearing {
     Drained,
     /// What is handed over is old, or nothing is: reading is held, or a mark is overdue. `Drained` ends it.
     Behind,
-    /// How long a mark took to the broker and back.
+    /// How long a mark took to the broker and back: what the broker had before it was sent has been handed over.
     Probe(Duration),
     /// Our marks do not come back though the broker answers: its access list withholds them.
     Withheld,
@@ -129,6 +131,7 @@ impl Ingest {
         let mut shutdown = pin!(shutdown);
         let mut backoff = Backoff::default();
         let ring = self.ring.clone();
+        let mut devices_back_within = Duration::ZERO; // at our start they are there already
         loop {
             let begun = Instant::now();
             let connected = tokio::select! {
@@ -139,7 +142,7 @@ impl Ingest {
             let lost = match connected {
                 Ok((wire, resumed)) => {
                     info!(broker = self.settings.link.address(), resumed, "hearing the broker");
-                    let mut connection = Connection::new(&mut self, &mut inbox, wire);
+                    let mut connection = Connection::new(&mut self, &mut inbox, wire, devices_back_within);
                     match connection.hear(resumed, &mut requests, shutdown.as_mut()).await {
                         Ended::ShutDown => break,
                         Ended::Fault(fault) => return Err(fault.into()),
@@ -149,6 +152,7 @@ impl Ingest {
                 Err(lost) => lost,
             };
             ring.void();
+            devices_back_within = self.settings.devices_back_within;
             let pause = backoff.after_connection(begun.elapsed());
             tell_lost(&lost, pause, &mut inbox);
             tokio::select! {

@@ -3,7 +3,7 @@
 use tokio::sync::{mpsc, watch};
 use tracing::error;
 use wardwatch_actors::census_actor::Hearing;
-use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::clock::{Span, Timestamp};
 
 use super::heartbeat::{Ear, Hearsay};
 use crate::fatal::Fatal;
@@ -51,6 +51,9 @@ impl ingest::Inbox for Ears {
                 self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Listening);
             }
             ingest::Hearing::Probe(round_trip) => {
+                // Both are whole milliseconds, cut off.
+                let sent = self.inbox.clock.uptime() - Span::from(round_trip) - Span::from_ms(1);
+                census.do_send(Hearing::Upto(sent));
                 self.hearsay.send_if_modified(|hearsay| {
                     hearsay.probe = Some(round_trip);
                     false

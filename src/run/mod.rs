@@ -59,6 +59,9 @@ const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 /// How long what the last run owed may keep us from hearing.
 const OWED_WITHIN: Duration = Duration::from_secs(10);
 
+/// How often a mark tells up to when everything has been heard: by so much may a timer be late.
+const MARK_EVERY: Duration = Duration::from_millis(250);
+
 /// How many alert changes may wait for the broker.
 const MOST_CHANGES: usize = 100_000;
 
@@ -155,7 +158,8 @@ impl Service {
             probe: topics.probe(&instance),
             records: vec![topics.all_records(), topics.all_devices(), topics.system(&instance)],
             vitals: if registered { Vec::new() } else { vec![topics.all_vitals()] },
-            mark_every: heartbeat::EVERY,
+            mark_every: MARK_EVERY,
+            devices_back_within: config.mqtt.devices_back_within.to_duration(),
             drain_within: DRAIN_WITHIN,
         };
         let ingest = Ingest::new(ingest_settings, Arc::clone(&ring), outbox.full());

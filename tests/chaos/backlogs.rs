@@ -66,9 +66,8 @@ pub fn malformed(account: &Account) -> Vec<String> {
 }
 
 /// Alerts that began with no reading that a faultless WardWatch would have begun one with.
-pub fn unfounded(account: &Account, truth: &Truth, outages: &[Outage], explained: &[&str]) -> Vec<String> {
-    let mut true_ids = truth.excused(outages);
-    true_ids.extend(truth.changes.iter().map(|change| change.id));
+pub fn unfounded(account: &Account, truth: &Truth, explained: &[&str]) -> Vec<String> {
+    let true_ids: BTreeSet<_> = truth.changes.iter().map(|change| change.id).collect();
     let changes = account.changes.iter().filter(|c| !explained.contains(&c.condition.as_str()));
     changes.filter(|change| !true_ids.contains(&change.id)).map(|change| format!("{change:?}")).collect()
 }
@@ -85,9 +84,10 @@ pub fn storms(account: &Account, truth: &Truth, outages: &[Outage]) -> Vec<Strin
             *raised.entry((&change.patient, &change.condition)).or_default() += 1;
         }
         faults.extend(
-            raised.iter().filter(|(_, times)| **times > 1).map(|(of, times)| {
-                format!("{of:?} was raised {times} times out of the backlog of {outage:?}")
-            }),
+            raised
+                .iter()
+                .filter(|(_, times)| **times > 1)
+                .map(|(of, times)| format!("{of:?} was raised {times} times out of the backlog of {outage}")),
         );
         for patient in came_and_went(truth, outage) {
             let summaries = summaries_after(account, &patient, outage);
@@ -99,7 +99,7 @@ pub fn storms(account: &Account, truth: &Truth, outages: &[Outage]) -> Vec<Strin
                     .iter()
                     .filter(|c| c.patient.to_string() == patient && is_near(c.at, outage));
                 faults.push(format!(
-                    "{patient} has {summaries} summaries after {outage:?}\n    heard {:#?}\n    expected {:#?}",
+                    "{patient} has {summaries} summaries after {outage}\n    heard {:#?}\n    expected {:#?}",
                     heard.collect::<Vec<_>>(),
                     expected.collect::<Vec<_>>(),
                 ));

@@ -1,5 +1,6 @@
 //! What goes wrong, when, and for how long: drawn from the seed, done one after the other.
 
+use std::fmt;
 use std::time::Duration;
 
 use rand::seq::SliceRandom;
@@ -31,7 +32,6 @@ pub enum Fault {
     SuspendService {
         held: u64,
     },
-    /// Shorter than the delay of an alert: until its next mark WardWatch cannot know that a broker hangs.
     SuspendBroker {
         held: u64,
     },
@@ -66,7 +66,7 @@ pub fn short_outages(seed: u64, long: bool) -> Vec<Step> {
     add(times(1, 5), &mut |rng| Fault::KillBeforeCommit { held: rng.random_range(20..400) });
     add(times(1, 5), &mut |rng| Fault::RestartBroker { down: rng.random_range(100..6000) });
     add(times(1, 5), &mut |rng| Fault::SuspendService { held: rng.random_range(500..6000) });
-    add(times(1, 3), &mut |rng| Fault::SuspendBroker { held: rng.random_range(200..1500) });
+    add(times(1, 3), &mut |rng| Fault::SuspendBroker { held: rng.random_range(200..6000) });
     add(times(2, 8), &mut |rng| Fault::HoldStore { held: rng.random_range(100..500) });
     add(1, &mut |_| Fault::LoseStore);
     faults.shuffle(&mut rng);
@@ -124,6 +124,12 @@ pub struct Outage {
     pub fault: Fault,
     pub from: Timestamp,
     pub to: Timestamp,
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} from {} to {}", self.fault, self.from, self.to)
+    }
 }
 
 impl Ward<'_> {

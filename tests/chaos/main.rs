@@ -115,18 +115,17 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     let load = Load::start(broker.port(), run.seed, size);
     let mut ward =
         Ward { broker: &mut broker, service: &service, watcher: &watcher, disk: disk.as_ref(), losses: 0 };
-    let outages = ward.suffer(&steps).await;
+    ward.suffer(&steps).await;
     let loaded = load.end().await;
     let account = take_account(&watcher, &loaded, &service).await;
 
     let truth = &loaded.truth;
     let missing = account.missing(truth);
-    let excused = truth.excused(&outages);
-    let spurious = account.spurious(truth, &excused, &["store.lost", "broker.lost"]);
+    let spurious = account.spurious(truth, &["store.lost"]);
     let disorder = account.disorder(truth);
     println!(
         "chaos ({}, seed {}): {} faults, {} readings, {} changes expected, {} heard; \
-         missing {}, spurious {}, duplicates {}, contradictions {}, out of order {}, of devices back late {}",
+         missing {}, spurious {}, duplicates {}, contradictions {}, out of order {}",
         run.form(),
         run.seed,
         steps.len(),
@@ -138,7 +137,6 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
         account.duplicates,
         account.contradictions.len(),
         disorder.len(),
-        account.raised(&excused),
     );
     let contradictions = account.contradictions;
     assert_eq!(service.owed(), 0, "with seed {}: changes that the broker has are still owed", run.seed);
@@ -200,7 +198,7 @@ async fn an_outage_longer_than_what_is_live_leaves_what_is_true_now_and_no_storm
         &[
             ("open at the end, here or in the assessment alone", differs),
             ("malformed", malformed(&account)),
-            ("unfounded", unfounded(&account, truth, &outages, &["backlog.summary", "broker.lost"])),
+            ("unfounded", unfounded(&account, truth, &["backlog.summary", "broker.lost"])),
             ("storms", storms(&account, truth, &outages)),
             ("contradictions", account.contradictions),
         ],

@@ -8,8 +8,6 @@ use wardwatch_actors::alerts::{Condition, Priority, ReadingRef};
 use wardwatch_actors::clock::{Span, Timestamp};
 use wardwatch_actors::people::{PatientId, Subject};
 
-use super::faults::{Fault, Outage};
-
 /// One change that must arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -31,22 +29,12 @@ pub struct Course {
     /// The first reading beyond the limit, while all since were.
     since: Option<ReadingRef>,
     open: Option<(Uuid, u64, Priority)>,
-    broken: Vec<Broken>,
-}
-
-/// A delay that a reading ended before it was over.
-#[derive(Debug, Clone, Copy)]
-pub struct Broken {
-    /// Of the alert that it would have become.
-    pub id: Uuid,
-    /// The time of that reading.
-    pub at: Timestamp,
 }
 
 impl Course {
     /// Nothing is so yet.
     pub fn new(patient: &PatientId, condition: Condition, delay: Span) -> Self {
-        Self { patient: patient.clone(), condition, delay, since: None, open: None, broken: Vec::new() }
+        Self { patient: patient.clone(), condition, delay, since: None, open: None }
     }
 
     /// Whether an alert is open, and its id.
@@ -54,18 +42,10 @@ impl Course {
         self.open.map(|(id, _, _)| id)
     }
 
-    /// The delays that came to nothing.
-    pub fn broken(&self) -> &[Broken] {
-        &self.broken
-    }
-
     /// A reading reached this priority, or none.
     pub fn step(&mut self, reached: Option<Priority>, reading: &ReadingRef) -> Option<Change> {
         let event = match (reached, self.open) {
             (None, open) => {
-                if open.is_none() && self.since.is_some() {
-                    self.broken.push(Broken { id: self.id(), at: reading.time });
-                }
                 self.since = None;
                 open.map(|_| "cleared")?
             }
@@ -101,19 +81,9 @@ pub struct Truth {
     pub changes: Vec<Change>,
     /// The alerts that are open at the end.
     pub open: BTreeSet<Uuid>,
-    pub broken: Vec<Broken>,
 }
 
 impl Truth {
-    /// Alerts that a timer may raise all the same: the reading that broke their delay was kept by a device
-    /// that came back after WardWatch. A delay runs out as soon as all that the broker has is heard.
-    pub fn excused(&self, outages: &[Outage]) -> BTreeSet<Uuid> {
-        let kept = |at: Timestamp, outage: &Outage| outage.from - Span::from_secs(1) <= at && at <= outage.to;
-        let outages = || outages.iter().filter(|outage| matches!(outage.fault, Fault::RestartBroker { .. }));
-        let excused = self.broken.iter().filter(|broken| outages().any(|outage| kept(broken.at, outage)));
-        excused.map(|broken| broken.id).collect()
-    }
-
     /// Each condition of each patient by itself.
     pub fn courses(&self) -> BTreeMap<(String, &str), Vec<&Change>> {
         let mut courses: BTreeMap<_, Vec<_>> = BTreeMap::new();

@@ -132,16 +132,10 @@ impl Account {
         missing.map(|change| format!("{change:?}")).collect()
     }
 
-    /// How many of these alerts were raised.
-    pub fn raised(&self, ids: &BTreeSet<Uuid>) -> usize {
-        self.changes.iter().filter(|change| change.event == "raised" && ids.contains(&change.id)).count()
-    }
-
-    /// What is not in the truth, but for excused alerts and conditions that a fault explains.
-    pub fn spurious(&self, truth: &Truth, excused: &BTreeSet<Uuid>, explained: &[&str]) -> Vec<String> {
+    /// What is not in the truth, but for conditions that a fault explains.
+    pub fn spurious(&self, truth: &Truth, explained: &[&str]) -> Vec<String> {
         let expected: BTreeSet<_> = truth.changes.iter().map(|c| (c.id, c.sequence, c.event)).collect();
-        let is_explained = |c: &Heard| explained.contains(&c.condition.as_str()) || excused.contains(&c.id);
-        let changes = self.changes.iter().filter(|change| !is_explained(change));
+        let changes = self.changes.iter().filter(|c| !explained.contains(&c.condition.as_str()));
         let spurious = changes.filter(|c| !expected.contains(&(c.id, c.sequence, c.event.as_str())));
         spurious.map(|change| change.text.clone()).collect()
     }

@@ -132,6 +132,20 @@ async fn what_is_delivered_again_after_a_restart_changes_nothing() {
     assert_eq!(ward.count("SELECT count(*) FROM readings WHERE patient = 'icu-1/p-17'"), 2);
 }
 
+/// Nothing tells such readings apart, so that only whoever observes them again knows that they are kept.
+/// Seen to fail with what is observed again handed to the store.
+#[tokio::test]
+async fn a_reading_that_is_observed_again_is_not_kept_a_second_time() {
+    let mut ward = Ward::open("").await;
+    for _ in 0..3 {
+        ward.read(r#"{"heart_rate":72}"#).await;
+    }
+    ward.restart().await;
+    ward.settled("after").await;
+    ward.kill_at_once().await;
+    assert_eq!(ward.count("SELECT count(*) FROM readings WHERE patient = 'icu-1/p-17'"), 3);
+}
+
 /// Seen to fail with the open alerts of the log, and with `analysis.failed`, taken out.
 #[tokio::test]
 async fn a_memory_that_cannot_be_read_costs_no_open_alert_and_is_told() {

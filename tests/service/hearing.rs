@@ -1,10 +1,12 @@
 //! What WardWatch says of itself: the heartbeat.
 
+use std::time::Duration;
+
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet};
 use serde_json::Value;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
-use super::mosquitto::{DEADLINE, Mosquitto};
+use super::mosquitto::{DEADLINE, Mosquitto, until};
 use super::ward::{AT_ONCE, Bus, Program, Ward, retained};
 
 #[tokio::test]
@@ -46,6 +48,30 @@ async fn the_heartbeat_is_degraded_while_nothing_can_be_heard() {
     ward.bus.until_status("online").await;
     ward.bus.until_judged("m").await;
     ward.service.end().await.expect("no fault");
+}
+
+/// Shorter than what would count as having stood still, and longer than the delay.
+/// Seen to fail with the bound on who is woken taken out of the census.
+#[tokio::test]
+async fn a_reading_that_came_while_the_process_stood_still_decides_before_its_delay_runs_out() {
+    let broker = Mosquitto::start();
+    let bus = Bus::of(broker.port()).await;
+    let settings = "[limits.adult]\nheart_rate = { delay = \"1s\", extreme_delay = \"0s\" }\n";
+    let program = Program::run(broker.port(), settings);
+    bus.until_status("online").await;
+    for round in 0..3 {
+        bus.read("icu-1/p-17", r#"{"heart_rate":130}"#).await;
+        bus.until_judged(&format!("before-{round}")).await;
+        program.signal("STOP");
+        bus.read("icu-1/p-17", r#"{"heart_rate":72}"#).await;
+        let stopped = Instant::now();
+        until("delay and grace are over", || stopped.elapsed() > Duration::from_millis(2200)).await;
+        program.signal("CONT");
+        bus.until_judged(&format!("after-{round}")).await;
+    }
+    let of_patient = |alert: &Value| alert["unit"] == "icu-1";
+    let alerts = bus.heard("alerts/");
+    assert!(!alerts.iter().any(of_patient), "{alerts:?}");
 }
 
 #[tokio::test]

@@ -106,8 +106,11 @@ impl CensusActor {
     pub(super) fn restore(&mut self, Restored { patient, memory, readings }: Restored) {
         let lost = matches!(memory, Memory::Alerts { .. });
         let memory = Patient::restored(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
-        for device in memory.devices() {
+        for (device, leaning) in memory.devices() {
             self.census.measures(device, &patient);
+            if leaning.is_some() {
+                self.census.leans(device, leaning);
+            }
         }
         let Some(actor) = self.seat(&patient, Some(memory), false) else { return };
         if lost {
@@ -133,6 +136,10 @@ impl CensusActor {
     /// The devices that are known have changed, or what their clocks say.
     pub(super) fn doubt_own_clock(&mut self) {
         let (own_clock_suspect, changes) = self.census.doubt_own_clock(self.parts.clock.now());
+        self.doubt(own_clock_suspect, changes);
+    }
+
+    pub(super) fn doubt(&self, own_clock_suspect: bool, changes: Announcements) {
         self.set_listening(Listening { own_clock_suspect, ..self.listening() });
         self.announce(Subject::Installation, changes);
     }

@@ -30,26 +30,23 @@ impl PatientActor {
         }
     }
 
-    pub(super) fn observe(&mut self, Observe { reading, payload, receipt }: Observe) {
-        self.observe_at(reading, payload, receipt, self.shard.listening.get(), self.shard.clock.now());
-    }
-
-    /// A reading from before the restart, at the time of its arrival; it is kept already.
+    /// A reading from before the restart, at the time of its arrival; it is kept and counted already.
     pub(super) fn observe_again(&mut self, ObserveAgain { reading }: ObserveAgain) {
         let deaf = Listening { since: None, ..self.shard.listening.get() };
         let now = self.shard.clock.now();
         let arrival = Now { uptime: now.uptime_at(reading.received_at), wall: reading.received_at };
-        self.observe_at(reading, Bytes::new(), Receipt::none(), deaf, arrival);
+        match self.attempt(|patient| patient.observe(&reading, deaf, arrival)) {
+            Some((draft, Observed::Judge(inquiry))) => {
+                self.ask(draft, inquiry, Cause::Again, Outcome::default(), Receipt::none());
+            }
+            Some((draft, Observed::History | Observed::Refused(_))) => self.patient = Some(draft),
+            Some((_, Observed::Duplicate)) => {}
+            None => self.tell_failure(Receipt::none()),
+        }
     }
 
-    fn observe_at(
-        &mut self,
-        reading: Box<Reading>,
-        payload: Bytes,
-        receipt: Receipt,
-        listening: Listening,
-        now: Now,
-    ) {
+    pub(super) fn observe(&mut self, Observe { reading, payload, receipt }: Observe) {
+        let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
         let observed = self.attempt(|patient| patient.observe(&reading, listening, now));
         let counters = &self.shard.counters;
         let Some((draft, observed)) = observed else { return self.cost(payload, receipt) };
@@ -126,7 +123,7 @@ impl PatientActor {
             error!(patient = %inquiry.view.patient, "judging failed inside WardWatch; the patient goes on without it");
             return match cause {
                 Cause::Reading { payload, .. } => self.cost(payload, receipt),
-                Cause::Record | Cause::Device => self.cost(Bytes::new(), receipt),
+                Cause::Again | Cause::Record | Cause::Device => self.cost(Bytes::new(), receipt),
                 Cause::Timer { due } => self.timer_failed(due),
             };
         };
@@ -138,7 +135,7 @@ impl PatientActor {
                 self.new_record = self.patient.as_ref().map(|patient| Arc::clone(patient.record()));
                 self.deliver(None, outcome, receipt);
             }
-            Cause::Device => self.deliver(None, outcome, receipt),
+            Cause::Again | Cause::Device => self.deliver(None, outcome, receipt),
             Cause::Timer { due } => {
                 self.timer_failures = 0;
                 self.deliver(None, outcome, receipt);

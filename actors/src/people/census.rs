@@ -89,21 +89,32 @@ impl Census {
         self.departed.insert(patient.clone(), now.uptime_at(at.min(now.wall)));
     }
 
-    /// Takes up what is open for those who listen about units and the installation, of which nothing is
-    /// known to hold now: it ends here, and begins anew where it does.
-    pub fn adopt(&mut self, open: Vec<AlertChange>, now: Now) -> Vec<(Subject, Announcements)> {
-        let mut by_subject: BTreeMap<Subject, Vec<AlertChange>> = BTreeMap::new();
+    /// Takes up what is open for those who listen about units and the installation.
+    ///
+    /// A device that flooded has as long as ever to prove that it does no more; what else does not hold any
+    /// more ends with [`Self::restored`].
+    pub fn adopt(&mut self, open: Vec<AlertChange>, now: Now) {
         for change in open {
-            by_subject.entry(change.subject.clone()).or_default().push(change);
+            match &change.subject {
+                Subject::Installation => self.installation.adopt(vec![change], |_| CENSUS),
+                Subject::Unit(unit) => {
+                    if let Condition::DeviceFlooding(device) = &change.condition {
+                        self.floods.insert((unit.clone(), device.clone()), now.uptime + FLOOD_OVER_AFTER);
+                    }
+                    self.units.entry(unit.clone()).or_default().adopt(vec![change], |_| CENSUS);
+                }
+                Subject::Patient(_) => {} // its own memory has it
+            }
         }
-        let end = |(subject, open): (Subject, Vec<AlertChange>)| {
-            let mut alerts = Alerts::default();
-            alerts.adopt(open, |_| CENSUS);
-            let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
-            let changes = alerts.end("restarted", now.wall, &caption);
-            (subject, changes)
-        };
-        by_subject.into_iter().map(end).collect()
+    }
+
+    /// Everybody from before the restart is here again: what of the installation's alerts still holds, and
+    /// whether our own clock is the likelier fault.
+    pub fn restored(&mut self, now: Now) -> (bool, Announcements) {
+        if self.installation.is_open(&Condition::AdmissionFull) && self.is_full() {
+            self.facts.insert(Condition::AdmissionFull, self.fullness());
+        }
+        self.doubt_own_clock(now)
     }
 
     /// A reading of somebody who is not here.
@@ -121,8 +132,8 @@ impl Census {
             }
             self.departed.remove(patient);
         }
-        let max = self.settings.admission.max_patients;
-        if self.present >= max {
+        if self.is_full() {
+            let max = self.settings.admission.max_patients;
             return Reception::Refuse(Refusal::Full { patient: patient.clone(), max });
         }
         Reception::Admit
@@ -207,11 +218,20 @@ impl Census {
 
     /// All places are taken, or one is free again.
     pub fn note_full(&mut self, now: Now) -> Announcements {
-        let max = self.settings.admission.max_patients;
-        let cause = (self.present >= max).then(|| Cause::Words {
-            words: format!("All {max} places are taken: readings of further patients are rejected (admission.max_patients)"),
-        });
+        let cause = self.is_full().then(|| self.fullness());
         self.fact(Condition::AdmissionFull, cause, now.wall, now)
+    }
+
+    fn is_full(&self) -> bool {
+        self.present >= self.settings.admission.max_patients
+    }
+
+    fn fullness(&self) -> Cause {
+        let max = self.settings.admission.max_patients;
+        let words = format!(
+            "All {max} places are taken: readings of further patients are rejected (admission.max_patients)"
+        );
+        Cause::Words { words }
     }
 
     /// Whether all places are taken and somebody was told so.

@@ -91,6 +91,11 @@ impl Source {
         news
     }
 
+    /// What the census was last told of the clock.
+    pub fn told_leaning(&self) -> Option<Leaning> {
+        self.told_leaning
+    }
+
     /// Moves what was noted on the uptime clock by `by`.
     pub fn shift(&mut self, by: Span) {
         self.clock.shift(by);

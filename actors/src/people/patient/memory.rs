@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{LastSaved, Patient, SAVED_EVERY};
 use crate::analyzers;
 use crate::clock::{Now, Span};
+use crate::people::device_clock::Leaning;
 use crate::people::identity::{DeviceId, PatientId};
 use crate::people::snapshot::{self, Memory, Snapshot};
 use crate::settings::Settings;
@@ -51,8 +52,8 @@ impl Patient {
         Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
     }
 
-    /// The devices that are known to measure this patient.
-    pub fn devices(&self) -> impl Iterator<Item = &DeviceId> {
-        self.sources.iter().map(|source| &source.device)
+    /// The devices that are known to measure this patient, and what the census was told of their clocks.
+    pub fn devices(&self) -> impl Iterator<Item = (&DeviceId, Option<Leaning>)> {
+        self.sources.iter().map(|source| (&source.device, source.told_leaning()))
     }
 }

@@ -1,0 +1,40 @@
+//! Timers and what is still on its way: a reading that was said in time decides, however late it is heard.
+
+use super::{Ward, on_paused_time};
+use crate::alerts::Event;
+use crate::census_actor::Hearing;
+use crate::clock::Span;
+
+/// Seen to fail with the bound on who is woken taken out of `wake`.
+#[test]
+fn no_delay_runs_out_before_what_was_said_until_then_has_been_heard() {
+    on_paused_time(|| async {
+        let ward = Ward::open();
+        let everything = || ward.census.do_send(Hearing::Upto(ward.clock.uptime()));
+        everything();
+        ward.send("icu-1/decided", 1, 140);
+        ward.send("icu-1/undecided", 1, 140);
+        // The process stands still, or the broker does: the delays of 5 s are over, and nothing is heard.
+        ward.wait(60).await;
+        assert_eq!(ward.told(), []);
+        // A normal reading was on its way all the time; of the other patient there is none.
+        ward.send_of("icu-1/decided", 2, 72, Span::from_secs(58));
+        everything();
+        ward.wait(1).await;
+        assert_eq!(ward.told(), [("icu-1/undecided".into(), "heart_rate.high".into(), Event::Raised)]);
+        let raised = ward.memory.changes.borrow()[0].clone();
+        assert_eq!(raised.time.since(raised.onset), Span::from_secs(5), "as of the end of the delay");
+    });
+}
+
+#[test]
+fn what_has_been_heard_wakes_whoever_waited_for_it_without_any_further_message() {
+    on_paused_time(|| async {
+        let ward = Ward::open();
+        let now = ward.clock.uptime();
+        ward.census.do_send(Hearing::Upto(now + Span::from_secs(30)));
+        ward.send("icu-1/a", 1, 140);
+        ward.wait(7).await;
+        assert_eq!(ward.told(), [("icu-1/a".into(), "heart_rate.high".into(), Event::Raised)]);
+    });
+}

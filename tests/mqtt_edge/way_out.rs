@@ -1,0 +1,231 @@
+//! The way out: what reaches the broker, in which order, and when a receipt is settled.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::AsyncWriteExt;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use wardwatch::mqtt::publisher::{
+    LinkEvent, Outbox, OutboxListener, Outcome, Outgoing, Publisher, PublisherFault, PublisherSettings, Way,
+    Weight,
+};
+use wardwatch_actors::receipt::{Ledger, Receipt};
+
+use super::link;
+use super::mosquitto::{self, DEADLINE, Listener, Mosquitto, until};
+
+/// What a publisher has told.
+#[derive(Clone, Default)]
+struct Told {
+    links: Arc<Mutex<Vec<LinkEvent>>>,
+    settled: Arc<Mutex<Vec<(u64, Outcome)>>>,
+}
+
+impl OutboxListener for Told {
+    fn link(&self, event: LinkEvent) {
+        self.links.lock().expect("told").push(event);
+    }
+
+    fn settled(&self, row: u64, outcome: Outcome) {
+        self.settled.lock().expect("told").push((row, outcome));
+    }
+}
+
+/// A publisher under test.
+struct Publishing {
+    outbox: Outbox,
+    told: Told,
+    stop: oneshot::Sender<Option<Outgoing>>,
+    task: JoinHandle<Result<(), PublisherFault>>,
+}
+
+impl Publishing {
+    fn start(url: &str) -> Self {
+        let settings = PublisherSettings {
+            link: link(url, "publisher"),
+            will_topic: "wardwatch/system/test".to_owned(),
+            will_payload: Bytes::from_static(b"offline (will)"),
+            max_changes: 100_000,
+            drain_within: Duration::from_secs(10),
+        };
+        let told = Told::default();
+        let (publisher, outbox) = Publisher::new(settings, told.clone());
+        let (stop, stopped) = oneshot::channel();
+        let shutdown = async move {
+            match stopped.await {
+                Ok(last) => last,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let task = tokio::spawn(publisher.run(shutdown));
+        Self { outbox, told, stop, task }
+    }
+
+    async fn until_connected(&self) {
+        timeout(DEADLINE, self.outbox.connected()).await.expect("a connection in time");
+    }
+
+    async fn until_emptied(&self) {
+        timeout(DEADLINE, self.outbox.emptied()).await.expect("an empty outbox in time");
+    }
+
+    fn settled(&self) -> Vec<(u64, Outcome)> {
+        self.told.settled.lock().expect("told").clone()
+    }
+
+    fn links(&self) -> Vec<bool> {
+        let connected = |event: &LinkEvent| *event == LinkEvent::Connected;
+        self.told.links.lock().expect("told").iter().map(connected).collect()
+    }
+}
+
+fn change(number: u64) -> Outgoing {
+    Outgoing {
+        topic: "wardwatch/alerts/high/icu-1/p-17".to_owned(),
+        payload: number.to_string().into(),
+        way: Way::Change(Weight::High),
+        receipts: Vec::new(),
+        row: Some(number),
+    }
+}
+
+fn heartbeat(payload: &'static str) -> Outgoing {
+    Outgoing {
+        topic: "wardwatch/system/test".to_owned(),
+        payload: Bytes::from_static(payload.as_bytes()),
+        way: Way::Latest,
+        receipts: Vec::new(),
+        row: None,
+    }
+}
+
+/// The first time each number was heard, in order.
+fn first_heard(heard: &[rumqttc::Publish]) -> Vec<u64> {
+    let mut seen = std::collections::HashSet::new();
+    let number = |publish: &rumqttc::Publish| std::str::from_utf8(&publish.payload).ok()?.parse().ok();
+    heard.iter().filter_map(number).filter(|&number: &u64| seen.insert(number)).collect()
+}
+
+/// Taken out to see it fail: putting sent messages back in `Queue::disconnect` (changes are missing).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn twenty_thousand_changes_survive_a_restart_of_the_broker_in_order() {
+    const CHANGES: u64 = 20_000;
+    let mut broker = Mosquitto::start();
+    let listener = Listener::subscribe(broker.port(), &["wardwatch/alerts/#"]).await;
+    let publisher = Publishing::start(&broker.url());
+    publisher.until_connected().await;
+    (0..CHANGES / 2).for_each(|number| publisher.outbox.publish(change(number)));
+    listener.hear("the first changes", |heard| heard.len() > 500).await;
+    broker.stop();
+    (CHANGES / 2..CHANGES).for_each(|number| publisher.outbox.publish(change(number)));
+    broker.restart();
+    publisher.until_emptied().await;
+    let all = |heard: &[rumqttc::Publish]| {
+        heard.len() as u64 >= CHANGES && first_heard(heard).len() as u64 == CHANGES
+    };
+    let heard = listener.hear("every change", all).await;
+    assert!(first_heard(&heard).into_iter().eq(0..CHANGES));
+    assert!(publisher.settled().into_iter().eq((0..CHANGES).map(|row| (row, Outcome::Accepted))));
+    assert_eq!(publisher.links(), [false, true, false, true]);
+}
+
+/// Taken out to see it fail: settling on the PUBACK rather than on the handing over (settled while the broker is dead).
+#[tokio::test]
+async fn receipts_settle_only_once_a_killed_broker_is_back_and_has_the_change() {
+    let mut broker = Mosquitto::start();
+    let listener = Listener::subscribe(broker.port(), &["wardwatch/alerts/#"]).await;
+    let publisher = Publishing::start(&broker.url());
+    publisher.until_connected().await;
+    broker.kill();
+    let ring = Arc::new(OneDebt::default());
+    let receipt = Receipt::new(ring.clone(), 0);
+    publisher.outbox.publish(Outgoing { receipts: vec![receipt], ..change(1) });
+    until("the loss is noticed", || !publisher.outbox.status().connected).await;
+    assert!(!ring.settled());
+    broker.restart();
+    publisher.until_emptied().await;
+    assert!(ring.settled());
+    listener.hear("the change", |heard| first_heard(heard) == [1]).await;
+}
+
+#[derive(Default)]
+struct OneDebt(std::sync::atomic::AtomicBool);
+
+impl OneDebt {
+    fn settled(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::SeqCst)
+    }
+}
+
+impl Ledger for OneDebt {
+    fn owe(&self, _: u64) {}
+
+    fn settle(&self, _: u64) {
+        self.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    }
+
+    fn abandon(&self, _: u64) {
+        panic!("a receipt was dropped unsettled");
+    }
+}
+
+/// Taken out to see it fail: giving up on a refusal for good (the outbox never empties).
+#[tokio::test]
+async fn a_change_that_the_broker_cannot_take_does_not_hold_up_the_next() {
+    let config =
+        format!("{}\n", mosquitto::CONFIG).replace("message_size_limit 1048576", "message_size_limit 1000");
+    let broker = Mosquitto::with_config(&config);
+    let listener = Listener::subscribe(broker.port(), &["wardwatch/alerts/#"]).await;
+    let publisher = Publishing::start(&broker.url());
+    publisher.until_connected().await;
+    publisher.outbox.publish(Outgoing { payload: vec![b'x'; 2000].into(), ..change(1) });
+    publisher.outbox.publish(change(2));
+    publisher.until_emptied().await;
+    listener.hear("the next change", |heard| first_heard(heard) == [2]).await;
+    assert_eq!(publisher.outbox.status().undeliverable, 1);
+    assert!(publisher.settled().contains(&(1, Outcome::Undeliverable)));
+    assert!(publisher.settled().contains(&(2, Outcome::Accepted)));
+}
+
+/// Mosquitto tells it from 2.0.15 on, in the short form shown here; rumqttc's client cannot read that form.
+#[tokio::test]
+async fn another_instance_with_the_same_name_ends_the_publisher() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("mqtt://{}", listener.local_addr().expect("its address"));
+    let publisher = Publishing::start(&url);
+    let (mut client, _) = listener.accept().await.expect("a client");
+    client.write_all(&[0x20, 3, 0, 0, 0]).await.expect("a CONNACK");
+    publisher.until_connected().await;
+    client.write_all(&[0xe0, 1, 0x8e]).await.expect("a DISCONNECT");
+    let ended = timeout(DEADLINE, publisher.task).await.expect("an end in time").expect("no panic");
+    assert_eq!(ended, Err(PublisherFault::TakenOver("publisher".to_owned())));
+}
+
+#[tokio::test]
+async fn a_goodbye_leaves_our_last_word_and_a_sudden_end_the_last_will() {
+    let broker = Mosquitto::start();
+    let listener = Listener::subscribe(broker.port(), &["wardwatch/system/#"]).await;
+    let last = |word: &'static str| {
+        move |heard: &[rumqttc::Publish]| heard.last().is_some_and(|p| p.payload == word)
+    };
+
+    let polite = Publishing::start(&broker.url());
+    polite.until_connected().await;
+    polite.outbox.publish(heartbeat("online"));
+    listener.hear("the heartbeat", last("online")).await;
+    assert!(polite.stop.send(Some(heartbeat("offline"))).is_ok());
+    assert_eq!(timeout(DEADLINE, polite.task).await.expect("an end in time").expect("no panic"), Ok(()));
+    listener.hear("the goodbye", last("offline")).await;
+
+    let sudden = Publishing::start(&broker.url());
+    sudden.until_connected().await;
+    sudden.outbox.publish(heartbeat("online"));
+    listener.hear("the heartbeat", last("online")).await;
+    sudden.task.abort();
+    let heard = listener.hear("the last will", last("offline (will)")).await;
+    let words: Vec<_> = heard.iter().map(|publish| publish.payload.clone()).collect();
+    assert_eq!(words, ["online", "offline", "online", "offline (will)"]);
+}
