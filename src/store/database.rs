@@ -135,8 +135,8 @@ impl Writer {
         }
     }
 
-    /// Leaves a database without a log.
-    pub fn finish(&mut self) {
+    /// Copies all of the log of SQLite into the database, and leaves none: how long it is by then is not known.
+    pub fn empty_log(&mut self) {
         self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
     }
 

@@ -22,9 +22,10 @@ const COVERED_STEPS: usize = 6;
 
 /// Commits what comes until the store is closed.
 pub fn run(shared: &Shared, mut writer: Writer) {
+    writer.empty_log(); // what a killed run left there
     commit_all(shared, &mut writer);
     if shared.drains() {
-        writer.finish();
+        writer.empty_log();
     }
     shared.recorder_ended();
 }

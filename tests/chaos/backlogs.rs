@@ -7,7 +7,7 @@ use uuid::Uuid;
 use wardwatch_actors::clock::{Span, Timestamp};
 
 use super::faults::Outage;
-use super::load::DELAY;
+use super::load::{DELAY, LONGEST_INTERVAL};
 use super::truth::{Change, Truth};
 use super::watcher::{Account, Heard};
 
@@ -132,7 +132,7 @@ fn came_and_went(truth: &Truth, outage: &Outage) -> BTreeSet<String> {
 
 fn summaries_after(account: &Account, patient: &str, outage: &Outage) -> usize {
     let of = |c: &&Heard| c.condition == "backlog.summary" && c.patient == patient;
-    // The first of what came and went may have begun its delay before.
-    let from = outage.from - DELAY;
+    // The first of what came and went may have begun its delay before; the first reading after that raised it.
+    let from = outage.from - DELAY - LONGEST_INTERVAL;
     account.changes.iter().filter(of).filter(|c| from <= c.onset && c.onset <= outage.to).count()
 }

@@ -20,6 +20,8 @@ use super::truth::{Change, Course, Truth};
 
 /// The delay of a high respiratory rate, as the configuration of WardWatch sets it. All others have none.
 pub const DELAY: Span = Span::from_secs(3);
+/// How far apart the readings of one patient are at most.
+pub const LONGEST_INTERVAL: Span = Span::from_secs(1);
 /// How often a reading goes from normal to beyond a limit, or back.
 const CROSSES: f64 = 0.2;
 /// A respiratory rate beyond its limit either ends with the next reading, or lasts for so long.
@@ -67,7 +69,7 @@ impl Bed {
                 course(Condition::High(Vital::Temperature), Span::ZERO),
             ],
             device: format!("mon-{number}").parse().expect("a device"),
-            every_ms: rng.random_range(200..1000),
+            every_ms: rng.random_range(200..LONGEST_INTERVAL.as_ms()),
             due_ms: rng.random_range(0..1000),
             patient,
             rng,

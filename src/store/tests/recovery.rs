@@ -47,6 +47,24 @@ fn a_crash_loses_nothing_that_was_settled_and_what_the_broker_may_not_have_comes
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 6);
 }
 
+/// Runs that are killed one after the other must not fill the disk with it.
+/// Seen to fail with the emptying of the log at the start taken out.
+#[test]
+fn the_log_of_sqlite_that_a_killed_run_leaves_is_gone_after_the_next_start() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    store.keep(alarming(&bench, 1));
+    bench.wait_for(&[Told::Settled(1)]);
+    let other = bench.other(); // while it is there, SQLite leaves the log alone when the store ends
+    other.query_row("SELECT count(*) FROM changes", [], |_| Ok(())).unwrap();
+    drop(store);
+    let log = bench.path().with_extension("db-wal");
+    let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
+    assert!(length() > 0);
+    let (_store, _) = bench.open();
+    wait_until("the log is empty", || length() == 0);
+}
+
 #[test]
 fn a_crash_before_the_commit_settles_nothing_and_publishes_nothing() {
     let bench = Bench::new();
