@@ -1,5 +1,6 @@
 //! The SQLite file: how it is opened, and how a batch is written to it.
 
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,8 +55,32 @@ pub enum StoreFault {
         #[source]
         source: rusqlite::Error,
     },
+    #[error(
+        "another WardWatch writes to the store {path}; end that one, or give one of them another store.url"
+    )]
+    Taken { path: PathBuf },
+    #[error("the store {path} cannot be locked (store.url); its folder must exist and be writable")]
+    Lock {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
     #[error("a thread of the store cannot be started")]
     Thread(#[source] std::io::Error),
+}
+
+/// Keeps every other process from this store, as long as its value lives: two that number their rows alike
+/// would each leave out what the other wrote. Whoever only reads may do so.
+pub fn lock(path: &Path) -> Result<File, StoreFault> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let cannot = |source| StoreFault::Lock { path: path.to_owned(), source };
+    let file = File::create(PathBuf::from(name)).map_err(cannot)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreFault::Taken { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(cannot(source)),
+    }
 }
 
 /// Opens the file and brings its tables up to date.

@@ -18,6 +18,7 @@ mod shared;
 mod tests;
 mod watch;
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -87,6 +88,8 @@ struct Memory {
 /// Ends the threads with the last way in.
 struct Handle {
     shared: Arc<Shared>,
+    /// Held as long as anything may be written.
+    _lock: File,
 }
 
 impl Drop for Handle {
@@ -110,11 +113,14 @@ impl Store {
                 Ok((Self { kind: Kind::Memory(memory.into()) }, Restored::default()))
             }
             StoreUrl::Sqlite(path) => {
-                let (path, synchronous) = (path.clone(), config.synchronous);
-                let connect = Box::new(move || database::connect(&path, synchronous));
+                let (file, synchronous) = (path.clone(), config.synchronous);
+                let connect = Box::new(move || database::connect(&file, synchronous));
                 let terms = Terms::new(config.linger.to_duration(), publish_within.to_duration());
-                let opened = Opening { connect, terms, keep_readings: config.keep_readings };
-                opened.open(Box::new(publish), Box::new(listener), url_path(&config.url))
+                let opening = Opening { connect, terms, keep_readings: config.keep_readings };
+                let lock = database::lock(path)?;
+                let (shared, restored) = opening.open(Box::new(publish), Box::new(listener), path)?;
+                let handle = Handle { shared, _lock: lock };
+                Ok((Self { kind: Kind::Sqlite(Arc::new(handle)) }, restored))
             }
         }
     }
@@ -170,13 +176,6 @@ impl Memory {
     }
 }
 
-fn url_path(url: &StoreUrl) -> &Path {
-    match url {
-        StoreUrl::Memory => Path::new(""),
-        StoreUrl::Sqlite(path) => path,
-    }
-}
-
 /// A SQLite store on its way.
 struct Opening {
     connect: Connect,
@@ -190,7 +189,7 @@ impl Opening {
         publish: Box<dyn Publish>,
         listener: Box<dyn StoreListener>,
         path: &Path,
-    ) -> Result<(Store, Restored), StoreFault> {
+    ) -> Result<(Arc<Shared>, Restored), StoreFault> {
         let connection = (self.connect)()?;
         let (restored, next) = recovery::restore(&connection)
             .map_err(|source| StoreFault::Read { path: path.to_owned(), source })?;
@@ -199,7 +198,7 @@ impl Opening {
         let writer = Writer::new(connection, self.connect, self.keep_readings);
         start("recorder", &shared, |shared| recorder::run(shared, writer))?;
         start("watch", &shared, watch::run)?;
-        Ok((Store { kind: Kind::Sqlite(Arc::new(Handle { shared })) }, restored))
+        Ok((shared, restored))
     }
 }
 

@@ -1,6 +1,7 @@
 //! A disk that is slow, full or gone: nobody waits for it, and what waits is kept when it returns.
 
 use super::*;
+use crate::config::{StoreConfig, StoreUrl};
 
 fn lost(bench: &Bench) {
     bench.wait_until("the store is lost", |told| {
@@ -103,6 +104,21 @@ fn a_store_that_cannot_be_opened_says_where_it_should_be() {
     let fault = bench.try_open().err().unwrap();
     assert!(fault.to_string().contains("missing/store.db cannot be opened (store.url)"), "{fault}");
     bench.folder = folder;
+}
+
+/// Seen to fail with the lock taken out.
+#[test]
+fn a_store_that_another_run_writes_to_is_left_alone_until_that_ends() {
+    let bench = Bench::new();
+    let config = StoreConfig { url: StoreUrl::Sqlite(bench.path()), ..StoreConfig::default() };
+    let open = || {
+        let broker = Broker { record: Arc::clone(&bench.record), path: bench.path() };
+        Store::open(&config, Span::ZERO, broker, Listener(Arc::clone(&bench.record)))
+    };
+    let (first, _) = open().unwrap();
+    assert!(matches!(open().err().unwrap(), StoreFault::Taken { .. }));
+    drop(first);
+    assert!(open().is_ok());
 }
 
 #[test]
