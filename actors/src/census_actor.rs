@@ -47,6 +47,8 @@ pub struct CensusActor {
     alarm: Option<(Uptime, SpawnHandle)>,
     /// Everything that was said before has been heard; none where nothing ever is on its way.
     heard_upto: Option<Uptime>,
+    /// Until then devices may be on their way back to the broker, with what they kept.
+    devices_back_by: Uptime,
     /// How many patients have been woken and not answered yet.
     awake: usize,
     _life_line: LifeLine,
@@ -85,6 +87,7 @@ impl CensusActor {
             wakings: BTreeSet::new(),
             alarm: None,
             heard_upto: None,
+            devices_back_by: Uptime::START,
             awake: 0,
             _life_line,
         }
@@ -128,6 +131,9 @@ impl CensusActor {
             return;
         }
         let now = self.parts.clock.now();
+        if now.uptime < self.devices_back_by {
+            return self.set_alarm(ctx);
+        }
         let until = self.heard_upto.map_or(now.uptime, |upto| upto.min(now.uptime));
         if let Some(due) = self.census.next_deadline().filter(|due| *due <= until) {
             for (unit, changes) in self.census.tick(due, now) {
@@ -152,7 +158,7 @@ impl CensusActor {
     fn set_alarm(&mut self, ctx: &mut Context<Self>) {
         let first = self.wakings.first().map(|(due, _)| *due);
         let Some(next) = first.into_iter().chain(self.census.next_deadline()).min() else { return };
-        let now = self.parts.clock.uptime();
+        let (next, now) = (next.max(self.devices_back_by), self.parts.clock.uptime());
         if next <= now && self.heard_upto.is_some_and(|upto| upto < next) {
             return; // what will have been heard next wakes
         }
@@ -273,6 +279,8 @@ impl Handler<DeviceStatus> for CensusActor {
 pub enum Hearing {
     /// Nothing: no connection, or the process stood still.
     Nothing,
+    /// Nothing yet: a connection to the broker began, to which devices come back too.
+    Connected,
     /// All retained admission records have been heard.
     Records,
     /// All that was said before this has been heard.
@@ -288,6 +296,11 @@ impl Handler<Hearing> for CensusActor {
         let listening = self.listening();
         match hearing {
             Hearing::Nothing => self.set_listening(Listening { since: None, ..listening }),
+            Hearing::Connected => {
+                self.set_listening(Listening { since: None, ..listening });
+                let within = self.parts.settings.alerts.devices_back_within;
+                self.devices_back_by = self.parts.clock.uptime() + within;
+            }
             Hearing::Records => {
                 if self.census.records_heard() {
                     self.discharge_unrecorded();

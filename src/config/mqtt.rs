@@ -34,10 +34,6 @@ pub struct MqttConfig {
     pub max_unacknowledged: usize,
     #[serde(with = "duration")]
     pub keep_alive: Span,
-    /// For how long after a lost connection devices may take to come back too: no delay and no silence runs
-    /// out before.
-    #[serde(with = "duration")]
-    pub devices_back_within: Span,
 }
 
 impl Default for MqttConfig {
@@ -54,7 +50,6 @@ impl Default for MqttConfig {
             prefix: "wardwatch".to_owned(),
             max_unacknowledged: 4000,
             keep_alive: Span::from_secs(60),
-            devices_back_within: Span::from_secs(5),
         }
     }
 }

@@ -51,7 +51,6 @@ impl Rules<'_> {
         }
         self.within("mqtt.max_unacknowledged", mqtt.max_unacknowledged, 1..=65_535);
         self.within("mqtt.keep_alive", mqtt.keep_alive, Span::from_secs(5)..=Span::from_hours(1));
-        self.within("mqtt.devices_back_within", mqtt.devices_back_within, Span::ZERO..=Span::from_secs(60));
     }
 
     fn credentials(&mut self, config: &Config) {
@@ -122,6 +121,11 @@ impl Rules<'_> {
         self.within("alerts.catch_up", alerts.catch_up, second..=Span::from_mins(2));
         self.within("alerts.clock_tolerance", alerts.clock_tolerance, second..=Span::from_mins(10));
         self.within("alerts.publish_within", alerts.publish_within, Span::from_ms(1)..=Span::from_secs(2));
+        self.within(
+            "alerts.devices_back_within",
+            alerts.devices_back_within,
+            Span::ZERO..=Span::from_mins(1),
+        );
         if alerts.live_within <= alerts.clock_tolerance {
             let allowed = format!("allowed is more than clock_tolerance ({})", alerts.clock_tolerance);
             self.tell("alerts.live_within", format!("{} is not allowed; {allowed}", alerts.live_within));

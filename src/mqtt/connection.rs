@@ -59,8 +59,6 @@ pub(super) struct Connection<'a, I> {
     records_heard: bool,
     /// The mark whose return means `Drained`; none while what we hear is live.
     drained_by: Option<u64>,
-    /// Until then devices may be on their way back with what they kept: nothing counts as drained before.
-    devices_back_by: Option<Instant>,
     /// A mark is to be written.
     mark_due: bool,
     mark_at: Instant,
@@ -78,10 +76,8 @@ pub(super) struct Connection<'a, I> {
 }
 
 impl<'a, I: Inbox> Connection<'a, I> {
-    /// A connection to a broker to which devices come back within this time.
-    pub fn new(ingest: &'a mut Ingest, inbox: &'a mut I, wire: Wire, devices_back_within: Duration) -> Self {
+    pub fn new(ingest: &'a mut Ingest, inbox: &'a mut I, wire: Wire) -> Self {
         let now = Instant::now();
-        let devices_are_away = devices_back_within > Duration::ZERO;
         Self {
             mark_at: now + ingest.settings.mark_every,
             ping_at: now + ingest.settings.link.keep_alive() / 3,
@@ -93,7 +89,6 @@ impl<'a, I: Inbox> Connection<'a, I> {
             subscribed: false,
             records_heard: false,
             drained_by: Some(1),
-            devices_back_by: devices_are_away.then(|| now + devices_back_within),
             mark_due: false,
             held_since: None,
             silent_ticks: 0,
@@ -237,7 +232,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.records_heard = true;
             self.inbox.hearing(Hearing::Records);
         }
-        if self.devices_back_by.is_none() && self.drained_by.is_some_and(|number| heard.number >= number) {
+        if self.drained_by.is_some_and(|number| heard.number >= number) {
             self.drained_by = None;
             self.inbox.hearing(Hearing::Drained);
         }
@@ -342,9 +337,6 @@ impl<'a, I: Inbox> Connection<'a, I> {
         if now >= self.ping_at {
             self.ping_at = now + self.ingest.settings.link.keep_alive() / 3;
             self.wire.write(Packet::PingReq).await?;
-        }
-        if self.devices_back_by.take_if(|by| *by <= now).is_some() {
-            self.remark();
         }
         if self.may_read() {
             self.tick_reading(now)

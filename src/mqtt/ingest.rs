@@ -36,8 +36,6 @@ pub struct IngestSettings {
     pub vitals: Vec<String>,
     /// How often a mark tells up to when everything has been heard.
     pub mark_every: Duration,
-    /// How long devices may take to come back after the broker was gone: until then, what they kept is missing.
-    pub devices_back_within: Duration,
     /// How long a shutdown waits for receipts.
     pub drain_within: Duration,
 }
@@ -131,7 +129,6 @@ impl Ingest {
         let mut shutdown = pin!(shutdown);
         let mut backoff = Backoff::default();
         let ring = self.ring.clone();
-        let mut devices_back_within = Duration::ZERO; // at our start they are there already
         loop {
             let begun = Instant::now();
             let connected = tokio::select! {
@@ -142,7 +139,7 @@ impl Ingest {
             let lost = match connected {
                 Ok((wire, resumed)) => {
                     info!(broker = self.settings.link.address(), resumed, "hearing the broker");
-                    let mut connection = Connection::new(&mut self, &mut inbox, wire, devices_back_within);
+                    let mut connection = Connection::new(&mut self, &mut inbox, wire);
                     match connection.hear(resumed, &mut requests, shutdown.as_mut()).await {
                         Ended::ShutDown => break,
                         Ended::Fault(fault) => return Err(fault.into()),
@@ -152,7 +149,6 @@ impl Ingest {
                 Err(lost) => lost,
             };
             ring.void();
-            devices_back_within = self.settings.devices_back_within;
             let pause = backoff.after_connection(begun.elapsed());
             tell_lost(&lost, pause, &mut inbox);
             tokio::select! {

@@ -41,7 +41,11 @@ impl ingest::Inbox for Ears {
     fn hearing(&mut self, hearing: ingest::Hearing) {
         let census = &self.inbox.census;
         match hearing {
-            ingest::Hearing::Connected { .. } | ingest::Hearing::Behind => {
+            ingest::Hearing::Connected { .. } => {
+                census.do_send(Hearing::Connected);
+                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Draining);
+            }
+            ingest::Hearing::Behind => {
                 census.do_send(Hearing::Nothing);
                 self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Draining);
             }

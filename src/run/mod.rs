@@ -159,7 +159,6 @@ impl Service {
             records: vec![topics.all_records(), topics.all_devices(), topics.system(&instance)],
             vitals: if registered { Vec::new() } else { vec![topics.all_vitals()] },
             mark_every: MARK_EVERY,
-            devices_back_within: config.mqtt.devices_back_within.to_duration(),
             drain_within: DRAIN_WITHIN,
         };
         let ingest = Ingest::new(ingest_settings, Arc::clone(&ring), outbox.full());

@@ -105,10 +105,14 @@ struct Listening {
 
 impl Listening {
     fn start(url: &str, shard: Shard, max_unacknowledged: usize, vitals: &[&str]) -> Self {
-        Self::with(settings(url, vitals), shard, max_unacknowledged)
-    }
-
-    fn with(settings: IngestSettings, shard: Shard, max_unacknowledged: usize) -> Self {
+        let settings = IngestSettings {
+            link: link(url, "ingest"),
+            probe: "wardwatch/probe/test".to_owned(),
+            records: vec!["wardwatch/patients/#".to_owned(), "wardwatch/devices/#".to_owned()],
+            vitals: vitals.iter().map(|&filter| filter.to_owned()).collect(),
+            mark_every: Duration::from_secs(1),
+            drain_within: Duration::from_secs(3),
+        };
         let ring = Arc::new(Ring::new(max_unacknowledged));
         let (requests, asked) = mpsc::unbounded_channel();
         let (hold, held) = watch::channel(false);
@@ -144,18 +148,6 @@ impl Listening {
     async fn shut_down(self) {
         self.stop.send(()).expect("a running ingest");
         timeout(DEADLINE, self.task).await.expect("an end in time").expect("no panic").expect("no fault");
-    }
-}
-
-fn settings(url: &str, vitals: &[&str]) -> IngestSettings {
-    IngestSettings {
-        link: link(url, "ingest"),
-        probe: "wardwatch/probe/test".to_owned(),
-        records: vec!["wardwatch/patients/#".to_owned(), "wardwatch/devices/#".to_owned()],
-        vitals: vitals.iter().map(|&filter| filter.to_owned()).collect(),
-        mark_every: Duration::from_secs(1),
-        devices_back_within: Duration::ZERO,
-        drain_within: Duration::from_secs(3),
     }
 }
 
@@ -300,29 +292,6 @@ async fn a_broker_that_hangs_makes_us_hear_old_news_until_a_mark_is_back() {
     broker.resume();
     ingest.shard.until_drained(2).await;
     assert_eq!(ingest.shard.times(&Hearing::Connected { resumed: false }), 1);
-    ingest.shut_down().await;
-}
-
-/// Seen to fail with the time for devices to come back taken out.
-#[tokio::test]
-async fn after_a_lost_connection_nothing_counts_as_drained_until_devices_had_time_to_come_back() {
-    let mut broker = Mosquitto::start();
-    let patient =
-        IngestSettings { devices_back_within: Duration::from_secs(5), ..settings(&broker.url(), &[]) };
-    let vitals = vec!["wardwatch/vitals/#".to_owned()];
-    let ingest = Listening::with(IngestSettings { vitals, ..patient }, Shard::settling(), 4000);
-    ingest.shard.until_drained(1).await;
-    broker.stop();
-    broker.restart();
-    until("records are heard again", || ingest.shard.times(&Hearing::Records) == 2).await;
-    // Asked for a mark meanwhile, it is not back any sooner.
-    ingest.requests.send(IngestRequest::Remark).expect("a running ingest");
-    publish(broker.port(), [reading("what a device kept")]).await;
-    ingest.shard.until_drained(2).await;
-    let said = ingest.shard.said();
-    let kept = said.iter().position(|said| *said == Said::Message("what a device kept".to_owned()));
-    let drained = said.iter().rposition(|said| *said == Said::Hearing(Hearing::Drained));
-    assert!(kept.expect("heard") < drained.expect("told"), "{said:?}");
     ingest.shut_down().await;
 }
 

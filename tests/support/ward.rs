@@ -173,12 +173,16 @@ fn load(port: u16, settings: &str) -> Config {
     loaded.unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
-/// A configuration file with these settings, for a broker on this port; it keeps nothing unless they say so.
+/// A configuration file with these settings, for a broker on this port; it keeps nothing unless they say so, and
+/// no timer waits for devices to come back.
 pub fn config_file(port: u16, settings: &str) -> PathBuf {
     let file = scratch("toml");
+    let no_wait = "[alerts]\ndevices_back_within = \"0s\"\n";
+    let alerts = if settings.contains("[alerts]\n") { "" } else { no_wait };
+    let settings = settings.replace("[alerts]\n", no_wait);
     let store = if settings.contains("[store]") { "" } else { "[store]\nurl = \"memory\"\n" };
-    let broker = format!("[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n");
-    fs::write(&file, broker + settings + store).expect("a configuration");
+    let broker = format!("{alerts}[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n");
+    fs::write(&file, broker + &settings + store).expect("a configuration");
     file
 }
 

@@ -161,6 +161,9 @@ pub struct AlertSettings {
     /// For how long a change may wait for the store before it goes out all the same; 50 ms by default.
     #[serde(with = "duration")]
     pub publish_within: Span,
+    /// How long devices may take to come back to the broker after we did; 5 s by default. No timer runs out before.
+    #[serde(with = "duration")]
+    pub devices_back_within: Span,
 }
 
 impl Default for AlertSettings {
@@ -170,6 +173,7 @@ impl Default for AlertSettings {
             catch_up: Span::from_secs(10),
             clock_tolerance: Span::from_secs(5),
             publish_within: Span::from_ms(50),
+            devices_back_within: Span::from_secs(5),
         }
     }
 }

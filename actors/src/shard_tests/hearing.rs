@@ -27,6 +27,26 @@ fn no_delay_runs_out_before_what_was_said_until_then_has_been_heard() {
     });
 }
 
+/// Seen to fail with the time for devices to come back taken out of `wake`.
+#[test]
+fn after_a_connection_devices_have_five_seconds_to_come_back_before_a_delay_runs_out() {
+    on_paused_time(|| async {
+        let ward = Ward::open();
+        ward.send("icu-1/back", 1, 140);
+        ward.send("icu-1/gone", 1, 140);
+        ward.wait(3).await;
+        ward.census.do_send(Hearing::Nothing);
+        ward.wait(10).await;
+        ward.census.do_send(Hearing::Connected);
+        ward.census.do_send(Hearing::Everything); // that the broker had; it was gone itself
+        ward.wait(4).await;
+        assert_eq!(ward.told(), []);
+        ward.send_of("icu-1/back", 2, 72, Span::from_secs(13));
+        ward.wait(2).await;
+        assert_eq!(ward.told(), [("icu-1/gone".into(), "heart_rate.high".into(), Event::Raised)]);
+    });
+}
+
 #[test]
 fn what_has_been_heard_wakes_whoever_waited_for_it_without_any_further_message() {
     on_paused_time(|| async {
