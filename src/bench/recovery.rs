@@ -24,8 +24,8 @@ pub struct Recovery {
     pub patients: u64,
     pub open_alerts: u64,
     /// From starting the process until its first heartbeat arrives that says `listening`, with all patients and
-    /// all open alerts: by then the store is read, what the last run owed is with the broker, the admission
-    /// records are heard, and so is all that was queued.
+    /// all open alerts, to a tenth of a second: by then the store is read, what the last run owed is with the
+    /// broker, the admission records are heard, so is all that was queued, and everybody is watched again.
     pub seconds: Spread,
     /// Alerts that were raised though they were known, each under its known id: changes that the broker had,
     /// which the store did not know yet when it was killed.
@@ -90,14 +90,13 @@ async fn measure_round(bench: &Bench<'_>, witness: &mut Witness, subject: &mut S
     let settled = witness.ask_until("every alert to be committed and published", |beat| {
         beat.is_settled() && beat.patients == everybody && beat.open_alerts >= everybody
     });
-    let before = settled.await?;
+    let (before, _) = settled.await?;
     witness.count_anew();
     subject.kill();
     let begun = Instant::now();
     subject.start_again(bench)?;
-    let restored = witness.until("all patients and all their open alerts to be restored", |beat| {
+    let restored = witness.ask_until("all patients and all their open alerts to be restored", |beat| {
         beat.started != before.started
-            && beat.listens()
             && (beat.patients, beat.open_alerts) == (before.patients, before.open_alerts)
     });
     let (Beat { patients, open_alerts, .. }, heard) = restored.await?;

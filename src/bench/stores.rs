@@ -1,14 +1,11 @@
 //! Where the service keeps its SQLite files while it is measured, and how long this disk takes for a commit.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use serde::Serialize;
 use tokio::time::Instant;
-
-use super::spread::percentile;
 
 /// The store of one service: a folder that goes with its value.
 pub struct Folder(PathBuf);
@@ -43,34 +40,39 @@ impl Drop for Folder {
 /// How often a write is forced to the disk.
 const TRIES: usize = 300;
 
-/// What one of them writes: as much as a commit of one alert change.
-const WRITTEN: [u8; 32 * 1024] = [0; 32 * 1024];
+/// What one of them writes: about as much as the commit of one alert change.
+static WRITTEN: [u8; 32 * 1024] = [0; 32 * 1024];
 
-/// How long the disk takes by itself, in milliseconds.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Disk {
-    pub p50_ms: f64,
-    pub p99_ms: f64,
-}
+/// How many of them go into the file before it begins anew, as the log of SQLite does.
+const LONG: usize = 64;
 
-impl Disk {
-    /// Forces writes to a file in this directory, which is removed.
-    pub fn measure(directory: &Path, name: &str) -> Result<Self> {
-        let folder = Folder::make(directory.join(name))?;
-        let path = folder.0.join("forced");
-        let cannot = || format!("cannot write {}", path.display());
-        let mut file = File::create(&path).with_context(cannot)?;
+/// Forces writes to a file in this directory, which is removed: how long each took in milliseconds, in their order.
+pub fn force_writes(directory: &Path, name: &str) -> Result<Vec<f64>> {
+    let folder = Folder::make(directory.join(name))?;
+    let path = folder.0.join("forced");
+    let force = || {
+        let mut file = File::create(&path)?;
+        for _ in 0..LONG {
+            file.write_all(&WRITTEN)?;
+        }
+        file.sync_all()?;
         let mut took = Vec::with_capacity(TRIES);
-        for _ in 0..TRIES {
-            file.write_all(&WRITTEN).with_context(cannot)?;
+        for number in 0..TRIES {
+            if number % LONG == 0 {
+                file.rewind()?;
+            }
+            file.write_all(&WRITTEN)?;
             let begun = Instant::now();
-            file.sync_data().with_context(cannot)?;
+            file.sync_data()?;
             took.push(begun.elapsed().as_secs_f64() * 1e3);
         }
-        took.sort_by(f64::total_cmp);
-        folder.remove()?;
-        Ok(Self { p50_ms: percentile(&took, 0.5), p99_ms: percentile(&took, 0.99) })
-    }
+        Ok(took)
+    };
+    let took: io::Result<_> = force();
+    let mut took = took.with_context(|| format!("cannot write {}", path.display()))?;
+    folder.remove()?;
+    took.sort_by(f64::total_cmp);
+    Ok(took)
 }
 
 #[cfg(test)]

@@ -102,14 +102,14 @@ impl Witness {
         beat.await.with_context(|| format!("waited in vain for {what}"))?
     }
 
-    /// The first heartbeat that is so, asking for one again and again.
-    pub async fn ask_until(&mut self, what: &str, is_so: impl Fn(&Beat) -> bool) -> Result<Beat> {
+    /// The first heartbeat of a service that listens which is so, asking for one every [`ASK_EVERY`].
+    pub async fn ask_until(&mut self, what: &str, is_so: impl Fn(&Beat) -> bool) -> Result<(Beat, Instant)> {
         let asked = timeout(PATIENCE, async {
             loop {
                 self.listener.say(&self.topic, LONG_GONE).await?;
-                let (beat, _) = self.until("a heartbeat", Beat::listens).await?;
+                let (beat, heard) = self.until("a heartbeat", Beat::listens).await?;
                 if is_so(&beat) {
-                    return anyhow::Ok(beat);
+                    return anyhow::Ok((beat, heard));
                 }
                 sleep(ASK_EVERY).await;
             }
