@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::Bench;
 use super::process::OwnChild;
 use super::spread::Spread;
+use super::table::Table;
 use crate::simulator::{Fleet, FleetSettings, recording};
 
 /// How often it is looked whether it has ended; a thousandth of what it takes.
@@ -29,11 +30,11 @@ pub struct Assessed {
 /// Writes a recording, and assesses it several times.
 pub async fn measure(bench: &Bench<'_>) -> Result<Assessed> {
     let settings = bench.settings;
-    (bench.tell)("assess: recording a ward");
+    bench.tell("assess: recording a ward");
     let recording = Recording::write(bench)?;
     let mut rates = Vec::new();
     for round in 1..=settings.rounds {
-        (bench.tell)(&format!("assess, round {round} of {}", settings.rounds));
+        bench.tell(&format!("assess, round {round} of {}", settings.rounds));
         let begun = Instant::now();
         let assessed = assess(bench, &recording.path).await?;
         ensure!(assessed.success(), "assess ended with {assessed}");
@@ -52,6 +53,13 @@ async fn assess(bench: &Bench<'_>, recording: &Path) -> Result<ExitStatus> {
             return Ok(status);
         }
         sleep(LOOK_EVERY).await;
+    }
+}
+
+impl Assessed {
+    /// Tells the figures.
+    pub fn tell(&self, table: &mut Table) {
+        table.spread("assess, readings/s", self.readings_per_second, 0, "≥ 100,000");
     }
 }
 

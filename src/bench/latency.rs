@@ -7,10 +7,12 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::Bench;
-use super::packets::{Marks, Ward};
-use super::spread::percentile;
-use super::subject::{Subject, Who};
+use super::packets::Ward;
+use super::program::Who;
+use super::spread::{Spread, percentile};
+use super::subject::Subject;
+use super::table::{Table, number};
+use super::{Bench, stores};
 
 /// Patients whose SpO2 falls and rises again.
 pub const FALLING: usize = 100;
@@ -18,46 +20,61 @@ pub const FALLING: usize = 100;
 /// One reading of so many is of them.
 const ONE_IN: u64 = 5;
 
-/// Answers of the first seconds are not counted: the process has just started.
-const WARM_UP: Duration = Duration::from_secs(2);
-
-/// How long it took, in milliseconds.
+/// How long something took, in milliseconds, each round by itself: a moment's noise is in one of them.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Latency {
-    pub p50_ms: f64,
-    pub p90_ms: f64,
-    pub p99_ms: f64,
-    pub most_ms: f64,
+    pub p50_ms: Spread,
+    pub p90_ms: Spread,
+    pub p99_ms: Spread,
+    pub most_ms: Spread,
     pub answers: usize,
 }
 
-/// The service beside the plain client.
+/// All three beside each other, and the disk by itself.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Latencies {
     pub readings_per_second: u32,
-    /// From a reading to its alert.
-    pub service: Latency,
+    /// From a reading to its alert, in memory.
+    pub memory: Latency,
+    /// The same with SQLite: the alert's commit is forced to the disk first.
+    pub sqlite: Latency,
     /// From a reading to the plain client's answer: what the broker and two connections take anyway.
     pub plain: Latency,
+    /// To force a write to the disk that has the SQLite files, just before each round.
+    pub disk: Latency,
 }
 
-/// Measures both, one after the other.
+/// Measures all three, by turns.
 pub async fn measure(bench: &Bench<'_>) -> Result<Latencies> {
-    let mut ward = bench.ward(bench.settings.patients, 10)?;
-    (bench.tell)("latency, of the service");
-    let service = measure_one(bench, Who::Service, &mut ward).await?;
-    (bench.tell)("latency, of the plain client");
-    let plain = measure_one(bench, Who::Plain, &mut ward).await?;
-    Ok(Latencies { readings_per_second: bench.settings.rate, service, plain })
+    let settings = bench.settings;
+    let mut ward = bench.ward(settings.patients, 10)?;
+    let (mut plain, mut memory, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
+    let mut disk = Vec::new();
+    for round in 1..=settings.rounds {
+        bench.tell(&format!("latency of the disk, round {round} of {}", settings.rounds));
+        disk.push(stores::force_writes(&settings.stores, &format!("{}-disk", bench.prefix))?);
+        for who in Who::ALL {
+            bench.tell(&format!("latency of {}, round {round} of {}", who.name(), settings.rounds));
+            let rounds = match who {
+                Who::Plain => &mut plain,
+                Who::Memory => &mut memory,
+                Who::Sqlite => &mut sqlite,
+            };
+            rounds.push(measure_turn(bench, who, &mut ward).await?);
+        }
+    }
+    let [memory, sqlite, plain, disk] = [memory, sqlite, plain, disk].map(|rounds| latency(&rounds));
+    Ok(Latencies { readings_per_second: settings.rate, memory, sqlite, plain, disk })
 }
 
-async fn measure_one(bench: &Bench<'_>, who: Who, ward: &mut Ward) -> Result<Latency> {
+/// How long each answer took, in milliseconds, in their order.
+async fn measure_turn(bench: &Bench<'_>, who: Who, ward: &mut Ward) -> Result<Vec<f64>> {
     let settings = bench.settings;
-    let mut marks = Marks::of(FALLING, &bench.topics())?;
+    let mut marks = bench.marks(FALLING)?;
     let mut subject = Subject::start(bench, who, &mut marks).await?;
     let mut ticks = interval(Duration::from_secs(1) / settings.rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
-    let counted_from = Instant::now() + WARM_UP;
+    let counted_from = Instant::now() + settings.warm_up;
     let mut falls = HashMap::new();
     let mut took = Vec::new();
     while took.len() < settings.alerts {
@@ -86,12 +103,33 @@ async fn measure_one(bench: &Bench<'_>, who: Who, ward: &mut Ward) -> Result<Lat
     }
     subject.end(bench).await?;
     took.sort_by(f64::total_cmp);
-    let part = |part| percentile(&took, part);
-    Ok(Latency {
+    Ok(took)
+}
+
+fn latency(rounds: &[Vec<f64>]) -> Latency {
+    let part = |part| Spread::of(rounds.iter().map(|took| percentile(took, part)));
+    Latency {
         p50_ms: part(0.5),
         p90_ms: part(0.9),
         p99_ms: part(0.99),
         most_ms: part(1.0),
-        answers: took.len(),
-    })
+        answers: rounds.iter().map(Vec::len).sum(),
+    }
+}
+
+impl Latencies {
+    /// Tells the figures.
+    pub fn tell(&self, table: &mut Table) {
+        let rate = number(f64::from(self.readings_per_second), 0);
+        let mut of = |what: String, latency: &Latency, p50, p99| {
+            table.spread(format!("{what}, p50, ms"), latency.p50_ms, 2, p50);
+            table.spread("  p90", latency.p90_ms, 2, "");
+            table.spread("  p99", latency.p99_ms, 2, p99);
+            table.spread("  most", latency.most_ms, 2, "");
+        };
+        of(format!("publish to alert at {rate}/s, in memory"), &self.memory, "≤ 1", "≤ 3");
+        of("  with SQLite, synchronous = full".to_owned(), &self.sqlite, "", "≤ 3");
+        of("  the plain client's answer".to_owned(), &self.plain, "", "");
+        of("  the disk, to force 32 KiB to it".to_owned(), &self.disk, "", "");
+    }
 }

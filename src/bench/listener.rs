@@ -1,7 +1,7 @@
-//! Who hears the answers: alerts, or what the plain client publishes in their stead.
+//! Who hears what the processes under measurement publish: answers to readings, alerts, heartbeats.
 
 use anyhow::Context;
-use rumqttc::{AsyncClient, Event, MqttOptions, NetworkOptions, Packet, QoS};
+use rumqttc::{AsyncClient, Event, MqttOptions, NetworkOptions, Packet, Publish, QoS};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
@@ -10,7 +10,7 @@ use super::PATIENCE;
 use crate::config::BrokerUrl;
 use crate::mqtt::topics::Topics;
 
-/// An answer to one reading.
+/// An answer to one reading: an alert, or what the plain client publishes in its stead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer {
     /// The reading's count.
@@ -18,59 +18,81 @@ pub struct Answer {
     pub heard: Instant,
 }
 
-/// Hears every answer below one prefix.
-pub struct Listener {
-    answers: mpsc::UnboundedReceiver<Answer>,
+/// Hears what comes on some topics, as far as it is understood.
+pub struct Listener<T> {
+    client: AsyncClient,
+    heard: mpsc::UnboundedReceiver<T>,
     task: JoinHandle<()>,
 }
 
-impl Listener {
-    /// Subscribes, and waits until the broker has confirmed it.
-    pub async fn start(broker: &BrokerUrl, topics: &Topics, client_id: &str) -> anyhow::Result<Self> {
+impl Listener<Answer> {
+    /// Hears every answer below one prefix.
+    pub async fn answers(broker: &BrokerUrl, topics: &Topics, client_id: &str) -> anyhow::Result<Self> {
+        let answer = |message: &Publish, heard| Some(Answer { seq: seq_in(&message.payload)?, heard });
+        Self::start(broker, [topics.all_alerts()], client_id, answer).await
+    }
+}
+
+impl<T: Send + 'static> Listener<T> {
+    /// Subscribes, and waits until the broker has confirmed it; what `understand` makes nothing of is left out.
+    pub async fn start<const FILTERS: usize>(
+        broker: &BrokerUrl,
+        filters: [String; FILTERS],
+        client_id: &str,
+        understand: impl Fn(&Publish, Instant) -> Option<T> + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let (client, mut events) = {
             let mut options = MqttOptions::new(client_id, &broker.host, broker.port);
             options.set_max_packet_size(1 << 20, 1 << 20);
             AsyncClient::new(options, 16)
         };
         events.set_network_options(without_delay());
-        client.subscribe(topics.all_alerts(), QoS::AtLeastOnce).await?;
+        for filter in filters {
+            client.subscribe(filter, QoS::AtLeastOnce).await?;
+        }
         let subscribed = async {
-            while !matches!(events.poll().await?, Event::Incoming(Packet::SubAck(_))) {}
+            for _ in 0..FILTERS {
+                while !matches!(events.poll().await?, Event::Incoming(Packet::SubAck(_))) {}
+            }
             anyhow::Ok(())
         };
         let subscribed =
             timeout(PATIENCE, subscribed).await.context("the broker confirms no subscription")?;
         subscribed.with_context(|| format!("cannot listen on {broker}"))?;
-        let (heard, answers) = mpsc::unbounded_channel();
+        let (tell, heard) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
-            // The client keeps the connection open.
-            let _client = client;
             while let Ok(event) = events.poll().await {
                 if let Event::Incoming(Packet::Publish(message)) = event
-                    && let Some(seq) = seq_in(&message.payload)
-                    && heard.send(Answer { seq, heard: Instant::now() }).is_err()
+                    && let Some(understood) = understand(&message, Instant::now())
+                    && tell.send(understood).is_err()
                 {
                     return;
                 }
             }
         });
-        Ok(Self { answers, task })
+        Ok(Self { client, heard, task })
     }
 
-    /// The next answer.
-    pub async fn next(&mut self) -> anyhow::Result<Answer> {
-        let answer = timeout(PATIENCE, self.answers.recv()).await;
-        let answer = answer.with_context(|| format!("no answer for {} s", PATIENCE.as_secs()))?;
-        answer.context("the broker's connection broke")
+    /// The next that is heard.
+    pub async fn next(&mut self) -> anyhow::Result<T> {
+        let heard = timeout(PATIENCE, self.heard.recv()).await;
+        let heard = heard.with_context(|| format!("no answer for {} s", PATIENCE.as_secs()))?;
+        heard.context("the broker's connection broke")
     }
 
-    /// An answer that is there already.
-    pub fn next_now(&mut self) -> Option<Answer> {
-        self.answers.try_recv().ok()
+    /// What has been heard already.
+    pub fn next_now(&mut self) -> Option<T> {
+        self.heard.try_recv().ok()
+    }
+
+    /// Says something itself.
+    pub async fn say(&self, topic: &str, payload: &str) -> anyhow::Result<()> {
+        let said = self.client.publish(topic, QoS::AtLeastOnce, false, payload).await;
+        said.context("the broker's connection broke")
     }
 }
 
-impl Drop for Listener {
+impl<T> Drop for Listener<T> {
     fn drop(&mut self) {
         self.task.abort();
     }

@@ -1,24 +1,32 @@
 //! `wardwatch bench`: what a reading costs, on any broker, beside a client that only acknowledges.
 //!
-//! The service and the plain client run as processes of their own, under a prefix and client ids that no
-//! ward has. They take turns, so that whatever else the machine does falls on both. The figures are
-//! printed with what they should be, and never asserted: a busy machine is no fault.
+//! The service, with its store in memory and with SQLite, and the plain client run as processes of their
+//! own, under a prefix and client ids that no ward has. They take turns, so that whatever else the machine
+//! does falls on all of them. The figures are printed with what they should be, and never asserted: a busy
+//! machine is no fault.
 
 mod assessment;
 mod broker;
 mod latency;
 mod listener;
 mod load;
+mod outage;
 mod packets;
 pub mod plain;
 mod process;
+mod program;
+mod recovery;
 pub mod report;
 mod scale;
 mod spread;
+mod stores;
 mod subject;
 mod sustained;
+mod table;
+mod witness;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -29,13 +37,17 @@ use jiff::Timestamp;
 use crate::config::BrokerUrl;
 use crate::mqtt::topics::Topics;
 use crate::simulator::{Fleet, FleetSettings, Schedule};
-use packets::Ward;
+use packets::{Marks, Ward};
+use program::Who;
 pub use report::Report;
 pub use spread::Spread;
-use subject::Who;
+use stores::Folder;
 
 /// How long an answer may take before the run is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two tries whether a process is as far as that yet.
+const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// The unit of the patients whose readings are answered at once: by an alert, or by the plain client.
 const MARKS: &str = "mark";
@@ -47,6 +59,10 @@ pub enum Part {
     Sustained,
     /// From publishing a reading to its alert, at a steady rate.
     Latency,
+    /// From a kill to watching all patients again.
+    Recovery,
+    /// Readings a second of what was queued while the service was down, beside what it sustains.
+    Outage,
     /// Memory and CPU with very many patients.
     Scale,
     /// Readings a second of `assess`.
@@ -55,7 +71,8 @@ pub enum Part {
 
 impl Part {
     /// All of them, in the order in which they run.
-    pub const ALL: [Self; 4] = [Self::Sustained, Self::Latency, Self::Scale, Self::Assess];
+    pub const ALL: [Self; 6] =
+        [Self::Sustained, Self::Latency, Self::Recovery, Self::Outage, Self::Scale, Self::Assess];
 }
 
 /// What is measured, and where.
@@ -67,18 +84,22 @@ pub struct BenchSettings {
     pub parts: Vec<Part>,
     /// Readings of one round.
     pub readings: u64,
-    /// How often the service and the plain client take turns.
+    /// How often those under measurement take turns.
     pub rounds: u32,
     /// Patients of the ward, with five vitals each.
     pub patients: usize,
     /// Patients for the figures of [`Part::Scale`].
     pub many_patients: usize,
-    /// Alerts for the figures of [`Part::Latency`].
+    /// Patients with an open alert for the figures of [`Part::Recovery`].
+    pub restored_patients: usize,
+    /// Alerts of one round for the figures of [`Part::Latency`].
     pub alerts: usize,
     /// Readings a second for the figures of [`Part::Latency`].
     pub rate: u32,
-    /// Where the service keeps its stores, in files that are removed at the end; none: in memory.
-    pub stores: Option<PathBuf>,
+    /// For how long those alerts are not counted: the process has just started.
+    pub warm_up: Duration,
+    /// The directory for SQLite files, each in a folder of its own that is removed at the end.
+    pub stores: PathBuf,
     /// The time of day.
     pub wall: fn() -> Timestamp,
 }
@@ -92,23 +113,18 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Option<Report>> {
     ensure!(!settings.broker.tls, "the bench speaks plain MQTT only; give it a listener without TLS");
-    ensure!(settings.patients > 0 && settings.many_patients > 0, "a bench needs at least one patient");
+    let patients = [settings.patients, settings.many_patients, settings.restored_patients];
+    ensure!(patients.iter().all(|patients| *patients > 0), "a bench needs at least one patient");
     ensure!(settings.rounds > 0 && settings.readings > 0, "a bench needs at least one round of one reading");
+    ensure!(settings.alerts > 0, "a bench needs at least one alert");
     let prefix = format!("wardwatch-bench-{}", std::process::id());
-    let stores = settings.stores.as_ref().map(|stores| stores.join(&prefix));
-    if let Some(stores) = &stores {
-        std::fs::create_dir_all(stores).with_context(|| format!("cannot make {}", stores.display()))?;
-    }
-    let started = Cell::new(0);
-    let bench = Bench { settings, prefix, stores, started, patients: RefCell::default(), tell: &tell };
+    let bench =
+        Bench { settings, prefix, stores: Cell::new(0), retained: RefCell::default(), listener: &tell };
     let measured = tokio::select! {
         measured = bench.measure() => measured.map(Some),
         () = stop => Ok(None),
     };
     let swept = bench.sweep().await.context("what was retained could not all be emptied");
-    if let Some(stores) = &bench.stores {
-        std::fs::remove_dir_all(stores).with_context(|| format!("cannot remove {}", stores.display()))?;
-    }
     let report = measured?;
     swept.map(|()| report)
 }
@@ -118,23 +134,23 @@ struct Bench<'a> {
     settings: &'a BenchSettings,
     /// What its topics and client ids begin with.
     prefix: String,
-    /// Where the service keeps its stores.
-    stores: Option<PathBuf>,
-    /// How many services were started: each has a store of its own.
-    started: Cell<u32>,
-    /// Everybody of whom anything may be retained.
-    patients: RefCell<Vec<String>>,
-    tell: &'a dyn Fn(&str),
+    /// How many SQLite stores were made.
+    stores: Cell<u32>,
+    /// Everybody of whom anything may be retained, as `unit/patient`.
+    retained: RefCell<BTreeSet<String>>,
+    listener: &'a dyn Fn(&str),
 }
 
 impl Bench<'_> {
-    /// The store of the next service.
-    fn store_url(&self) -> String {
-        self.started.set(self.started.get() + 1);
-        match &self.stores {
-            Some(stores) => format!("sqlite://{}/{}.db", stores.display(), self.started.get()),
-            None => "memory".to_owned(),
-        }
+    /// Says what is under way.
+    fn tell(&self, what: &str) {
+        (self.listener)(what);
+    }
+
+    /// A store for the next service.
+    fn new_store(&self) -> anyhow::Result<Folder> {
+        self.stores.set(self.stores.get() + 1);
+        Folder::make(self.settings.stores.join(format!("{}-{}", self.prefix, self.stores.get())))
     }
 
     async fn measure(&self) -> anyhow::Result<Report> {
@@ -144,6 +160,8 @@ impl Bench<'_> {
             match part {
                 Part::Sustained => report.sustained = Some(sustained::measure(self).await?),
                 Part::Latency => report.latency = Some(latency::measure(self).await?),
+                Part::Recovery => report.recovery = Some(recovery::measure(self).await?),
+                Part::Outage => report.outage = Some(outage::measure(self).await?),
                 Part::Scale => report.scale = Some(scale::measure(self).await?),
                 Part::Assess => report.assess = Some(assessment::measure(self).await?),
             }
@@ -167,25 +185,28 @@ impl Bench<'_> {
         };
         let fleet = Fleet::new(settings, (self.settings.wall)()).context("cannot simulate a ward")?;
         let ward = Ward::draw(fleet, readings_each)?;
-        // A larger ward has the patients of a smaller one, and more.
-        if ward.patients.len() > self.patients.borrow().len() {
-            self.patients.replace(ward.patients.clone());
-        }
+        self.retained.borrow_mut().extend(ward.patients.iter().cloned());
         Ok(ward)
+    }
+
+    /// Patients whose SpO2 falls, as they go over the wire.
+    fn marks(&self, patients: usize) -> anyhow::Result<Marks> {
+        let marks = Marks::of(patients, &self.topics())?;
+        self.retained.borrow_mut().extend((0..patients).map(packets::mark));
+        Ok(marks)
     }
 
     /// Makes the broker forget the sessions, and all that was retained.
     async fn sweep(&self) -> anyhow::Result<()> {
-        if self.patients.borrow().is_empty() {
+        let retained = self.retained.take();
+        if retained.is_empty() {
             return Ok(());
         }
         let broker = &self.settings.broker;
-        broker::forget_sessions(broker, &subject::client_ids(&self.prefix)).await?;
+        broker::forget_sessions(broker, &program::client_ids(&self.prefix)).await?;
         let topics = self.topics();
-        let marks = (0..latency::FALLING).map(|mark| format!("{MARKS}/m-{mark}"));
-        let patients = self.patients.take().into_iter().chain(marks);
-        let states = patients.filter_map(|name| Some(topics.state(&name.parse().ok()?)));
-        let system = topics.system(&Who::Service.client_id(&self.prefix));
+        let states = retained.iter().filter_map(|name| Some(topics.state(&name.parse().ok()?)));
+        let system = topics.system(&Who::Sqlite.client_id(&self.prefix));
         broker::empty(broker, &format!("{}-broom", self.prefix), states.chain([system])).await
     }
 }

@@ -178,6 +178,11 @@ impl Ward {
     }
 }
 
+/// The name of one of the patients that are marks.
+pub fn mark(number: usize) -> String {
+    format!("{MARKS}/m-{number}")
+}
+
 /// Patients whose SpO2 falls below 80 % and is well again, by turns: each fall is an alert at once.
 #[derive(Debug)]
 pub struct Marks {
@@ -191,7 +196,7 @@ impl Marks {
         let mut packets = Packets::default();
         for saturation in [79, 98] {
             for patient in 0..patients {
-                let topic = topics.vitals(&format!("{MARKS}/m-{patient}").parse()?);
+                let topic = topics.vitals(&mark(patient).parse()?);
                 let payload = format!(
                     r#"{{"time":"2026-11-22T06:35:06.120Z","device":"bench-{patient}","seq":1,"heart_rate":72,"oxygen_saturation":{saturation},"respiratory_rate":16,"blood_pressure":"120/80","temperature":36.8,"simulated":true}}"#
                 );

@@ -22,6 +22,13 @@ impl OwnChild {
         self.0.id()
     }
 
+    /// Ends it at once, as a crash does.
+    pub fn kill(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
     /// How it ended, if it did by itself.
     pub fn ended(&mut self) -> anyhow::Result<Option<ExitStatus>> {
         self.0.try_wait().context("cannot look after a process")
@@ -30,9 +37,7 @@ impl OwnChild {
 
 impl Drop for OwnChild {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.kill();
     }
 }
 

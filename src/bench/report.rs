@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use super::assessment::Assessed;
 use super::latency::Latencies;
+use super::outage::Outage;
+use super::recovery::Recovery;
 use super::scale::Scale;
-use super::spread::Spread;
 use super::sustained::Sustained;
+use super::table::Table;
 use crate::config::BrokerUrl;
 
 /// Where and when it was measured.
@@ -32,6 +34,8 @@ pub struct Report {
     pub machine: Machine,
     pub sustained: Option<Sustained>,
     pub latency: Option<Latencies>,
+    pub recovery: Option<Recovery>,
+    pub outage: Option<Outage>,
     pub scale: Option<Scale>,
     pub assess: Option<Assessed>,
 }
@@ -43,6 +47,8 @@ impl Report {
             machine: Machine::this(broker, measured_at),
             sustained: None,
             latency: None,
+            recovery: None,
+            outage: None,
             scale: None,
             assess: None,
         }
@@ -66,103 +72,17 @@ impl Machine {
     }
 }
 
-/// One line of the table.
-struct Line<'a> {
-    what: &'a str,
-    figure: Figure,
-    target: &'a str,
-}
-
-/// One measured figure, with so many digits after the point.
-enum Figure {
-    One(f64, usize),
-    Spread(Spread, usize),
-}
-
-impl fmt::Display for Line<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let nothing = String::new;
-        let [least, middle, most] = match self.figure {
-            Figure::One(value, digits) => [nothing(), number(value, digits), nothing()],
-            Figure::Spread(Spread { least, median, most }, digits) => {
-                [least, median, most].map(|value| number(value, digits))
-            }
-        };
-        let line = format!("{:<52}{least:>10}{middle:>10}{most:>10}   {}", self.what, self.target);
-        writeln!(f, "{}", line.trim_end())
-    }
-}
-
-/// A number for people, its thousands apart.
-fn number(value: f64, digits: usize) -> String {
-    let text = format!("{value:.digits$}");
-    let (whole, rest) = text.split_at(text.find('.').unwrap_or(text.len()));
-    let mut grouped = String::new();
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped + rest
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.machine.fmt(f)?;
-        writeln!(f, "\n{:<52}{:>10}{:>10}{:>10}   should be", "", "least", "median", "most")?;
-        let mut tell = |what: &str, figure: Figure, target: &str| {
-            f.write_fmt(format_args!("{}", Line { what, figure, target }))
-        };
-        if let Some(Sustained { service, plain, rate_ratio, cpu_ratio, bench_cpu_us_per_reading, .. }) =
-            &self.sustained
-        {
-            tell("sustained readings/s", Figure::Spread(service.readings_per_second, 0), "")?;
-            tell("  of a client that only acknowledges", Figure::Spread(plain.readings_per_second, 0), "")?;
-            tell("  ratio", Figure::Spread(*rate_ratio, 2), "≥ 1.0")?;
-            tell("CPU µs a reading", Figure::Spread(service.cpu_us_per_reading, 2), "")?;
-            tell("  of a client that only acknowledges", Figure::Spread(plain.cpu_us_per_reading, 2), "")?;
-            tell("  ratio", Figure::Spread(*cpu_ratio, 2), "≤ 1.5")?;
-            tell("  of the bench itself, beside", Figure::Spread(*bench_cpu_us_per_reading, 2), "")?;
-        }
-        if let Some(Latencies { readings_per_second, service, plain }) = &self.latency {
-            let rate = number(f64::from(*readings_per_second), 0);
-            tell(
-                &format!("publish to alert at {rate} readings/s, p50, ms"),
-                Figure::One(service.p50_ms, 2),
-                "≤ 1",
-            )?;
-            tell("  p90", Figure::One(service.p90_ms, 2), "")?;
-            tell("  p99", Figure::One(service.p99_ms, 2), "≤ 3")?;
-            tell("  most", Figure::One(service.most_ms, 2), "")?;
-            tell("publish to the plain client's answer, p50, ms", Figure::One(plain.p50_ms, 2), "")?;
-            tell("  p99", Figure::One(plain.p99_ms, 2), "")?;
-        }
-        if let Some(Scale { few, many, cpu_ratio }) = &self.scale {
-            let patients = number(many.patients as f64, 0);
-            let mebibytes = |bytes: u64| Figure::One(bytes as f64 / 1e6, 0);
-            tell(
-                &format!("memory with {patients} patients, MB"),
-                mebibytes(many.memory_bytes),
-                "≤ 400 (100,000)",
-            )?;
-            tell(&format!("  with {}", number(few.patients as f64, 0)), mebibytes(few.memory_bytes), "")?;
-            tell(
-                &format!("CPU µs a reading with {patients} patients"),
-                Figure::One(many.cpu_us_per_reading, 2),
-                "",
-            )?;
-            tell(
-                &format!("  with {}", number(few.patients as f64, 0)),
-                Figure::One(few.cpu_us_per_reading, 2),
-                "",
-            )?;
-            tell("  ratio", Figure::One(*cpu_ratio, 2), "≤ 1.6")?;
-        }
-        if let Some(assessed) = &self.assess {
-            tell("assess, readings/s", Figure::Spread(assessed.readings_per_second, 0), "≥ 100,000")?;
-        }
-        Ok(())
+        let Self { machine, sustained, latency, recovery, outage, scale, assess } = self;
+        let mut table = Table::default();
+        sustained.iter().for_each(|figures| figures.tell(&mut table));
+        latency.iter().for_each(|figures| figures.tell(&mut table));
+        recovery.iter().for_each(|figures| figures.tell(&mut table));
+        outage.iter().for_each(|figures| figures.tell(&mut table));
+        scale.iter().for_each(|figures| figures.tell(&mut table));
+        assess.iter().for_each(|figures| figures.tell(&mut table));
+        writeln!(f, "{machine}\n{table}")
     }
 }
 
@@ -175,26 +95,5 @@ impl fmt::Display for Machine {
             true => Ok(()),
             false => f.write_str("This is a debug build, whose figures say nothing: build with --release.\n"),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thousands_stand_apart() {
-        assert_eq!(number(1_234_567.0, 0), "1,234,567");
-        assert_eq!(number(999.994, 2), "999.99");
-        assert_eq!(number(0.061, 2), "0.06");
-        assert_eq!(number(100_000.0, 1), "100,000.0");
-    }
-
-    #[test]
-    fn a_figure_stands_beside_what_it_should_be() {
-        let figure = Figure::Spread(Spread { least: 1.0, median: 1.25, most: 1.5 }, 2);
-        let line = Line { what: "ratio", figure, target: "≥ 1.0" }.to_string();
-        let words: Vec<_> = line.split_whitespace().collect();
-        assert_eq!(words, ["ratio", "1.00", "1.25", "1.50", "≥", "1.0"]);
     }
 }

@@ -4,8 +4,9 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Bench;
-use super::packets::Marks;
-use super::subject::{Subject, Who};
+use super::program::Who;
+use super::subject::Subject;
+use super::table::{Table, number};
 
 /// Readings of each patient before anything is measured.
 const READINGS_BEFORE: u64 = 3;
@@ -38,10 +39,10 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Scale> {
 }
 
 async fn measure_size(bench: &Bench<'_>, patients: usize) -> Result<Size> {
-    (bench.tell)(&format!("memory and CPU with {patients} patients"));
+    bench.tell(&format!("memory and CPU with {patients} patients"));
     let mut ward = bench.ward(patients, 2)?;
-    let mut marks = Marks::of(1, &bench.topics())?;
-    let mut subject = Subject::start(bench, Who::Service, &mut marks).await?;
+    let mut marks = bench.marks(1)?;
+    let mut subject = Subject::start(bench, Who::Memory, &mut marks).await?;
     let readings = |each: u64| (each * patients as u64).max(bench.settings.readings);
     subject.follow(bench, &mut ward, &mut marks, readings(READINGS_BEFORE)).await?;
     let cpu = subject.cpu()?;
@@ -51,4 +52,18 @@ async fn measure_size(bench: &Bench<'_>, patients: usize) -> Result<Size> {
     let memory_bytes = subject.memory()?;
     subject.end(bench).await?;
     Ok(Size { patients, memory_bytes, cpu_us_per_reading: cpu.as_secs_f64() * 1e6 / measured as f64 })
+}
+
+impl Scale {
+    /// Tells the figures.
+    pub fn tell(&self, table: &mut Table) {
+        let Self { few, many, cpu_ratio } = self;
+        let [few_patients, many_patients] = [few, many].map(|size| number(size.patients as f64, 0));
+        let megabytes = |size: &Size| size.memory_bytes as f64 / 1e6;
+        table.one(format!("memory with {many_patients} patients, MB"), megabytes(many), 0, "≤ 400 (100,000)");
+        table.one(format!("  with {few_patients}"), megabytes(few), 0, "");
+        table.one(format!("CPU µs a reading with {many_patients} patients"), many.cpu_us_per_reading, 2, "");
+        table.one(format!("  with {few_patients}"), few.cpu_us_per_reading, 2, "");
+        table.one("  ratio", *cpu_ratio, 2, "≤ 1.6");
+    }
 }

@@ -1,71 +1,87 @@
-//! Readings a second and CPU a reading, the service and the plain client by turns.
+//! Readings a second and CPU a reading: the service with either store and the plain client, by turns.
+
+use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
 use super::packets::{Marks, Ward};
+use super::program::Who;
 use super::spread::Spread;
-use super::subject::{Subject, Who};
+use super::subject::Subject;
+use super::table::Table;
 use super::{Bench, process};
 
 /// Readings of each patient that go round.
-const READINGS_EACH: usize = 60;
+pub const READINGS_EACH: usize = 60;
 
-/// What one of the two needs.
+/// What one of them needs.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct Pace {
     pub readings_per_second: Spread,
     pub cpu_us_per_reading: Spread,
 }
 
-/// The service beside the plain client.
+/// All three beside each other. A ratio is of two of the same round.
 #[derive(Debug, Clone, Serialize)]
 pub struct Sustained {
     pub rounds: u32,
     pub readings_each_round: u64,
     pub patients: usize,
-    pub service: Pace,
     pub plain: Pace,
-    /// The service's rate by the plain client's, of the two of one round.
-    pub rate_ratio: Spread,
-    /// The service's CPU by the plain client's, likewise.
-    pub cpu_ratio: Spread,
+    pub memory: Pace,
+    pub sqlite: Pace,
+    /// The service's rate in memory by the plain client's.
+    pub memory_rate_by_plain: Spread,
+    /// The service's CPU in memory by the plain client's.
+    pub memory_cpu_by_plain: Spread,
+    /// The service's rate with SQLite by that in memory.
+    pub sqlite_rate_by_memory: Spread,
+    /// The service's CPU with SQLite by the plain client's.
+    pub sqlite_cpu_by_plain: Spread,
     /// CPU of the bench itself, which shares the machine.
     pub bench_cpu_us_per_reading: Spread,
 }
 
-/// One round of one of the two.
+/// One round of one of them.
 #[derive(Debug, Clone, Copy)]
-struct Round {
-    rate: f64,
+pub struct Round {
+    pub rate: f64,
     cpu_us: f64,
     bench_cpu_us: f64,
 }
 
-/// Measures both, by turns.
+/// Measures all three, by turns.
 pub async fn measure(bench: &Bench<'_>) -> Result<Sustained> {
     let settings = bench.settings;
     let mut ward = bench.ward(settings.patients, READINGS_EACH)?;
-    let mut marks = Marks::of(1, &bench.topics())?;
-    let (mut service, mut plain) = (Vec::new(), Vec::new());
+    let mut marks = bench.marks(1)?;
+    let (mut plain, mut memory, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
     for round in 1..=settings.rounds {
-        (bench.tell)(&format!("sustained rate, round {round} of {}", settings.rounds));
-        service.push(measure_round(bench, Who::Service, &mut ward, &mut marks).await?);
-        plain.push(measure_round(bench, Who::Plain, &mut ward, &mut marks).await?);
+        for who in Who::ALL {
+            bench.tell(&format!("sustained rate of {}, round {round} of {}", who.name(), settings.rounds));
+            let rounds = match who {
+                Who::Plain => &mut plain,
+                Who::Memory => &mut memory,
+                Who::Sqlite => &mut sqlite,
+            };
+            rounds.push(measure_turn(bench, who, &mut ward, &mut marks).await?);
+        }
     }
-    let ratio = |of: fn(&Round) -> f64| {
-        Spread::of(service.iter().zip(&plain).map(|(service, plain)| of(service) / of(plain)))
-    };
+    let everybody = || plain.iter().chain(&memory).chain(&sqlite);
     Ok(Sustained {
         rounds: settings.rounds,
         readings_each_round: settings.readings,
         patients: settings.patients,
-        service: pace(&service),
         plain: pace(&plain),
-        rate_ratio: ratio(|round| round.rate),
-        cpu_ratio: ratio(|round| round.cpu_us),
-        bench_cpu_us_per_reading: Spread::of(service.iter().chain(&plain).map(|round| round.bench_cpu_us)),
+        memory: pace(&memory),
+        sqlite: pace(&sqlite),
+        memory_rate_by_plain: ratio(&memory, &plain, |round| round.rate),
+        memory_cpu_by_plain: ratio(&memory, &plain, |round| round.cpu_us),
+        sqlite_rate_by_memory: ratio(&sqlite, &memory, |round| round.rate),
+        sqlite_cpu_by_plain: ratio(&sqlite, &plain, |round| round.cpu_us),
+        bench_cpu_us_per_reading: Spread::of(everybody().map(|round| round.bench_cpu_us)),
     })
 }
 
@@ -76,20 +92,66 @@ fn pace(rounds: &[Round]) -> Pace {
     }
 }
 
-async fn measure_round(bench: &Bench<'_>, who: Who, ward: &mut Ward, marks: &mut Marks) -> Result<Round> {
+/// One by the other, of each round.
+fn ratio(one: &[Round], other: &[Round], of: fn(&Round) -> f64) -> Spread {
+    Spread::of(one.iter().zip(other).map(|(one, other)| of(one) / of(other)))
+}
+
+async fn measure_turn(bench: &Bench<'_>, who: Who, ward: &mut Ward, marks: &mut Marks) -> Result<Round> {
     let mut subject = Subject::start(bench, who, marks).await?;
-    let warm_up = (bench.settings.readings / 10).max(2 * ward.patients.len() as u64);
-    subject.follow(bench, ward, marks, warm_up).await?;
+    let round = measure_round(bench, &mut subject, ward, marks).await?;
+    subject.end(bench).await?;
+    Ok(round)
+}
+
+/// Measures one round of a subject that has just started.
+pub async fn measure_round(
+    bench: &Bench<'_>,
+    subject: &mut Subject,
+    ward: &mut Ward,
+    marks: &mut Marks,
+) -> Result<Round> {
     let readings = bench.settings.readings;
+    let warm_up = (readings / 10).max(2 * ward.patients.len() as u64);
+    subject.follow(bench, ward, marks, warm_up).await?;
     let (begun, cpu, own_cpu) = (Instant::now(), subject.cpu()?, process::cpu(std::process::id())?);
     subject.follow(bench, ward, marks, readings).await?;
     let elapsed = begun.elapsed();
     let (cpu, own_cpu) = (subject.cpu()? - cpu, process::cpu(std::process::id())? - own_cpu);
-    subject.end(bench).await?;
-    let per_reading = |seconds: f64| seconds * 1e6 / readings as f64;
+    let us_per_reading = |cpu: Duration| cpu.as_secs_f64() * 1e6 / readings as f64;
     Ok(Round {
         rate: readings as f64 / elapsed.as_secs_f64(),
-        cpu_us: per_reading(cpu.as_secs_f64()),
-        bench_cpu_us: per_reading(own_cpu.as_secs_f64()),
+        cpu_us: us_per_reading(cpu),
+        bench_cpu_us: us_per_reading(own_cpu),
     })
+}
+
+impl Sustained {
+    /// Tells the figures.
+    pub fn tell(&self, table: &mut Table) {
+        table.spread("sustained readings/s, in memory", self.memory.readings_per_second, 0, "");
+        table.spread("  with SQLite", self.sqlite.readings_per_second, 0, "");
+        table.spread("  of a client that only acknowledges", self.plain.readings_per_second, 0, "");
+        table.spread("  in memory by that client", self.memory_rate_by_plain, 2, "≥ 1.0");
+        table.spread("  with SQLite by in memory", self.sqlite_rate_by_memory, 2, "≥ 0.8");
+        table.spread("CPU µs a reading, in memory", self.memory.cpu_us_per_reading, 2, "");
+        table.spread("  with SQLite", self.sqlite.cpu_us_per_reading, 2, "");
+        table.spread("  of a client that only acknowledges", self.plain.cpu_us_per_reading, 2, "");
+        table.spread("  in memory by that client", self.memory_cpu_by_plain, 2, "≤ 1.5");
+        table.spread("  with SQLite by that client", self.sqlite_cpu_by_plain, 2, "≤ 2.0");
+        table.spread("  of the bench itself, beside", self.bench_cpu_us_per_reading, 2, "");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_is_of_two_of_the_same_round() {
+        let rounds = |rates: [f64; 3]| rates.map(|rate| Round { rate, cpu_us: 1.0, bench_cpu_us: 1.0 });
+        let (one, other) = (rounds([10.0, 40.0, 30.0]), rounds([10.0, 20.0, 60.0]));
+        let ratio = ratio(&one, &other, |round| round.rate);
+        assert_eq!(ratio, Spread { least: 0.5, median: 1.0, most: 2.0 });
+    }
 }

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
@@ -10,11 +11,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wardwatch::bench::{self, BenchSettings, Part};
 use wardwatch::config::BrokerUrl;
 
+/// A process that has just started is slower for a moment.
+const WARM_UP: Duration = Duration::from_secs(2);
+
 /// Measure latency, readings/s, CPU and memory on any broker
 ///
-/// Beside a client that only acknowledges, which does what a straightforward program would. Everything runs
-/// under a prefix and client ids of its own, and nothing of it is left at the broker. The figures are
-/// printed with what they should be; none of them fails the run.
+/// The service with its store in memory, the same with SQLite, and a client that only acknowledges, which
+/// does what a straightforward program would, by turns. Everything runs under a prefix and client ids of its
+/// own, and nothing of it is left at the broker or on the disk. The figures are printed with what they should
+/// be; none of them fails the run.
 #[derive(Debug, Args)]
 pub struct Bench {
     /// The broker; its delays are measured with ours, so it should have TCP_NODELAY set
@@ -23,7 +28,7 @@ pub struct Bench {
     /// Readings of one round
     #[arg(long, default_value_t = 300_000)]
     readings: u64,
-    /// How often the service and the client that only acknowledges take turns
+    /// How often those three take turns, and how often the service is killed for recovery and outage
     #[arg(long, default_value_t = 3)]
     rounds: u32,
     /// Patients of the ward, with five vitals each
@@ -32,15 +37,21 @@ pub struct Bench {
     /// Patients for memory and CPU at scale
     #[arg(long, default_value_t = 100_000)]
     many_patients: usize,
-    /// Alerts for the latency
-    #[arg(long, default_value_t = 2000)]
+    /// Patients with an open alert whom a killed service recovers
+    #[arg(long, default_value_t = 10_000)]
+    restored_patients: usize,
+    /// Alerts of one round for the latency
+    #[arg(long, default_value_t = 1000)]
     alerts: usize,
     /// Readings a second for the latency
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// Keep everything in a SQLite file in this directory, removed at the end; without it, in memory
-    #[arg(long)]
-    store_in: Option<PathBuf>,
+    /// Where the SQLite files are while they are needed
+    ///
+    /// It should be on the disk that the service will use. A directory for temporary files may be memory,
+    /// where to force a write to the disk costs nothing.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    store_in: PathBuf,
     /// Only these figures, as sustained,latency
     #[arg(long, value_enum, value_delimiter = ',')]
     only: Vec<Only>,
@@ -53,6 +64,8 @@ pub struct Bench {
 enum Only {
     Sustained,
     Latency,
+    Recovery,
+    Outage,
     Scale,
     Assess,
 }
@@ -62,6 +75,8 @@ impl From<Only> for Part {
         match only {
             Only::Sustained => Self::Sustained,
             Only::Latency => Self::Latency,
+            Only::Recovery => Self::Recovery,
+            Only::Outage => Self::Outage,
             Only::Scale => Self::Scale,
             Only::Assess => Self::Assess,
         }
@@ -80,7 +95,9 @@ impl Bench {
             rounds: self.rounds,
             patients: self.patients,
             many_patients: self.many_patients,
+            restored_patients: self.restored_patients,
             alerts: self.alerts,
+            warm_up: WARM_UP,
             rate: self.rate,
             stores: self.store_in,
             wall: super::time_of_day,
