@@ -1,5 +1,6 @@
 //! The actor that knows who is here: it brings each message to its patient, and wakes patients in time.
 
+mod restart;
 mod steps;
 
 use std::collections::{BTreeSet, HashMap};
@@ -10,7 +11,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
 use bytes::Bytes;
 use tracing::warn;
 
-use crate::alerts::{AlertChange, Cause, Condition};
+use crate::alerts::{Cause, Condition};
 use crate::analyzer_actor::AnalyzerActor;
 use crate::analyzers::Analyzer;
 use crate::clock::{Clock, Timestamp, Uptime};
@@ -20,12 +21,13 @@ use crate::patient_actor::{HearOfDevice, PatientActor, Tick};
 use crate::people::census::Census;
 use crate::people::outcome::Notice;
 use crate::people::patient::{Listening, Patient};
-use crate::people::snapshot::Restored;
 use crate::people::{AdmissionRecord, DeviceId, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Settings;
 use crate::shard::{LifeLine, Shard};
 use crate::vitals::Reading;
+use restart::Restoring;
+pub use restart::{Restore, WatchedAgain};
 
 /// How many readings may wait for the admission records.
 const MOST_HELD: usize = 10_000;
@@ -49,6 +51,8 @@ pub struct CensusActor {
     heard_upto: Option<Uptime>,
     /// Until then devices may be on their way back to the broker, with what they kept.
     devices_back_by: Uptime,
+    /// While those from before the restart are being taken up again.
+    restoring: Option<Restoring>,
     /// How many patients have been woken and not answered yet.
     awake: usize,
     _life_line: LifeLine,
@@ -88,6 +92,7 @@ impl CensusActor {
             alarm: None,
             heard_upto: None,
             devices_back_by: Uptime::START,
+            restoring: None,
             awake: 0,
             _life_line,
         }
@@ -318,36 +323,6 @@ impl Handler<Hearing> for CensusActor {
                 self.wake(ctx);
             }
         }
-    }
-}
-
-/// What a restart finds. Sent before anything is heard.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Restore {
-    pub patients: Vec<Restored>,
-    /// Who was discharged or transferred, and when.
-    pub departed: Vec<(PatientId, Timestamp)>,
-    /// Alerts about units and the installation that are open for those who listen.
-    pub open: Vec<AlertChange>,
-}
-
-impl Handler<Restore> for CensusActor {
-    type Result = ();
-
-    fn handle(&mut self, Restore { patients, departed, open }: Restore, _: &mut Self::Context) {
-        let now = self.parts.clock.now();
-        for (patient, at) in departed {
-            self.census.departed_before(&patient, at, now);
-        }
-        let adopted = open.len();
-        self.census.adopt(open, now);
-        self.parts.counters.open_alerts.change(0, adopted);
-        for restored in patients {
-            self.restore(restored);
-        }
-        let (own_clock_suspect, changes) = self.census.restored(now);
-        self.doubt(own_clock_suspect, changes);
     }
 }
 

@@ -14,6 +14,7 @@ use bytes::Bytes;
 
 use crate::analyzer_actor::{Analyze, Found};
 use crate::analyzers::Analysis;
+use crate::census_actor::WatchedAgain;
 use crate::clock::Uptime;
 use crate::people::outcome::{Inquiry, Outcome};
 use crate::people::patient::Patient;
@@ -52,6 +53,7 @@ enum Task {
     Observe(Observe),
     ObserveAgain(ObserveAgain),
     TellMemoryLost,
+    ConfirmWatched,
     Admit(Admit),
     HearOfDevice(HearOfDevice),
     Tick(Tick),
@@ -135,6 +137,7 @@ impl PatientActor {
             Task::Observe(observe) => self.observe(observe),
             Task::ObserveAgain(again) => self.observe_again(again),
             Task::TellMemoryLost => self.tell_failure(Receipt::none()),
+            Task::ConfirmWatched => self.shard.census.do_send(WatchedAgain),
             Task::Admit(admit) => self.admit(admit),
             Task::HearOfDevice(status) => self.hear_of_device(status),
             Task::Tick(tick) => self.tick(&tick),
@@ -229,6 +232,19 @@ impl Handler<TellMemoryLost> for PatientActor {
 
     fn handle(&mut self, _: TellMemoryLost, ctx: &mut Self::Context) {
         self.take(Task::TellMemoryLost, ctx);
+    }
+}
+
+/// All from before the restart was sent: answered by [`WatchedAgain`] when it has been observed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ConfirmWatched;
+
+impl Handler<ConfirmWatched> for PatientActor {
+    type Result = ();
+
+    fn handle(&mut self, _: ConfirmWatched, ctx: &mut Self::Context) {
+        self.take(Task::ConfirmWatched, ctx);
     }
 }
 

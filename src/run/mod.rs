@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::Actor;
+use actix::prelude::Request;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
@@ -91,6 +92,8 @@ pub async fn run_with(
 /// Everything that runs.
 struct Service {
     publisher: PublisherThread,
+    /// When everybody from before the restart is watched again.
+    restored: Request<CensusActor, Restore>,
     ingest: Ingest,
     ears: Ears,
     requests: mpsc::UnboundedReceiver<IngestRequest>,
@@ -149,7 +152,7 @@ impl Service {
         };
         let census = CensusActor::new(parts).start();
         let store::Restored { patients, departed, open, .. } = restored;
-        census.do_send(Restore { patients, departed, open });
+        let restored = census.send(Restore { patients, departed, open });
 
         // Last, the way in.
         let ring = Arc::new(Ring::new(config.mqtt.max_unacknowledged));
@@ -196,17 +199,17 @@ impl Service {
             store: store_events,
             broker: BrokerWatch { census, clock, lost: None, told: false },
         };
-        Ok(Self { publisher, ingest, ears, requests, tending, fatal })
+        Ok(Self { publisher, restored, ingest, ears, requests, tending, fatal })
     }
 
     /// Runs until `shutdown` or until a part dies.
     async fn until(self, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
         supervisor::ready();
-        let Self { publisher, ingest, ears, requests, mut tending, mut fatal } = self;
+        let Self { publisher, restored, ingest, ears, requests, mut tending, mut fatal } = self;
         let (stop, stopped) = watch::channel(false);
         let outbox = tending.heartbeat.outbox.clone();
         let ended = {
-            let mut listen = pin!(listen(ingest, ears, requests, outbox, stopped));
+            let mut listen = pin!(listen(restored, ingest, ears, requests, outbox, stopped));
             let mut tend = pin!(tending.run());
             let mut shutdown = pin!(shutdown);
             loop {
@@ -243,8 +246,9 @@ impl Service {
     }
 }
 
-/// Hears readings once the last run's changes are out, until it is told to stop.
+/// Hears readings once everybody is watched again and the last run's changes are out, until it is told to stop.
 async fn listen(
+    restored: Request<CensusActor, Restore>,
     ingest: Ingest,
     ears: Ears,
     requests: mpsc::UnboundedReceiver<IngestRequest>,
@@ -252,7 +256,8 @@ async fn listen(
     mut stopped: watch::Receiver<bool>,
 ) -> Result<(), IngestFault> {
     let mut stop = stopped.clone();
-    let owed_is_out = async {
+    let all_is_as_before = async {
+        let _ = restored.await; // without an answer the shard has died, and ends us
         outbox.connected().await;
         // A broker that takes no changes must not keep us from hearing.
         if timeout(OWED_WITHIN, outbox.emptied()).await.is_err() {
@@ -260,7 +265,7 @@ async fn listen(
         }
     };
     tokio::select! {
-        () = owed_is_out => {}
+        () = all_is_as_before => {}
         _ = stop.wait_for(|stop| *stop) => return Ok(()),
     }
     ingest.run(ears, requests, async move { drop(stopped.wait_for(|stop| *stop).await) }).await

@@ -6,11 +6,10 @@ use tracing::info;
 
 use super::{Arrived, CensusActor, LEFT, MOST_HELD, PatientAddress};
 use crate::outlet::Kept;
-use crate::patient_actor::{Admit, HandOver, Leave, Observe, ObserveAgain, TellMemoryLost};
+use crate::patient_actor::{Admit, HandOver, Leave, Observe};
 use crate::people::census::{Announcements, Reception};
 use crate::people::outcome::{Outcome, Refusal, Refused};
-use crate::people::patient::{Listening, Patient};
-use crate::people::snapshot::{Memory, Restored};
+use crate::people::patient::Listening;
 use crate::people::{AdmissionRecord, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Mode;
@@ -100,25 +99,6 @@ impl CensusActor {
         info!(%from, %to, "transferred");
         seat.actor.do_send(HandOver { to: actor.clone(), id: to.clone() });
         Some(actor)
-    }
-
-    /// Gives somebody from before the restart a place again.
-    pub(super) fn restore(&mut self, Restored { patient, memory, readings }: Restored) {
-        let lost = matches!(memory, Memory::Alerts { .. });
-        let memory = Patient::restored(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
-        for (device, leaning) in memory.devices() {
-            self.census.measures(device, &patient);
-            if leaning.is_some() {
-                self.census.leans(device, leaning);
-            }
-        }
-        let Some(actor) = self.seat(&patient, Some(memory), false) else { return };
-        if lost {
-            actor.do_send(TellMemoryLost);
-        }
-        for reading in readings {
-            actor.do_send(ObserveAgain { reading: Box::new(reading) });
-        }
     }
 
     /// In registered mode, whoever was restored and has no record any more was discharged meanwhile.

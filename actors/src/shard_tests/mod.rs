@@ -71,6 +71,7 @@ impl Outlet for Memory {
 struct Ward {
     census: Addr<CensusActor>,
     memory: Rc<Memory>,
+    counters: Arc<Counters>,
     clock: Clock,
 }
 
@@ -93,9 +94,8 @@ impl Ward {
         rules.extend(more_rules);
         let counters = Arc::new(Counters::default());
         let outlet: Rc<dyn Outlet> = memory.clone();
-        let census =
-            CensusActor::new(Parts { settings, clock: clock.clone(), outlet, counters, rules }).start();
-        Self { census, memory, clock }
+        let parts = Parts { settings, clock: clock.clone(), outlet, counters: Arc::clone(&counters), rules };
+        Self { census: CensusActor::new(parts).start(), memory, counters, clock }
     }
 
     /// A reading of this patient now.

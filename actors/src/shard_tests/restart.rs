@@ -1,32 +1,37 @@
 //! What a restart makes of the whole shard: patients, and what concerns units and the installation.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Ward, on_paused_time};
-use crate::alerts::{AlertChange, Event};
+use crate::alerts::{AlertChange, Event, RuleName};
+use crate::analyzers::{Analysis, Analyzer, View};
 use crate::census_actor::{Fact, Hearing, Restore};
 use crate::clock::Span;
 use crate::people::Subject;
 use crate::people::snapshot::{Memory, Restored};
 use crate::settings::Settings;
+use crate::vitals::Reading;
 
-/// Another shard that finds what this one left, as a store would give it back.
+/// Another shard that finds what this one left.
 fn restart(ward: &Ward, settings: Arc<Settings>) -> Ward {
     let again = Ward::begin(ward.clock.clone(), settings, Vec::new());
+    again.census.do_send(left_by(ward));
+    again.census.do_send(Hearing::Records);
+    again.census.do_send(Hearing::Everything);
+    again
+}
+
+/// What a store would give back of this shard.
+fn left_by(ward: &Ward) -> Restore {
     let saved = ward.memory.saved.borrow();
     let patients = saved.iter().map(|(patient, snapshot)| Restored {
         patient: patient.clone(),
         memory: Memory::Whole(snapshot.clone()),
         readings: Vec::new(),
     });
-    again.census.do_send(Restore {
-        patients: patients.collect(),
-        departed: Vec::new(),
-        open: open_elsewhere(&ward.memory.changes.borrow()),
-    });
-    again.census.do_send(Hearing::Records);
-    again.census.do_send(Hearing::Everything);
-    again
+    let open = open_elsewhere(&ward.memory.changes.borrow());
+    Restore { patients: patients.collect(), departed: Vec::new(), open }
 }
 
 /// What is open of units and the installation.
@@ -105,5 +110,42 @@ fn a_device_that_flooded_goes_on_flooding_for_a_minute() {
         assert_eq!(again.told(), []);
         again.wait(2).await;
         assert_eq!(again.told(), [told(Event::Cleared)]);
+    });
+}
+
+/// A rule that finds nothing, and counts how often it is asked.
+struct Counting(Arc<AtomicUsize>);
+
+impl Analyzer for Counting {
+    fn name(&self) -> RuleName {
+        RuleName::Borrowed("counting")
+    }
+
+    fn analyze(&self, _: &View) -> Analysis {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Analysis::default()
+    }
+}
+
+/// Seen to fail with the answer given as soon as everybody has a place.
+#[test]
+fn a_restart_is_answered_when_everybody_has_observed_again_what_the_memory_lacks() {
+    on_paused_time(|| async {
+        let ward = Ward::open();
+        for bed in ["icu-1/a", "icu-1/b", "icu-1/c"] {
+            ward.send(bed, 1, 180);
+        }
+        ward.wait(10).await;
+        let mut left = left_by(&ward);
+        let last = Reading::empty(ward.clock.now().wall);
+        left.patients.iter_mut().for_each(|patient| patient.readings = vec![last.clone(); 20]);
+
+        let asked = Arc::new(AtomicUsize::new(0));
+        let again =
+            Ward::begin(ward.clock.clone(), Arc::default(), vec![Box::new(Counting(Arc::clone(&asked)))]);
+        again.census.send(left).await.unwrap();
+        let counters = &again.counters;
+        assert_eq!((counters.patients.get(), counters.open_alerts.get()), (3, 3));
+        assert_eq!(asked.load(Ordering::Relaxed), 3 * 20);
     });
 }
