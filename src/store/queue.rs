@@ -102,7 +102,7 @@ impl Batch {
     /// About how many pages of the database it touches: readings lie close together, all else does not.
     pub fn pages(&self) -> usize {
         let changes: usize = self.rows.iter().map(|row| row.changes.len()).sum();
-        6 + self.rows.len() / 20 + 4 * changes + 3 * self.snapshots.len()
+        6 + self.rows.len() / 20 + 5 * changes + 2 * self.snapshots.len()
     }
 }
 
