@@ -1,4 +1,4 @@
-//! The actor of one rule: sees a patient, answers with what the rule finds.
+//! The actor of one rule: sees a patient, adds what the rule finds, and hands the question on.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -7,6 +7,7 @@ use std::sync::Arc;
 use actix::{Actor, Addr, Context, Handler, Message};
 use tracing::error;
 
+use crate::alerts::RuleName;
 use crate::analyzers::{Analysis, Analyzer, View};
 use crate::outlet::Outlet;
 use crate::patient_actor::PatientActor;
@@ -17,13 +18,18 @@ use crate::shard::LifeLine;
 /// Its mailbox is bounded by the readings under way: each asks each rule once.
 pub struct AnalyzerActor {
     rule: Box<dyn Analyzer>,
+    /// The rule that is asked after this one.
+    next: Option<Addr<Self>>,
     _life_line: LifeLine,
 }
 
 impl AnalyzerActor {
-    /// The actor of this rule.
-    pub fn new(rule: Box<dyn Analyzer>, outlet: &Rc<dyn Outlet>) -> Self {
-        Self { rule, _life_line: LifeLine::new("analyzer", outlet) }
+    /// Starts an actor for each rule; answers the first, whence a question goes from rule to rule.
+    pub fn start_all(rules: Vec<Box<dyn Analyzer>>, outlet: &Rc<dyn Outlet>) -> Option<Addr<Self>> {
+        rules.into_iter().rev().fold(None, |next, rule| {
+            let _life_line = LifeLine::new("analyzer", outlet);
+            Some(Self { rule, next, _life_line }.start())
+        })
     }
 }
 
@@ -31,35 +37,50 @@ impl Actor for AnalyzerActor {
     type Context = Context<Self>;
 }
 
-/// A patient asks what the rule finds.
+/// What each rule says, in the order in which they are asked; nothing of one that failed.
+pub type Answers = Vec<(RuleName, Option<Analysis>)>;
+
+/// A patient asks what the rules find. One message goes from rule to rule, and the last gives it back.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct Analyze {
     pub view: Arc<View>,
-    /// The number of the verdict, and the rule's place in it.
+    /// The number of the verdict.
     pub verdict: u64,
-    pub place: usize,
+    /// Of the rules that were asked already.
+    pub answers: Answers,
     pub asker: Arc<Addr<PatientActor>>,
 }
 
-/// A rule answers; one that failed on this view by none.
+impl Analyze {
+    /// To the next rule, or back to the patient where there is none.
+    pub fn go_on(self, next: Option<&Addr<AnalyzerActor>>) {
+        match next {
+            Some(rule) => rule.do_send(self),
+            None => self.asker.do_send(Found { verdict: self.verdict, answers: self.answers }),
+        }
+    }
+}
+
+/// Every rule has answered.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Found {
     pub verdict: u64,
-    pub place: usize,
-    pub analysis: Option<Analysis>,
+    pub answers: Answers,
 }
 
 impl Handler<Analyze> for AnalyzerActor {
     type Result = ();
 
-    fn handle(&mut self, Analyze { view, verdict, place, asker }: Analyze, _: &mut Self::Context) {
-        let analysis = catch_unwind(AssertUnwindSafe(|| self.rule.analyze(&view))).ok();
+    fn handle(&mut self, mut question: Analyze, _: &mut Self::Context) {
+        let view = &question.view;
+        let analysis = catch_unwind(AssertUnwindSafe(|| self.rule.analyze(view))).ok();
+        let rule = self.rule.name();
         if analysis.is_none() {
-            let (rule, patient) = (self.rule.name(), &view.patient);
-            error!(%patient, %rule, "a rule failed on a reading and is left out of its verdict");
+            error!(patient = %view.patient, %rule, "a rule failed on a reading and is left out of its verdict");
         }
-        asker.do_send(Found { verdict, place, analysis });
+        question.answers.push((rule, analysis));
+        question.go_on(self.next.as_ref());
     }
 }

@@ -69,7 +69,7 @@ pub struct Parts {
 }
 
 /// Where a patient's actor is reached.
-type PatientAddress = Addr<PatientActor>;
+type PatientAddress = Arc<Addr<PatientActor>>;
 
 struct Seat {
     actor: PatientAddress,
@@ -110,10 +110,10 @@ impl CensusActor {
         memory: Option<Patient>,
         recorded: bool,
     ) -> Option<PatientAddress> {
-        let actor = PatientActor::new(self.shard.as_ref()?, memory).start();
+        let actor = PatientActor::start_with(self.shard.as_ref()?, memory);
         self.census.admitted(patient);
         self.parts.counters.patients.change(self.seats.len(), self.seats.len() + 1);
-        self.seats.insert(patient.clone(), Seat { actor: actor.clone(), recorded });
+        self.seats.insert(patient.clone(), Seat { actor: Arc::clone(&actor), recorded });
         self.parts.outlet.follow(patient);
         Some(actor)
     }
@@ -201,13 +201,13 @@ impl Actor for CensusActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let outlet = &self.parts.outlet;
-        let rules = std::mem::take(&mut self.parts.rules).into_iter();
+        let rules = std::mem::take(&mut self.parts.rules);
         self.shard = Some(Rc::new(Shard {
             settings: Arc::clone(&self.parts.settings),
             clock: self.parts.clock.clone(),
             outlet: Rc::clone(outlet),
             counters: Arc::clone(&self.parts.counters),
-            rules: rules.map(|rule| (rule.name(), AnalyzerActor::new(rule, outlet).start())).collect(),
+            first_rule: AnalyzerActor::start_all(rules, outlet),
             listening: std::cell::Cell::new(Listening { since: None, own_clock_suspect: false }),
             census: ctx.address(),
         }));

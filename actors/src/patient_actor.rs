@@ -13,7 +13,6 @@ use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 use bytes::Bytes;
 
 use crate::analyzer_actor::{Analyze, Found};
-use crate::analyzers::Analysis;
 use crate::census_actor::WatchedAgain;
 use crate::clock::Uptime;
 use crate::people::outcome::{Inquiry, Outcome};
@@ -28,9 +27,10 @@ use crate::vitals::Reading;
 /// Its mailbox and its queue are bounded by the readings that the ingest leaves unacknowledged.
 pub struct PatientActor {
     shard: Rc<Shard>,
-    /// None until the memory of a transferred patient arrives.
-    patient: Option<Patient>,
-    me: Option<Arc<Addr<Self>>>,
+    /// None until the memory of a transferred patient arrives. In a box, since each step goes by a copy.
+    patient: Option<Box<Patient>>,
+    /// Shared with the census, and with whoever is asked something: an address of one's own is three allocations.
+    me: Arc<Addr<Self>>,
     /// What came while a verdict was being found, in its order.
     waiting: VecDeque<Task>,
     /// In a box, since most patients wait for none at any moment.
@@ -65,10 +65,8 @@ enum Task {
 struct Verdict {
     number: u64,
     /// The memory after what led to it; kept once the verdict is there.
-    draft: Patient,
+    draft: Box<Patient>,
     inquiry: Inquiry,
-    answers: Vec<Option<Analysis>>,
-    outstanding: usize,
     cause: Cause,
     /// What was caused already, without the rules.
     outcome: Outcome,
@@ -91,12 +89,14 @@ enum Cause {
 }
 
 impl PatientActor {
-    /// The actor of this patient; without a memory it waits for one.
-    pub fn new(shard: &Rc<Shard>, patient: Option<Patient>) -> Self {
-        Self {
+    /// Starts the actor of this patient; without a memory it waits for one.
+    pub fn start_with(shard: &Rc<Shard>, patient: Option<Patient>) -> Arc<Addr<Self>> {
+        let context = Context::new();
+        let me = Arc::new(context.address());
+        context.run(Self {
             shard: Rc::clone(shard),
-            patient,
-            me: None,
+            patient: patient.map(Box::new),
+            me: Arc::clone(&me),
             waiting: VecDeque::new(),
             verdict: None,
             verdicts: 0,
@@ -106,7 +106,8 @@ impl PatientActor {
             new_record: None,
             leaving: None,
             _life_line: LifeLine::new("patient", &shard.outlet),
-        }
+        });
+        me
     }
 
     /// Does a task now, or in its turn.
@@ -147,17 +148,20 @@ impl PatientActor {
     }
 
     /// Asks every rule.
-    fn ask(&mut self, draft: Patient, inquiry: Inquiry, cause: Cause, outcome: Outcome, receipt: Receipt) {
+    fn ask(
+        &mut self,
+        draft: Box<Patient>,
+        inquiry: Inquiry,
+        cause: Cause,
+        outcome: Outcome,
+        receipt: Receipt,
+    ) {
         self.verdicts += 1;
-        let (number, outstanding) = (self.verdicts, self.shard.rules.len());
-        if let Some(me) = &self.me {
-            for (place, (_, rule)) in self.shard.rules.iter().enumerate() {
-                let (view, asker) = (Arc::clone(&inquiry.view), Arc::clone(me));
-                rule.do_send(Analyze { view, verdict: number, place, asker });
-            }
-        }
-        let answers = vec![None; outstanding];
-        let verdict = Verdict { number, draft, inquiry, answers, outstanding, cause, outcome, receipt };
+        let number = self.verdicts;
+        let (view, asker) = (Arc::clone(&inquiry.view), Arc::clone(&self.me));
+        let question = Analyze { view, verdict: number, answers: Vec::new(), asker };
+        question.go_on(self.shard.first_rule.as_ref());
+        let verdict = Verdict { number, draft, inquiry, cause, outcome, receipt };
         self.verdict = Some(Box::new(verdict));
     }
 
@@ -169,7 +173,7 @@ impl PatientActor {
 
     /// The memory moves to the actor of the same person in another unit.
     fn hand_over(&mut self, HandOver { to, id }: HandOver, ctx: &mut Context<Self>) {
-        let moved = self.patient.clone().map(|patient| Box::new(patient.transferred_to(id)));
+        let moved = self.patient.as_deref().map(|patient| Box::new(patient.clone().transferred_to(id)));
         self.end_stay("transferred", Receipt::none());
         if let Some(patient) = moved {
             to.do_send(Inherit { patient });
@@ -181,9 +185,8 @@ impl PatientActor {
 impl Actor for PatientActor {
     type Context = Context<Self>;
 
-    fn started(&mut self, ctx: &mut Self::Context) {
-        self.me = Some(Arc::new(ctx.address()));
-        self.open_alerts = self.patient.as_ref().map_or(0, Patient::open_alerts);
+    fn started(&mut self, _: &mut Self::Context) {
+        self.open_alerts = self.patient.as_ref().map_or(0, |patient| patient.open_alerts());
         self.shard.counters.open_alerts.change(0, self.open_alerts);
         self.arm();
     }
@@ -251,16 +254,10 @@ impl Handler<ConfirmWatched> for PatientActor {
 impl Handler<Found> for PatientActor {
     type Result = ();
 
-    fn handle(&mut self, Found { verdict: number, place, analysis }: Found, ctx: &mut Self::Context) {
-        let Some(verdict) = self.verdict.as_mut().filter(|verdict| verdict.number == number) else { return };
-        verdict.answers[place] = analysis;
-        verdict.outstanding -= 1;
-        if verdict.outstanding == 0
-            && let Some(verdict) = self.verdict.take()
-        {
-            self.judge(*verdict);
-            self.go_on(ctx);
-        }
+    fn handle(&mut self, Found { verdict: number, answers }: Found, ctx: &mut Self::Context) {
+        let Some(verdict) = self.verdict.take_if(|verdict| verdict.number == number) else { return };
+        self.judge(*verdict, answers);
+        self.go_on(ctx);
     }
 }
 
@@ -332,7 +329,7 @@ impl Handler<Leave> for PatientActor {
 #[derive(Message)]
 #[rtype(result = "()")]
 pub struct HandOver {
-    pub to: Addr<PatientActor>,
+    pub to: Arc<Addr<PatientActor>>,
     pub id: PatientId,
 }
 
@@ -355,7 +352,7 @@ impl Handler<Inherit> for PatientActor {
     type Result = ();
 
     fn handle(&mut self, Inherit { patient }: Inherit, ctx: &mut Self::Context) {
-        self.patient = Some(*patient);
+        self.patient = Some(patient);
         self.go_on(ctx);
     }
 }

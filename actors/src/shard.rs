@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use actix::Addr;
 
-use crate::alerts::RuleName;
 use crate::analyzer_actor::AnalyzerActor;
 use crate::census_actor::CensusActor;
 use crate::clock::Clock;
@@ -21,8 +20,8 @@ pub struct Shard {
     pub clock: Clock,
     pub outlet: Rc<dyn Outlet>,
     pub counters: Arc<Counters>,
-    /// Every rule, in the order in which their findings are judged.
-    pub rules: Vec<(RuleName, Addr<AnalyzerActor>)>,
+    /// The rule that is asked first, and hands the question on.
+    pub first_rule: Option<Addr<AnalyzerActor>>,
     /// From when on silence counts.
     pub listening: Cell<Listening>,
     pub census: Addr<CensusActor>,

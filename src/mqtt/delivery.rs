@@ -14,6 +14,8 @@ use super::wire5::{Answer, Wire5, Wire5Fault};
 
 /// A broker that acknowledges nothing for this long is gone. Counted in seconds that really ran.
 const ANSWER_WITHIN_S: u32 = 15;
+/// How long states and scores wait for others, so that one write carries many and the publisher wakes once for them.
+const LINGER: Duration = Duration::from_millis(20);
 /// A DISCONNECT that says: somebody else has connected under our client id.
 const SESSION_TAKEN_OVER: u8 = 0x8e;
 /// How long the goodbye may take.
@@ -62,8 +64,12 @@ impl Delivery<'_> {
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut patience = Patience::default();
+        // When it is time for what is unhurried; none while nothing of the kind waits.
+        let mut unhurried_at = None;
         loop {
-            let retry_at = self.hand_over()?;
+            let now = Instant::now();
+            let retry_at = self.hand_over(now, &mut unhurried_at)?;
+            let next = retry_at.into_iter().chain(unhurried_at).filter(|at| *at > now).min();
             let Wire5 { source, sink } = &mut *self.wire;
             // Answers are read while writing waits, so that neither side waits for the other for ever.
             tokio::select! {
@@ -73,7 +79,8 @@ impl Delivery<'_> {
                 }
                 sent = sink.flush(), if sink.has_output() => sent?,
                 () = self.shared.wake.notified() => {}
-                () = sleep_until(retry_at.unwrap_or_else(Instant::now)), if retry_at.is_some() => {}
+                () = self.shared.unhurried.notified(), if unhurried_at.is_none() => {}
+                () = sleep_until(next.unwrap_or(now)), if next.is_some() => {}
                 _ = pings.tick() => sink.ping()?,
                 _ = seconds.tick() => patience.wait_a_second(self.shared.lock().queue.oldest_sent())?,
             }
@@ -81,19 +88,28 @@ impl Delivery<'_> {
     }
 
     /// Adds waiting messages to what is to be written, as many as the broker takes and one write carries.
-    /// Returns until when the broker wants to be left alone.
-    fn hand_over(&mut self) -> Result<Option<Instant>, Ended> {
+    /// What is unhurried waits until its time. Returns until when the broker wants to be left alone.
+    fn hand_over(
+        &mut self,
+        now: Instant,
+        unhurried_at: &mut Option<Instant>,
+    ) -> Result<Option<Instant>, Ended> {
         let sink = &mut self.wire.sink;
         self.shared.change(|state, finished| {
-            if state.retry_at.is_some_and(|at| Instant::now() < at) {
+            if state.retry_at.is_some_and(|at| now < at) {
                 return Ok(state.retry_at);
             }
             state.retry_at = None;
+            let unhurried = unhurried_at.is_some_and(|at| at <= now);
             while !sink.is_busy() {
-                match state.queue.hand_over(finished) {
+                match state.queue.hand_over(unhurried, finished) {
                     Some(publication) => sink.publish(publication)?,
                     None => break,
                 }
+            }
+            match state.queue.has_unhurried() {
+                true => _ = unhurried_at.get_or_insert(now + LINGER),
+                false => *unhurried_at = None,
             }
             Ok(None)
         })

@@ -44,6 +44,16 @@ pub enum Way {
     Passing,
 }
 
+impl Way {
+    /// Whether it may wait a little, so that one write carries many.
+    pub(super) fn is_unhurried(self) -> bool {
+        match self {
+            Self::Change(_) => false,
+            Self::Latest | Self::Passing => true,
+        }
+    }
+}
+
 /// A message for the broker.
 #[derive(Debug)]
 pub struct Outgoing {
@@ -178,6 +188,11 @@ impl Queue {
         self.sent.is_empty() && self.latest.is_empty() && self.waiting_changes() == 0
     }
 
+    /// Whether something waits that may wait a little for others.
+    pub fn has_unhurried(&self) -> bool {
+        !self.latest.is_empty() || !self.passing.is_empty()
+    }
+
     /// Whether only changes of high priority are left and there is no room for more.
     pub fn is_full(&self) -> bool {
         let [lighter @ .., high] = &self.changes;
@@ -255,14 +270,14 @@ impl Queue {
         self.terms = Some(terms);
     }
 
-    /// The next message for the connection, if the broker takes one more.
-    pub fn hand_over(&mut self, finished: &mut Vec<Finished>) -> Option<Publication> {
+    /// The next message for the connection, if the broker takes one more; of what is unhurried only where it is its time.
+    pub fn hand_over(&mut self, unhurried: bool, finished: &mut Vec<Finished>) -> Option<Publication> {
         let terms = self.terms?;
         loop {
             let in_window = self.sent.len() < terms.window;
-            let item = match in_window.then(|| self.next_owed()).flatten() {
+            let item = match in_window.then(|| self.next_owed(unhurried)).flatten() {
                 Some(item) => item,
-                None => self.passing.pop_front()?,
+                None => self.passing.pop_front_if(|_| unhurried)?,
             };
             match hopeless(&item.outgoing, &terms) {
                 Some(reason) => self.give_up(item, reason, finished),
@@ -288,12 +303,14 @@ impl Queue {
         }
     }
 
-    fn next_owed(&mut self) -> Option<Item> {
+    fn next_owed(&mut self, unhurried: bool) -> Option<Item> {
         let fronts = self.changes.iter().enumerate();
         let oldest = fronts.filter_map(|(lane, items)| Some((items.front()?.number, lane))).min();
         match oldest {
             Some((_, lane)) => self.changes[lane].pop_front(),
-            None => self.latest_order.pop_front().and_then(|topic| self.latest.remove(&topic)),
+            None => {
+                self.latest_order.pop_front_if(|_| unhurried).and_then(|topic| self.latest.remove(&topic))
+            }
         }
     }
 

@@ -39,7 +39,13 @@ impl Bench {
 
     /// Hands over all there is room for; packet identifiers count from 1 in each connection.
     fn send(&mut self) -> Vec<String> {
-        let next = || self.queue.hand_over(&mut self.finished).map(|publication| publication.topic);
+        self.send_some(true)
+    }
+
+    /// The same, without what is unhurried where it is not its time.
+    fn send_some(&mut self, unhurried: bool) -> Vec<String> {
+        let next =
+            || self.queue.hand_over(unhurried, &mut self.finished).map(|publication| publication.topic);
         std::iter::from_fn(next).collect()
     }
 
@@ -59,6 +65,18 @@ fn changes_go_out_in_the_order_of_arrival_whatever_their_weight() {
     assert_eq!(bench.send(), ["a", "b", "c"]);
     bench.answer(1, Verdict::Accepted);
     assert_eq!(bench.send(), ["d"]);
+}
+
+#[test]
+fn states_and_scores_wait_for_their_time_and_changes_do_not() {
+    let mut bench = Bench::connected();
+    bench.accept("state", Way::Latest);
+    bench.accept("score", Way::Passing);
+    bench.changes([("a", Low)]);
+    assert_eq!(bench.send_some(false), ["a"]);
+    assert!(bench.queue.has_unhurried());
+    assert_eq!(bench.send_some(true), ["state", "score"]);
+    assert!(!bench.queue.has_unhurried());
 }
 
 #[test]
@@ -180,7 +198,7 @@ fn packet_identifiers_go_round_and_still_name_the_right_message() {
     let mut bench = Bench::connected();
     for number in 0..200_000_u64 {
         bench.changes([("a", Low)]);
-        let sent = bench.queue.hand_over(&mut bench.finished).expect("room");
+        let sent = bench.queue.hand_over(true, &mut bench.finished).expect("room");
         assert_eq!(u64::from(sent.pkid), number % 65_535 + 1);
         if number % 2 == 1 {
             bench.answer(sent.pkid, Verdict::Accepted);

@@ -92,8 +92,10 @@ pub struct Outbox {
 pub(super) struct Shared {
     state: Mutex<State>,
     listener: Box<dyn OutboxListener>,
-    /// Something was added, or may be tried again.
+    /// Something was added that is to go at once.
     pub wake: Notify,
+    /// Something was added that may wait a little for others.
+    pub unhurried: Notify,
     /// Nothing is owed any more.
     emptied: Notify,
     full: watch::Sender<bool>,
@@ -114,8 +116,9 @@ pub(super) struct State {
 impl Outbox {
     /// Owes `outgoing` to the broker. Never blocks; order is kept among changes.
     pub fn publish(&self, outgoing: Outgoing) {
+        let wake = if outgoing.way.is_unhurried() { &self.shared.unhurried } else { &self.shared.wake };
         self.shared.change(|state, finished| state.queue.accept(outgoing, finished));
-        self.shared.wake.notify_one();
+        wake.notify_one();
     }
 
     /// True while only changes of high priority are left and no more have room: then nothing may be read.
@@ -229,6 +232,7 @@ impl Publisher {
             state: Mutex::new(state),
             listener: Box::new(listener),
             wake: Notify::new(),
+            unhurried: Notify::new(),
             emptied: Notify::new(),
             full: watch::Sender::new(false),
             connected: watch::Sender::new(false),

@@ -37,6 +37,7 @@ async fn registered_admission_hears_nobody_without_a_record_and_ends_a_stay_with
     send_until_heard(&ward.bus, both, "alerts/").await;
     let raised = ward.bus.alerts(1).await.remove(0);
     assert_eq!((&raised["patient"], &raised["bed"]), (&"p-17".into(), &"B".into()));
+    ward.bus.until("its state", "state/icu-1/p-17", |states| !states.is_empty()).await;
     assert_eq!(retained(ward.bus.port, "state").await.len(), 1, "of the registered patient only");
 
     ward.bus.keep("patients/icu-1/p-17", "").await;

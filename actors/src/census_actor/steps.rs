@@ -1,6 +1,7 @@
 //! What the census does with each message: who is let in, moved, or let go.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use tracing::info;
 
@@ -97,7 +98,7 @@ impl CensusActor {
         self.parts.outlet.empty_record(from);
         let actor = self.seat(to, None, true)?;
         info!(%from, %to, "transferred");
-        seat.actor.do_send(HandOver { to: actor.clone(), id: to.clone() });
+        seat.actor.do_send(HandOver { to: Arc::clone(&actor), id: to.clone() });
         Some(actor)
     }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tracing::error;
 
 use super::{Admit, Cause, HearOfDevice, Observe, ObserveAgain, PatientActor, Tick, Verdict};
+use crate::analyzer_actor::Answers;
 use crate::census_actor::{Arm, LEFT, Notify, Ticked};
 use crate::clock::{Now, Uptime};
 use crate::outlet::Kept;
@@ -19,7 +20,7 @@ use crate::vitals::Reading;
 
 impl PatientActor {
     /// Takes one step on a copy of the memory; none where it failed.
-    fn attempt<T>(&self, step: impl FnOnce(&mut Patient) -> T) -> Option<(Patient, T)> {
+    fn attempt<T>(&self, step: impl FnOnce(&mut Patient) -> T) -> Option<(Box<Patient>, T)> {
         let mut draft = self.patient.clone()?;
         match catch_unwind(AssertUnwindSafe(|| step(&mut draft))) {
             Ok(done) => Some((draft, done)),
@@ -111,10 +112,8 @@ impl PatientActor {
     }
 
     /// Every rule has answered.
-    pub(super) fn judge(&mut self, verdict: Verdict) {
-        let Verdict { mut draft, inquiry, answers, cause, mut outcome, receipt, .. } = verdict;
-        let rules = self.shard.rules.iter().map(|(name, _)| name.clone());
-        let answers = rules.zip(answers).collect();
+    pub(super) fn judge(&mut self, verdict: Verdict, answers: Answers) {
+        let Verdict { mut draft, inquiry, cause, mut outcome, receipt, .. } = verdict;
         let judged = catch_unwind(AssertUnwindSafe(|| {
             let caused = draft.judge(&inquiry, answers);
             (draft, caused)
@@ -229,7 +228,7 @@ impl PatientActor {
     }
 
     fn refuse(&self, refusal: Refusal, payload: Bytes) {
-        let Some(patient) = self.patient.as_ref().map(Patient::id) else { return };
+        let Some(patient) = self.patient.as_ref().map(|patient| patient.id()) else { return };
         self.shard.counters.rejected.add(1);
         if let Refusal::Flooding { device, .. } = &refusal {
             let notice = Notice::Floods(device.clone());

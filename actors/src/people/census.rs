@@ -45,8 +45,8 @@ pub struct Census {
     records_heard: bool,
     /// Who was discharged or transferred, and when a reading last came all the same.
     departed: HashMap<PatientId, Uptime>,
-    /// Which patients each device measures.
-    measures: BTreeMap<DeviceId, BTreeSet<PatientId>>,
+    /// Which patients each device measures, in their order: nearly always one.
+    measures: BTreeMap<DeviceId, Vec<PatientId>>,
     /// Devices that said they are gone, and whether a reading of theirs came since.
     offline: BTreeMap<DeviceId, bool>,
     leanings: BTreeMap<DeviceId, Leaning>,
@@ -154,7 +154,7 @@ impl Census {
         }
         self.departed.insert(patient.clone(), now.uptime);
         self.measures.retain(|_, patients| {
-            patients.remove(patient);
+            patients.retain(|of| of != patient);
             !patients.is_empty()
         });
         self.leanings.retain(|device, _| self.measures.contains_key(device));
@@ -175,7 +175,11 @@ impl Census {
 
     /// A device measures this patient.
     pub fn measures(&mut self, device: &DeviceId, patient: &PatientId) {
-        self.measures.entry(device.clone()).or_default().insert(patient.clone());
+        let patients = self.measures.entry(device.clone()).or_default();
+        if let Err(place) = patients.binary_search(patient) {
+            patients.reserve_exact(1);
+            patients.insert(place, patient.clone());
+        }
     }
 
     /// Whether a device is gone by its own word, though a reading of it was judged; a live one that came
@@ -191,7 +195,7 @@ impl Census {
         } else if self.offline.len() < self.settings.admission.max_patients * DEVICES_PER_PATIENT {
             self.offline.insert(device.clone(), false);
         }
-        self.measures.get(device).map(|patients| patients.iter().cloned().collect()).unwrap_or_default()
+        self.measures.get(device).cloned().unwrap_or_default()
     }
 
     /// A device's clock seems to be off, or no longer.

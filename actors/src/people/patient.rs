@@ -3,6 +3,7 @@
 mod memory;
 
 use std::collections::BTreeSet;
+use std::slice;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
@@ -361,6 +362,7 @@ impl Patient {
             if self.sources.len() == MOST_DEVICES {
                 self.forget_a_device();
             }
+            self.sources.reserve_exact(1);
             self.sources.push(Source::new(device.clone()));
             self.sources.len() - 1
         });
@@ -406,7 +408,7 @@ impl Patient {
             match place {
                 Some(place) if self.scores[place] == score => continue,
                 Some(place) => Arc::make_mut(&mut self.scores)[place] = score.clone(),
-                None => Arc::make_mut(&mut self.scores).push(score.clone()),
+                None => self.scores = Arc::new([&self.scores[..], slice::from_ref(&score)].concat()),
             }
             changed.push(score);
         }

@@ -191,6 +191,7 @@ impl Chart {
         let place = self.equipment.iter().position(|known| known.device == *device).unwrap_or_else(|| {
             let (heard, heard_at) = (Uptime::START, Timestamp::from_unix_ms(0));
             let device = device.clone();
+            self.equipment.reserve_exact(1);
             self.equipment.push(Equipment { device, heard, heard_at, offline: None, back: heard, off_by });
             self.equipment.len() - 1
         });
