@@ -7,11 +7,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, SpawnHandle};
+use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture, SpawnHandle};
 use bytes::Bytes;
 use tracing::warn;
 
-use crate::alerts::{Cause, Condition};
+use crate::alerts::{AlertChange, Cause, Condition};
 use crate::analyzer_actor::AnalyzerActor;
 use crate::analyzers::Analyzer;
 use crate::clock::{Clock, Timestamp, Uptime};
@@ -21,13 +21,13 @@ use crate::patient_actor::{HearOfDevice, PatientActor, Tick};
 use crate::people::census::Census;
 use crate::people::outcome::Notice;
 use crate::people::patient::{Listening, Patient};
+use crate::people::snapshot::Restored;
 use crate::people::{AdmissionRecord, DeviceId, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Settings;
 use crate::shard::{LifeLine, Shard};
 use crate::vitals::Reading;
 use restart::Restoring;
-pub use restart::{Restore, WatchedAgain};
 
 /// How many readings may wait for the admission records.
 const MOST_HELD: usize = 10_000;
@@ -323,6 +323,40 @@ impl Handler<Hearing> for CensusActor {
                 self.wake(ctx);
             }
         }
+    }
+}
+
+/// What a restart finds. Sent before anything is heard; answered when everybody is watched again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Restore {
+    pub patients: Vec<Restored>,
+    /// Who was discharged or transferred, and when.
+    pub departed: Vec<(PatientId, Timestamp)>,
+    /// Alerts about units and the installation that are open for those who listen.
+    pub open: Vec<AlertChange>,
+}
+
+impl Handler<Restore> for CensusActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, restore: Restore, _: &mut Self::Context) -> Self::Result {
+        let watched = self.take_up(restore);
+        // Without a sender this actor has ended, and the process is ending.
+        Box::pin(async move { drop(watched.await) })
+    }
+}
+
+/// A patient from before the restart has observed again what its memory lacked.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct WatchedAgain;
+
+impl Handler<WatchedAgain> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, _: WatchedAgain, _: &mut Self::Context) {
+        self.note_watched(1);
     }
 }
 

@@ -13,5 +13,5 @@ pub mod receipt;
 pub mod settings;
 pub mod shard;
 #[cfg(test)]
-mod shard_tests;
+mod tests;
 pub mod vitals;

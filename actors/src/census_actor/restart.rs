@@ -1,13 +1,9 @@
 //! How the census takes up what a restart finds, and knows when everybody is watched again.
 
-use actix::{Handler, Message, ResponseFuture};
 use tokio::sync::oneshot;
 
-use super::CensusActor;
-use crate::alerts::AlertChange;
-use crate::clock::Timestamp;
+use super::{CensusActor, Restore};
 use crate::patient_actor::{ConfirmWatched, ObserveAgain, TellMemoryLost};
-use crate::people::PatientId;
 use crate::people::patient::Patient;
 use crate::people::snapshot::{Memory, Restored};
 
@@ -17,25 +13,9 @@ pub(super) struct Restoring {
     done: oneshot::Sender<()>,
 }
 
-/// What a restart finds. Sent before anything is heard; answered when everybody is watched again.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Restore {
-    pub patients: Vec<Restored>,
-    /// Who was discharged or transferred, and when.
-    pub departed: Vec<(PatientId, Timestamp)>,
-    /// Alerts about units and the installation that are open for those who listen.
-    pub open: Vec<AlertChange>,
-}
-
-impl Handler<Restore> for CensusActor {
-    type Result = ResponseFuture<()>;
-
-    fn handle(
-        &mut self,
-        Restore { patients, departed, open }: Restore,
-        _: &mut Self::Context,
-    ) -> Self::Result {
+impl CensusActor {
+    /// Gives everybody a place again; answers when all of them are watched.
+    pub(super) fn take_up(&mut self, Restore { patients, departed, open }: Restore) -> oneshot::Receiver<()> {
         let now = self.parts.clock.now();
         for (patient, at) in departed {
             self.census.departed_before(&patient, at, now);
@@ -47,29 +27,10 @@ impl Handler<Restore> for CensusActor {
         self.restoring = Some(Restoring { left, done });
         let (own_clock_suspect, changes) = self.census.restored(now);
         self.doubt(own_clock_suspect, changes);
-        self.note_watched();
-        // Without a sender this actor has ended, and the process is ending.
-        Box::pin(async move { drop(watched.await) })
+        self.note_watched(0);
+        watched
     }
-}
 
-/// A patient from before the restart has observed again what its memory lacked.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct WatchedAgain;
-
-impl Handler<WatchedAgain> for CensusActor {
-    type Result = ();
-
-    fn handle(&mut self, _: WatchedAgain, _: &mut Self::Context) {
-        if let Some(restoring) = &mut self.restoring {
-            restoring.left = restoring.left.saturating_sub(1);
-        }
-        self.note_watched();
-    }
-}
-
-impl CensusActor {
     /// Gives somebody from before the restart a place again, whose actor confirms that it watches.
     fn restore(&mut self, Restored { patient, memory, readings }: Restored) -> bool {
         let lost = matches!(memory, Memory::Alerts { .. });
@@ -91,8 +52,10 @@ impl CensusActor {
         true
     }
 
-    /// Tells whoever waits for it that everybody is watched again.
-    fn note_watched(&mut self) {
+    /// So many more are watched again: tells whoever waits for it once that is everybody.
+    pub(super) fn note_watched(&mut self, more: usize) {
+        let Some(restoring) = &mut self.restoring else { return };
+        restoring.left -= more;
         if let Some(Restoring { done, .. }) = self.restoring.take_if(|restoring| restoring.left == 0) {
             let _ = done.send(()); // nobody has to wait for it
         }
