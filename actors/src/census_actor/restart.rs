@@ -55,7 +55,7 @@ impl CensusActor {
     /// So many more are watched again: tells whoever waits for it once that is everybody.
     pub(super) fn note_watched(&mut self, more: usize) {
         let Some(restoring) = &mut self.restoring else { return };
-        restoring.left -= more;
+        restoring.left = restoring.left.saturating_sub(more);
         if let Some(Restoring { done, .. }) = self.restoring.take_if(|restoring| restoring.left == 0) {
             let _ = done.send(()); // nobody has to wait for it
         }
