@@ -59,7 +59,7 @@ pub enum StoreFault {
         "another WardWatch writes to the store {path}; end that one, or give one of them another store.url"
     )]
     Taken { path: PathBuf },
-    #[error("the store {path} cannot be locked (store.url); its folder must exist and be writable")]
+    #[error("the store {path} cannot be opened (store.url); its folder must exist and be writable")]
     Lock {
         path: PathBuf,
         #[source]
@@ -155,21 +155,39 @@ impl Writer {
 
     /// Between batches: copies the log of SQLite into the database where it has become long.
     pub fn tidy(&mut self) {
-        if self.pages > CHECKPOINT_PAGES {
-            self.checkpoint("PRAGMA wal_checkpoint(PASSIVE)");
+        if self.pages > CHECKPOINT_PAGES
+            && let Some(connection) = &self.connection
+            && copy_log(connection)
+        {
+            self.pages = 0;
         }
     }
 
-    /// Copies all of the log of SQLite into the database, and leaves none: how long it is by then is not known.
-    pub fn empty_log(&mut self) {
-        self.checkpoint("PRAGMA wal_checkpoint(TRUNCATE)");
+    /// Leaves a database without a log.
+    pub fn finish(&mut self) {
+        if let Some(connection) = &self.connection {
+            checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)");
+        }
     }
+}
 
-    fn checkpoint(&mut self, pragma: &str) {
-        self.pages = 0;
-        let Some(connection) = &self.connection else { return };
-        if let Err(error) = connection.query_row(pragma, [], |_| Ok(())) {
+/// Copies the log of SQLite into the database; whether it could. The file stays as long as it is, to be written
+/// from its beginning: to lengthen a file costs a commit more than to write over it.
+pub fn copy_log(connection: &Connection) -> bool {
+    checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
+}
+
+/// SQLite says in the first column whether somebody was in its way.
+fn checkpoint(connection: &Connection, pragma: &str) -> bool {
+    match connection.query_row(pragma, [], |row| row.get::<_, bool>(0)) {
+        Ok(false) => true,
+        Ok(true) => {
+            warn!("somebody reads the store: its log could not be copied into it, and is tried again");
+            false
+        }
+        Err(error) => {
             warn!(%error, "the log of the store could not be copied into it; it is tried again");
+            false
         }
     }
 }

@@ -25,6 +25,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wardwatch_actors::alerts::Condition;
 use wardwatch_actors::clock::{Span, Timestamp};
 
 use crate::config::{StoreConfig, StoreUrl};
@@ -88,8 +89,6 @@ struct Memory {
 /// Ends the threads with the last way in.
 struct Handle {
     shared: Arc<Shared>,
-    /// Held as long as anything may be written.
-    _lock: File,
 }
 
 impl Drop for Handle {
@@ -116,11 +115,9 @@ impl Store {
                 let (file, synchronous) = (path.clone(), config.synchronous);
                 let connect = Box::new(move || database::connect(&file, synchronous));
                 let terms = Terms::new(config.linger.to_duration(), publish_within.to_duration());
-                let opening = Opening { connect, terms, keep_readings: config.keep_readings };
                 let lock = database::lock(path)?;
-                let (shared, restored) = opening.open(Box::new(publish), Box::new(listener), path)?;
-                let handle = Handle { shared, _lock: lock };
-                Ok((Self { kind: Kind::Sqlite(Arc::new(handle)) }, restored))
+                let opening = Opening { lock, connect, terms, keep_readings: config.keep_readings };
+                opening.open(Box::new(publish), Box::new(listener), path)
             }
         }
     }
@@ -178,6 +175,8 @@ impl Memory {
 
 /// A SQLite store on its way.
 struct Opening {
+    /// Held as long as anything may be written.
+    lock: File,
     connect: Connect,
     terms: Terms,
     keep_readings: Span,
@@ -189,16 +188,21 @@ impl Opening {
         publish: Box<dyn Publish>,
         listener: Box<dyn StoreListener>,
         path: &Path,
-    ) -> Result<(Arc<Shared>, Restored), StoreFault> {
+    ) -> Result<(Store, Restored), StoreFault> {
         let connection = (self.connect)()?;
         let (restored, next) = recovery::restore(&connection)
             .map_err(|source| StoreFault::Read { path: path.to_owned(), source })?;
-        let queue = Queue::new(self.terms, next, Instant::now());
-        let shared = Arc::new(Shared::new(queue, publish, listener));
+        // Where nobody waits for it: what a killed run left there may be long.
+        database::copy_log(&connection);
+        let mut queue = Queue::new(self.terms, next, Instant::now());
+        if restored.open.iter().any(|change| change.condition == Condition::StoreLost) {
+            queue.begin_lost();
+        }
+        let shared = Arc::new(Shared::new(queue, publish, listener, self.lock));
         let writer = Writer::new(connection, self.connect, self.keep_readings);
         start("recorder", &shared, |shared| recorder::run(shared, writer))?;
         start("watch", &shared, watch::run)?;
-        Ok((shared, restored))
+        Ok((Store { kind: Kind::Sqlite(Arc::new(Handle { shared })) }, restored))
     }
 }
 

@@ -181,6 +181,11 @@ impl Queue {
         }
     }
 
+    /// The last run ended without its store: whether anything can be written shows with the first commit.
+    pub fn begin_lost(&mut self) {
+        self.lost = true;
+    }
+
     /// How many entries are not committed yet.
     pub fn waiting(&self) -> usize {
         self.readings.len() + self.weighty.len()

@@ -1,5 +1,6 @@
 //! What the shards' threads, the recorder and the watch share: the queue, and who waits for what.
 
+use std::fs::File;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -49,11 +50,18 @@ pub struct Shared {
     order: Mutex<()>,
     publish: Box<dyn Publish>,
     listener: Box<dyn StoreListener>,
+    /// Keeps other processes from the store until the last thread that writes to it has ended.
+    _lock: File,
 }
 
 impl Shared {
     /// Nothing waits yet.
-    pub fn new(queue: Queue, publish: Box<dyn Publish>, listener: Box<dyn StoreListener>) -> Self {
+    pub fn new(
+        queue: Queue,
+        publish: Box<dyn Publish>,
+        listener: Box<dyn StoreListener>,
+        lock: File,
+    ) -> Self {
         let inner = Inner {
             queue,
             recorder_awaits: Awaits::Nothing,
@@ -70,6 +78,7 @@ impl Shared {
             order: Mutex::new(()),
             publish,
             listener,
+            _lock: lock,
         }
     }
 

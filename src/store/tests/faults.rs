@@ -102,8 +102,27 @@ fn a_store_that_cannot_be_opened_says_where_it_should_be() {
     let folder = bench.folder.clone();
     bench.folder = folder.join("missing");
     let fault = bench.try_open().err().unwrap();
-    assert!(fault.to_string().contains("missing/store.db cannot be opened (store.url)"), "{fault}");
+    let words = fault.to_string();
+    assert!(words.contains("missing/store.db") && words.contains("cannot be opened (store.url)"), "{words}");
     bench.folder = folder;
+}
+
+/// What is open then goes on under its id, and ends once something could be written.
+/// Seen to fail with `begin_lost` taken out: nobody tells that it is over.
+#[test]
+fn a_store_that_was_lost_when_its_run_ended_is_back_with_the_first_commit() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    let (subject, condition) = (Subject::Installation, Condition::StoreLost);
+    let lost = AlertChange { subject: subject.clone(), condition, ..raised(1) };
+    store.keep(Entry { changes: vec![lost], ..Entry::about(subject, at(1), bench.receipt(1)) });
+    bench.wait_for(&[Told::Settled(1)]);
+    drop(store);
+    let (store, _) = bench.open();
+    assert!(store.status().lost);
+    store.keep(entry(&bench, 2));
+    back(&bench);
+    assert!(!store.status().lost);
 }
 
 /// Seen to fail with the lock taken out.
@@ -118,7 +137,7 @@ fn a_store_that_another_run_writes_to_is_left_alone_until_that_ends() {
     let (first, _) = open().unwrap();
     assert!(matches!(open().err().unwrap(), StoreFault::Taken { .. }));
     drop(first);
-    assert!(open().is_ok());
+    wait_until("its threads have ended", || open().is_ok());
 }
 
 #[test]

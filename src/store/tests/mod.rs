@@ -24,7 +24,7 @@ use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 use super::entry::{Entry, Publication, Publish};
 use super::queue::Terms;
 use super::recovery::Restored;
-use super::{Handle, Kind, Opening, Store, StoreEvent, StoreFault, StoreListener, database};
+use super::{Opening, Store, StoreEvent, StoreFault, StoreListener, database};
 use crate::config::Synchronous;
 
 /// How long a test waits for a state before it has failed.
@@ -240,15 +240,15 @@ impl Bench {
             }
             Ok(connection)
         });
-        let opening = Opening { connect, terms: self.terms.clone(), keep_readings: self.keep_readings };
-        let broker = Broker { record: Arc::clone(&self.record), path: self.path() };
-        let listener = Listener(Arc::clone(&self.record));
-        let (shared, restored) = opening.open(Box::new(broker), Box::new(listener), &self.path())?;
         // A lock of its own: what was dropped as by a crash may still be ending.
         static LOCKS: AtomicU32 = AtomicU32::new(0);
-        let lock = self.folder.join(LOCKS.fetch_add(1, Ordering::Relaxed).to_string());
-        let handle = Handle { shared, _lock: database::lock(&lock)? };
-        Ok((Store { kind: Kind::Sqlite(Arc::new(handle)) }, restored))
+        let name = format!("store.db-{}", LOCKS.fetch_add(1, Ordering::Relaxed));
+        let lock = database::lock(&self.folder.join(name))?;
+        let (terms, keep_readings) = (self.terms.clone(), self.keep_readings);
+        let opening = Opening { lock, connect, terms, keep_readings };
+        let broker = Broker { record: Arc::clone(&self.record), path: self.path() };
+        let listener = Listener(Arc::clone(&self.record));
+        opening.open(Box::new(broker), Box::new(listener), &self.path())
     }
 
     /// Opens, reads what is there, and closes.
