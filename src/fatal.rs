@@ -55,6 +55,7 @@ mod tests {
     use crate::mqtt::ingest::IngestFault;
     use crate::mqtt::publisher::PublisherFault;
     use crate::mqtt::ring::RingFault;
+    use crate::store::StoreFault;
 
     #[test]
     fn each_end_has_the_status_that_the_supervisor_is_told() {
@@ -62,6 +63,7 @@ mod tests {
         let taken_over = Fatal::from(PublisherFault::TakenOver("wardwatch".to_owned()));
         let ends = [
             (Fatal::Setup(String::new()), 2),
+            (Fatal::from(StoreFault::Taken { path: "wardwatch.db".into() }), 3),
             (Fatal::Actor("patient"), 70),
             (receipt, 71),
             (Fatal::PublisherThread, 72),

@@ -181,6 +181,13 @@ impl CensusActor {
         self.alarm = Some((next, handle));
     }
 
+    /// Brings what waited for the admission records.
+    fn let_go(&mut self) {
+        for arrived in std::mem::take(&mut self.held) {
+            self.bring(arrived);
+        }
+    }
+
     fn listening(&self) -> Listening {
         let deaf = Listening { since: None, own_clock_suspect: false };
         self.shard.as_ref().map_or(deaf, |shard| shard.listening.get())
@@ -288,6 +295,8 @@ pub enum Hearing {
     Connected,
     /// All retained admission records have been heard.
     Records,
+    /// Nothing more comes, the records included: what is held fills our room, or the broker's window.
+    Stalled,
     /// All that was said before this has been heard.
     Upto(Uptime),
     /// Everything that was queued has been heard: from here on, silence is silence.
@@ -303,16 +312,22 @@ impl Handler<Hearing> for CensusActor {
             Hearing::Nothing => self.set_listening(Listening { since: None, ..listening }),
             Hearing::Connected => {
                 self.set_listening(Listening { since: None, ..listening });
-                let within = self.parts.settings.alerts.devices_back_within;
-                self.devices_back_by = self.parts.clock.uptime() + within;
+                let (now, within) =
+                    (self.parts.clock.uptime(), self.parts.settings.alerts.devices_back_within);
+                // A link that breaks again and again must not hold up every timer for ever.
+                if now >= self.devices_back_by {
+                    self.devices_back_by = now + within;
+                }
             }
             Hearing::Records => {
                 if self.census.records_heard() {
                     self.discharge_unrecorded();
                 }
-                for arrived in std::mem::take(&mut self.held) {
-                    self.bring(arrived);
-                }
+                self.let_go();
+            }
+            Hearing::Stalled => {
+                self.census.stall();
+                self.let_go();
             }
             Hearing::Upto(upto) => {
                 self.heard_upto = self.heard_upto.max(Some(upto));

@@ -297,6 +297,11 @@ impl Clock {
         Uptime(i64::try_from(self.origin.elapsed().as_millis()).unwrap_or(i64::MAX / 4))
     }
 
+    /// The uptime at this instant.
+    pub fn uptime_of(&self, instant: Instant) -> Uptime {
+        Uptime::START + Span::from(instant.saturating_duration_since(self.origin))
+    }
+
     /// What a timer waits for to wake at `uptime`.
     pub fn instant(&self, uptime: Uptime) -> Instant {
         self.origin + uptime.since(Uptime::START).to_duration()

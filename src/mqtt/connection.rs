@@ -8,7 +8,7 @@ use std::time::Duration;
 use rumqttc::{Packet, Publish, QoS, SubAck, SubscribeReasonCode};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, MissedTickBehavior, interval};
-use tracing::{error, info};
+use tracing::info;
 use wardwatch_actors::receipt::Receipt;
 
 use super::ingest::{Hearing, Inbox, Ingest, IngestRequest, Message};
@@ -28,8 +28,10 @@ const ANOTHER_AFTER: Duration = Duration::from_secs(10);
 const MARK_WITHIN: Duration = Duration::from_secs(2);
 /// Reading held for longer means that what we hear is old.
 const HELD_WITHIN: Duration = Duration::from_secs(1);
-/// A mark under way for this long, with nothing else to be heard lately, has been withheld.
+/// A mark under way for this long has been withheld, or a very long queue lies before it.
 const WITHHELD_AFTER: Duration = Duration::from_secs(30);
+/// Ticks without anything new after which the records do not come before what is held is let go: 2 s.
+const STALLED_AFTER: u32 = 8;
 /// A broker that answers neither mark nor ping for this long beyond their interval is gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
@@ -67,8 +69,8 @@ pub(super) struct Connection<'a, I> {
     held_since: Option<Instant>,
     /// Ticks without any packet, counted rather than timed: a process that was stopped has not listened.
     silent_ticks: u32,
-    /// Ticks without a message of others.
-    quiet_ticks: u32,
+    /// Ticks since anything at all was taken, whether or not we read.
+    stalled_ticks: u32,
     withheld: bool,
     /// Packet identifiers to acknowledge; kept for its capacity.
     settled: Vec<u16>,
@@ -92,11 +94,16 @@ impl<'a, I: Inbox> Connection<'a, I> {
             mark_due: false,
             held_since: None,
             silent_ticks: 0,
-            quiet_ticks: 0,
+            stalled_ticks: 0,
             withheld: false,
             settled: Vec::new(),
             drain_until: None,
         }
+    }
+
+    /// Whether a mark of this connection came back.
+    pub fn has_heard_a_mark(&self) -> bool {
+        self.records_heard
     }
 
     /// Hears until the connection is lost, a receipt goes wrong, or a shutdown is done.
@@ -194,7 +201,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
     }
 
     fn take(&mut self, packet: Packet) -> Result<(), WireFault> {
-        self.silent_ticks = 0;
+        (self.silent_ticks, self.stalled_ticks) = (0, 0);
         self.held_since = None;
         match packet {
             Packet::Publish(publish) => self.take_message(publish),
@@ -218,7 +225,6 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.take_mark(&payload);
             receipt.settle();
         } else {
-            self.quiet_ticks = 0;
             self.inbox.message(Message { topic, payload, retain, duplicate, receipt });
         }
         Ok(())
@@ -226,7 +232,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
 
     fn take_mark(&mut self, text: &[u8]) {
         let Some(heard) = self.marks.hear(text, Instant::now()) else { return };
-        self.inbox.hearing(Hearing::Probe(heard.round_trip));
+        self.inbox.hearing(Hearing::Probe { sent: heard.sent, round_trip: heard.round_trip });
         self.withheld = false;
         if !self.records_heard {
             self.records_heard = true;
@@ -259,7 +265,6 @@ impl<'a, I: Inbox> Connection<'a, I> {
         if !self.ingest.filters.contains(&filter) {
             return Err(WireFault::Refused(filter));
         }
-        error!(filter, "the broker refuses the subscription; its access list must allow it");
         self.inbox.hearing(Hearing::Refused(filter));
         Ok(())
     }
@@ -338,6 +343,11 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.ping_at = now + self.ingest.settings.link.keep_alive() / 3;
             self.wire.write(Packet::PingReq).await?;
         }
+        self.stalled_ticks += 1;
+        let holds = !self.records_heard && !self.ingest.ring.is_empty();
+        if holds && self.stalled_ticks == STALLED_AFTER {
+            self.inbox.hearing(Hearing::Stalled);
+        }
         if self.may_read() {
             self.tick_reading(now)
         } else {
@@ -353,28 +363,25 @@ impl<'a, I: Inbox> Connection<'a, I> {
     fn tick_reading(&mut self, now: Instant) -> Result<(), WireFault> {
         self.held_since = None;
         self.silent_ticks += 1;
-        self.quiet_ticks += 1;
         let patience = self.ingest.settings.mark_every + ANSWER_WITHIN;
         if TICK * self.silent_ticks > patience {
             return Err(WireFault::Silent(patience));
         }
         let under_way = self.marks.overdue(now);
-        // One at a time: a broker that hangs is not to find many of them.
-        if now >= self.mark_at && (under_way.is_none() || now >= self.mark_at + ANOTHER_AFTER) {
+        // One at a time: a broker that hangs is not to find many of them. A tick comes as early as late.
+        let mark_at = if under_way.is_none() { self.mark_at } else { self.mark_at + ANOTHER_AFTER };
+        if now + TICK / 2 >= mark_at {
             self.mark_due = true;
         }
         let overdue = under_way.unwrap_or_default();
         if overdue >= MARK_WITHIN {
             self.fall_behind(self.marks.last());
         }
-        if overdue >= WITHHELD_AFTER && TICK * self.quiet_ticks >= ANSWER_WITHIN && !self.withheld {
-            self.withheld = true;
-            let topic = &self.ingest.settings.probe;
-            error!(
-                topic,
-                "our marks do not come back; the broker's access list must let us read and write them"
-            );
+        if overdue >= WITHHELD_AFTER && !std::mem::replace(&mut self.withheld, true) {
             self.inbox.hearing(Hearing::Withheld);
+            if !self.records_heard {
+                self.inbox.hearing(Hearing::Stalled);
+            }
         }
         Ok(())
     }

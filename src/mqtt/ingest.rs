@@ -23,6 +23,9 @@ use super::link::{Backoff, Link, explain};
 use super::ring::{Ring, RingFault};
 use super::wire::{Wire, WireFault};
 
+/// After so many connections in a row that were lost before a mark came back, the marks are the likely cause.
+const LOST_FOR_MARKS: u32 = 3;
+
 /// What an ingest is told once.
 #[derive(Clone)]
 pub struct IngestSettings {
@@ -65,9 +68,11 @@ pub enum Hearing {
     Drained,
     /// What is handed over is old, or nothing is: reading is held, or a mark is overdue. `Drained` ends it.
     Behind,
-    /// How long a mark took to the broker and back: what the broker had before it was sent has been handed over.
-    Probe(Duration),
-    /// Our marks do not come back though the broker answers: its access list withholds them.
+    /// A mark is back: what the broker had when it was sent has been handed over.
+    Probe { sent: Instant, round_trip: Duration },
+    /// Nothing more comes, the retained records included, before some of what was handed over is settled.
+    Stalled,
+    /// Our marks do not come back, or the broker closes the connection for them: its access list withholds them.
     Withheld,
     /// The broker refuses this subscription; nobody hears that patient.
     Refused(String),
@@ -129,6 +134,7 @@ impl Ingest {
         let mut shutdown = pin!(shutdown);
         let mut backoff = Backoff::default();
         let ring = self.ring.clone();
+        let mut without_mark = 0;
         loop {
             let begun = Instant::now();
             let connected = tokio::select! {
@@ -140,7 +146,9 @@ impl Ingest {
                 Ok((wire, resumed)) => {
                     info!(broker = self.settings.link.address(), resumed, "hearing the broker");
                     let mut connection = Connection::new(&mut self, &mut inbox, wire);
-                    match connection.hear(resumed, &mut requests, shutdown.as_mut()).await {
+                    let ended = connection.hear(resumed, &mut requests, shutdown.as_mut()).await;
+                    without_mark = if connection.has_heard_a_mark() { 0 } else { without_mark + 1 };
+                    match ended {
                         Ended::ShutDown => break,
                         Ended::Fault(fault) => return Err(fault.into()),
                         Ended::Lost(lost) => lost,
@@ -151,6 +159,9 @@ impl Ingest {
             ring.void();
             let pause = backoff.after_connection(begun.elapsed());
             tell_lost(&lost, pause, &mut inbox);
+            if without_mark == LOST_FOR_MARKS {
+                inbox.hearing(Hearing::Withheld);
+            }
             tokio::select! {
                 () = sleep(pause) => {}
                 fault = fault(&ring) => return Err(fault.into()),

@@ -16,6 +16,7 @@ const REMEMBERED: usize = 16;
 pub(crate) struct Heard {
     /// Which one; numbers rise within a connection.
     pub number: u64,
+    pub sent: Instant,
     /// How long it took.
     pub round_trip: Duration,
 }
@@ -53,7 +54,7 @@ impl Marks {
         let number = number.parse().ok()?;
         let at = self.under_way.iter().position(|&(sent, _)| sent == number)?;
         let (_, sent) = self.under_way.drain(..=at).next_back()?;
-        Some(Heard { number, round_trip: now.saturating_duration_since(sent) })
+        Some(Heard { number, sent, round_trip: now.saturating_duration_since(sent) })
     }
 
     /// The number of the newest mark, 0 before the first.
@@ -77,7 +78,7 @@ mod tests {
         let mut marks = Marks::new();
         let text = marks.send(start);
         let heard = marks.hear(text.as_bytes(), start + Duration::from_millis(7));
-        assert_eq!(heard, Some(Heard { number: 1, round_trip: Duration::from_millis(7) }));
+        assert_eq!(heard, Some(Heard { number: 1, sent: start, round_trip: Duration::from_millis(7) }));
         assert_eq!(marks.hear(text.as_bytes(), start), None);
         assert_eq!(marks.overdue(start), None);
     }

@@ -1,9 +1,9 @@
 //! What the ingest hears, brought to inbox, census and heartbeat.
 
 use tokio::sync::{mpsc, watch};
-use tracing::error;
+use tracing::{error, warn};
 use wardwatch_actors::census_actor::Hearing;
-use wardwatch_actors::clock::{Span, Timestamp};
+use wardwatch_actors::clock::Timestamp;
 
 use super::heartbeat::{Ear, Hearsay};
 use crate::fatal::Fatal;
@@ -11,6 +11,9 @@ use crate::mqtt::inbox::{self, Letter};
 use crate::mqtt::ingest::{self, Message};
 use crate::mqtt::payload::system::Status;
 use crate::mqtt::publisher::PublisherFault;
+
+/// What counts as refused where the broker keeps our marks from us.
+const MARKS: &str = "probe";
 
 /// What the ingest hears goes to the inbox; what it says of its hearing to census and heartbeat.
 pub struct Ears {
@@ -43,7 +46,18 @@ impl ingest::Inbox for Ears {
         match hearing {
             ingest::Hearing::Connected { .. } => {
                 census.do_send(Hearing::Connected);
-                self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Draining);
+                // What is still refused is told anew.
+                self.hearsay.send_modify(|hearsay| {
+                    (hearsay.ear, hearsay.refused) =
+                        (Ear::Draining, hearsay.refused.take_if(|of| of == MARKS));
+                });
+            }
+            ingest::Hearing::Stalled => {
+                warn!(
+                    "the broker sends nothing more before readings of unknown patients are acknowledged: with open admission \
+                     they are judged before their records are heard, otherwise refused"
+                );
+                census.do_send(Hearing::Stalled);
             }
             ingest::Hearing::Behind => {
                 census.do_send(Hearing::Nothing);
@@ -54,23 +68,25 @@ impl ingest::Inbox for Ears {
                 census.do_send(Hearing::Everything);
                 self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Listening);
             }
-            ingest::Hearing::Probe(round_trip) => {
-                // Both are whole milliseconds, cut off.
-                let sent = self.inbox.clock.uptime() - Span::from(round_trip) - Span::from_ms(1);
-                census.do_send(Hearing::Upto(sent));
+            ingest::Hearing::Probe { sent, round_trip } => {
+                census.do_send(Hearing::Upto(self.inbox.clock.uptime_of(sent)));
                 self.hearsay.send_if_modified(|hearsay| {
                     hearsay.probe = Some(round_trip);
-                    false
+                    hearsay.refused.take_if(|of| of == MARKS).is_some()
                 });
             }
             ingest::Hearing::Withheld => {
                 error!(
-                    "our own marks do not come back: the broker's access list must let this client read and write probe/#"
+                    "our own marks do not come back, and no timer runs without them: the broker's access list must let this \
+                     client write and read probe/#, or a very long queue lies before them"
                 );
-                self.hearsay.send_modify(|hearsay| hearsay.refused = Some("probe".to_owned()));
+                self.hearsay.send_modify(|hearsay| hearsay.refused = Some(MARKS.to_owned()));
             }
             ingest::Hearing::Refused(filter) => {
-                error!(filter, "the broker refuses a subscription: nobody hears that");
+                error!(
+                    filter,
+                    "the broker refuses a subscription: nobody hears that; its access list must allow it"
+                );
                 self.hearsay.send_modify(|hearsay| hearsay.refused = Some(filter));
             }
             ingest::Hearing::Lost { .. } => {

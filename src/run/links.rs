@@ -22,6 +22,7 @@ pub struct BrokerWatch {
     pub census: Addr<CensusActor>,
     pub clock: Clock,
     pub lost: Option<Instant>,
+    /// Whether it is open for those who listen, from before a restart too.
     pub told: bool,
 }
 

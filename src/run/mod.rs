@@ -20,11 +20,11 @@ use actix::prelude::Request;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
+use wardwatch_actors::alerts::Condition;
 use wardwatch_actors::analyzers::{self, Analyzer};
 use wardwatch_actors::census_actor::{CensusActor, Hearing, Parts, Restore};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
-use wardwatch_actors::outlet::Outlet;
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
@@ -111,24 +111,19 @@ impl Service {
         let link = link(config)?;
         let (fatal_tx, fatal) = mpsc::unbounded_channel();
 
-        // The way out comes first: what the last run owed goes out before anything new is heard.
+        // What is kept comes first, and says what the last run owed. Whoever may not have it connects nowhere:
+        // the broker would throw out the instance that has.
         let (links_tx, links) = mpsc::unbounded_channel();
         let opened = Arc::new(OnceLock::new());
-        let settings_out = PublisherSettings {
-            link: link.with_client_id(format!("{instance}-out")),
-            will_topic: topics.system(&instance),
-            will_payload: last_will(&instance, started, settings.admission.mode, store_kind(config)).into(),
-            max_changes: MOST_CHANGES,
-            drain_within: FAREWELL_WITHIN,
-        };
         let courier = Courier { links: links_tx, store: Arc::clone(&opened) };
-        let (publisher, outbox) = Publisher::new(settings_out, courier);
-        let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
-
-        // Then what is kept.
+        let (publisher, outbox) =
+            Publisher::new(publisher_settings(config, &topics, &link, started, &settings), courier);
         let herald = Herald { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
         let (store, restored) = open_store(config, &settings, &herald, &opened, events_tx)?;
+
+        // Then the way out: that goes out before anything new is heard.
+        let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
 
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
@@ -142,28 +137,22 @@ impl Service {
             subscriptions: registered.then(|| requests_tx.clone()),
             fatal: fatal_tx.clone(),
         });
-        let outlet: Rc<dyn Outlet> = desk.clone();
         let parts = Parts {
             settings: Arc::clone(&settings),
             clock: clock.clone(),
-            outlet,
+            outlet: desk.clone(),
             counters: Arc::clone(&counters),
             rules,
         };
         let census = CensusActor::new(parts).start();
         let store::Restored { patients, departed, open, .. } = restored;
+        let told = open.iter().any(|change| change.condition == Condition::BrokerLost);
+        let broker = BrokerWatch { census: census.clone(), clock: clock.clone(), lost: None, told };
         let restored = census.send(Restore { patients, departed, open });
 
         // Last, the way in.
         let ring = Arc::new(Ring::new(config.mqtt.max_unacknowledged));
-        let ingest_settings = IngestSettings {
-            link,
-            probe: topics.probe(&instance),
-            records: vec![topics.all_records(), topics.all_devices(), topics.system(&instance)],
-            vitals: if registered { Vec::new() } else { vec![topics.all_vitals()] },
-            mark_every: MARK_EVERY,
-            drain_within: DRAIN_WITHIN,
-        };
+        let ingest_settings = ingest_settings(config, &topics, link, registered);
         let ingest = Ingest::new(ingest_settings, Arc::clone(&ring), outbox.full());
         let heartbeat = Heartbeat {
             topic: topics.system(&instance),
@@ -178,26 +167,21 @@ impl Service {
             store,
         };
         let (hearsay, heard) = watch::channel(Hearsay::default());
-        let inbox = inbox::Inbox {
-            topics,
-            sources: config.sources(),
-            settings,
-            clock: clock.clone(),
-            counters,
-            census: census.clone(),
-            refusals: desk.clone(),
-        };
+        let sources = config.sources();
+        let inbox =
+            inbox::Inbox { topics, sources, settings, clock, counters, census, refusals: desk.clone() };
         let rival = Rival { topic: heartbeat.topic.clone(), instance: heartbeat.instance.clone(), started };
         let ears = Ears { inbox, rival, hearsay, fatal: fatal_tx.clone() };
+        let watchdog = Watchdog::start(fatal_tx)?;
         let tending = Tending {
-            watchdog: Watchdog::start(fatal_tx)?,
+            watchdog,
             desk,
             heartbeat,
             heard,
             requests: requests_tx,
             links,
             store: store_events,
-            broker: BrokerWatch { census, clock, lost: None, told: false },
+            broker,
         };
         Ok(Self { publisher, restored, ingest, ears, requests, tending, fatal })
     }
@@ -257,7 +241,9 @@ async fn listen(
 ) -> Result<(), IngestFault> {
     let mut stop = stopped.clone();
     let all_is_as_before = async {
-        let _ = restored.await; // without an answer the shard has died, and ends us
+        if restored.await.is_ok() {
+            info!("everybody from before is watched again");
+        } // else the shard has died, and ends us
         outbox.connected().await;
         // A broker that takes no changes must not keep us from hearing.
         if timeout(OWED_WITHIN, outbox.emptied()).await.is_err() {
@@ -321,6 +307,35 @@ impl Tending {
             // Without an ingest the process is ending anyway.
             let _ = self.requests.send(IngestRequest::Remark);
         }
+    }
+}
+
+fn publisher_settings(
+    config: &Config,
+    topics: &Topics,
+    link: &Link,
+    started: Timestamp,
+    settings: &Settings,
+) -> PublisherSettings {
+    let instance = &config.mqtt.client_id;
+    PublisherSettings {
+        link: link.with_client_id(format!("{instance}-out")),
+        will_topic: topics.system(instance),
+        will_payload: last_will(instance, started, settings.admission.mode, store_kind(config)).into(),
+        max_changes: MOST_CHANGES,
+        drain_within: FAREWELL_WITHIN,
+    }
+}
+
+fn ingest_settings(config: &Config, topics: &Topics, link: Link, registered: bool) -> IngestSettings {
+    let instance = &config.mqtt.client_id;
+    IngestSettings {
+        link,
+        probe: topics.probe(instance),
+        records: vec![topics.all_records(), topics.all_devices(), topics.system(instance)],
+        vitals: if registered { Vec::new() } else { vec![topics.all_vitals()] },
+        mark_every: MARK_EVERY,
+        drain_within: DRAIN_WITHIN,
     }
 }
 

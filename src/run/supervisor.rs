@@ -10,7 +10,7 @@ fn tell(state: NotifyState<'_>) {
     }
 }
 
-/// Readings are being judged.
+/// Everything has been started; the broker may not be there yet.
 pub fn ready() {
     tell(NotifyState::Ready);
 }

@@ -46,7 +46,7 @@ impl Inbox for Shard {
     }
 
     fn hearing(&mut self, hearing: Hearing) {
-        if !matches!(hearing, Hearing::Probe(_)) {
+        if !matches!(hearing, Hearing::Probe { .. }) {
             self.0.lock().expect("notes").said.push(Said::Hearing(hearing));
         }
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::mosquitto::DEADLINE;
-use super::ward::{AT_ONCE, Bus, Ward, retained};
+use super::mosquitto::{DEADLINE, Mosquitto, publish};
+use super::ward::{AT_ONCE, Bus, Program, Ward, retained};
 
 const REGISTERED: &str =
     "[admission]\nmode = \"registered\"\n[limits.adult]\nheart_rate = { delay = \"0s\" }\n";
@@ -59,4 +59,22 @@ async fn a_reading_from_before_the_start_is_judged_by_the_record_that_comes_afte
     service.end().await.expect("no fault");
     super::embedded::a_queued_reading_waits_for_the_record(&bus).await;
     drop(broker);
+}
+
+/// The records come behind what was queued, and would never come.
+/// Seen to fail with `Hearing::Stalled` kept from the census: nobody is ever heard again.
+#[tokio::test]
+async fn readings_of_strangers_that_fill_all_room_do_not_keep_the_records_away() {
+    const PATIENTS: usize = 50;
+    let settings = format!("max_unacknowledged = 10\n{AT_ONCE}");
+    let broker = Mosquitto::start();
+    let bus = Bus::of(broker.port()).await;
+    let mut program = Program::run(broker.port(), &settings);
+    bus.until_status("online").await;
+    program.signal("KILL");
+    program.ended().await;
+    let reading = |n| (format!("wardwatch/vitals/icu-1/p-{n}"), r#"{"seq":1,"heart_rate":170}"#);
+    publish(broker.port(), (0..PATIENTS).map(reading)).await;
+    let _again = Program::run(broker.port(), &settings);
+    bus.alerts(PATIENTS).await;
 }

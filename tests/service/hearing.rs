@@ -74,6 +74,29 @@ async fn a_reading_that_came_while_the_process_stood_still_decides_before_its_de
     assert!(!alerts.iter().any(of_patient), "{alerts:?}");
 }
 
+/// The delay is over while nothing can be heard; what the device kept comes after us.
+/// Seen to fail with `Hearing::Connected` kept from the census.
+#[tokio::test]
+async fn what_a_device_kept_while_the_broker_was_gone_decides_before_its_delay_runs_out() {
+    let settings = "[limits.adult]\nheart_rate = { delay = \"1s\" }\n[units.marks.limits.adult]\nheart_rate = { delay = \"0s\" }\n[alerts]\ndevices_back_within = \"20s\"\n";
+    let mut ward = Ward::open(settings).await;
+    ward.bus.read("icu-1/p-17", r#"{"heart_rate":130}"#).await;
+    ward.bus.until_judged("before").await;
+    let listening = |beats: &[Value]| beats.iter().filter(|beat| beat["ingest"] == "listening").count();
+    let before = listening(&ward.bus.heard("system/"));
+    ward.broker.stop();
+    let gone = Instant::now();
+    until("delay and grace are over", || gone.elapsed() > Duration::from_millis(2200)).await;
+    ward.broker.restart();
+    ward.bus.until("that it listens", "system/", |beats| listening(beats) > before).await;
+    ward.bus.until_judged("meanwhile").await;
+    ward.bus.read("icu-1/p-17", r#"{"heart_rate":72}"#).await;
+    ward.bus.until_judged("after").await;
+    let alerts = ward.bus.heard("alerts/");
+    assert!(alerts.iter().all(|alert| alert["unit"] == "marks"), "{alerts:?}");
+    ward.service.end().await.expect("no fault");
+}
+
 #[tokio::test]
 async fn the_broker_says_offline_for_a_killed_service_and_the_next_start_says_online() {
     let broker = Mosquitto::start();

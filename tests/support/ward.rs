@@ -178,8 +178,11 @@ fn load(port: u16, settings: &str) -> Config {
 pub fn config_file(port: u16, settings: &str) -> PathBuf {
     let file = scratch("toml");
     let no_wait = "[alerts]\ndevices_back_within = \"0s\"\n";
-    let alerts = if settings.contains("[alerts]\n") { "" } else { no_wait };
-    let settings = settings.replace("[alerts]\n", no_wait);
+    let (alerts, settings) = match settings {
+        own if own.contains("devices_back_within") => ("", own.to_owned()),
+        own if own.contains("[alerts]\n") => ("", own.replace("[alerts]\n", no_wait)),
+        own => (no_wait, own.to_owned()),
+    };
     let store = if settings.contains("[store]") { "" } else { "[store]\nurl = \"memory\"\n" };
     let broker = format!("{alerts}[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n");
     fs::write(&file, broker + &settings + store).expect("a configuration");

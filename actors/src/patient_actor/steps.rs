@@ -81,7 +81,7 @@ impl PatientActor {
                 self.ask(draft, inquiry, Cause::Record, Outcome::default(), receipt)
             }
             Some((_, None)) => receipt.settle(),
-            None => self.cost(Bytes::new(), receipt),
+            None => self.tell_failure(receipt),
         }
     }
 
@@ -89,7 +89,7 @@ impl PatientActor {
         let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
         match self.attempt(|patient| patient.device_status(&device, online, listening, now)) {
             Some((draft, inquiry)) => self.ask(draft, inquiry, Cause::Device, Outcome::default(), receipt),
-            None => self.cost(Bytes::new(), receipt),
+            None => self.tell_failure(receipt),
         }
     }
 
@@ -122,7 +122,7 @@ impl PatientActor {
             error!(patient = %inquiry.view.patient, "judging failed inside WardWatch; the patient goes on without it");
             return match cause {
                 Cause::Reading { payload, .. } => self.cost(payload, receipt),
-                Cause::Again | Cause::Record | Cause::Device => self.cost(Bytes::new(), receipt),
+                Cause::Again | Cause::Record | Cause::Device => self.tell_failure(receipt),
                 Cause::Timer { due } => self.timer_failed(due),
             };
         };

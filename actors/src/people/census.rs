@@ -43,6 +43,8 @@ pub struct Census {
     started: Timestamp,
     present: usize,
     records_heard: bool,
+    /// Nothing more comes, the records included, until what is held is let go.
+    stalled: bool,
     /// Who was discharged or transferred, and when a reading last came all the same.
     departed: HashMap<PatientId, Uptime>,
     /// Which patients each device measures, in their order: nearly always one.
@@ -67,6 +69,7 @@ impl Census {
             started: now.wall,
             present: 0,
             records_heard: false,
+            stalled: false,
             departed: HashMap::new(),
             measures: BTreeMap::new(),
             offline: BTreeMap::new(),
@@ -84,6 +87,16 @@ impl Census {
         !std::mem::replace(&mut self.records_heard, true)
     }
 
+    /// Nothing more comes, the records included, until what is held is let go.
+    pub fn stall(&mut self) {
+        self.stalled = true;
+    }
+
+    /// Whether readings that came before the admission records may wait for them.
+    pub fn may_hold(&self) -> bool {
+        !self.stalled
+    }
+
     /// Somebody was discharged or transferred before the restart, at `at`.
     pub fn departed_before(&mut self, patient: &PatientId, at: Timestamp, now: Now) {
         self.departed.insert(patient.clone(), now.uptime_at(at.min(now.wall)));
@@ -91,12 +104,18 @@ impl Census {
 
     /// Takes up what is open for those who listen about units and the installation.
     ///
-    /// A device that flooded has as long as ever to prove that it does no more; what else does not hold any
-    /// more ends with [`Self::restored`].
+    /// A device that flooded has as long as ever to prove that it does no more. That the broker or the store is
+    /// lost holds until whoever told so says that it is over. What else does not hold any more ends with
+    /// [`Self::restored`].
     pub fn adopt(&mut self, open: Vec<AlertChange>, now: Now) {
         for change in open {
             match &change.subject {
-                Subject::Installation => self.installation.adopt(vec![change], |_| CENSUS),
+                Subject::Installation => {
+                    if matches!(change.condition, Condition::BrokerLost | Condition::StoreLost) {
+                        self.facts.insert(change.condition.clone(), change.cause.clone());
+                    }
+                    self.installation.adopt(vec![change], |_| CENSUS);
+                }
                 Subject::Unit(unit) => {
                     if let Condition::DeviceFlooding(device) = &change.condition {
                         self.floods.insert((unit.clone(), device.clone()), now.uptime + FLOOD_OVER_AFTER);
@@ -119,10 +138,12 @@ impl Census {
 
     /// A reading of somebody who is not here.
     pub fn receive(&mut self, patient: &PatientId, now: Now) -> Reception {
-        if !self.records_heard {
+        let registered = self.settings.admission.mode == Mode::Registered;
+        // Better to judge somebody by the limits of an adult until the record comes than not at all.
+        if !self.records_heard && (registered || !self.stalled) {
             return Reception::Hold;
         }
-        if self.settings.admission.mode == Mode::Registered {
+        if registered {
             return Reception::Refuse(Refusal::NotAdmitted(patient.clone()));
         }
         if let Some(last) = self.departed.get_mut(patient) {

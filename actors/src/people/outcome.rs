@@ -48,8 +48,8 @@ pub enum Refusal {
     Full { patient: PatientId, max: usize },
     #[error("device `{device}` sends more than {max} readings a second (admission.max_rate)")]
     Flooding { device: DeviceId, max: u32 },
-    #[error("more than {max} readings wait until the admission records have been heard")]
-    TooEarly { max: usize },
+    #[error("the admission records have not been heard yet, and no more readings can wait for them")]
+    TooEarly,
     #[error("judging this reading failed inside WardWatch; the patient goes on without it")]
     Failed,
 }

@@ -47,6 +47,22 @@ fn after_a_connection_devices_have_five_seconds_to_come_back_before_a_delay_runs
     });
 }
 
+/// Seen to fail where each connection gives devices their time anew.
+#[test]
+fn a_link_that_breaks_again_and_again_holds_up_no_timer_for_ever() {
+    on_paused_time(|| async {
+        let ward = Ward::open();
+        ward.send("icu-1/a", 1, 140);
+        for _ in 0..5 {
+            ward.census.do_send(Hearing::Connected);
+            ward.census.do_send(Hearing::Everything);
+            ward.wait(4).await;
+            ward.census.do_send(Hearing::Nothing);
+        }
+        assert_eq!(ward.told(), [("icu-1/a".into(), "heart_rate.high".into(), Event::Raised)]);
+    });
+}
+
 #[test]
 fn what_has_been_heard_wakes_whoever_waited_for_it_without_any_further_message() {
     on_paused_time(|| async {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Ward, on_paused_time};
-use crate::alerts::{AlertChange, Event, RuleName};
+use crate::alerts::{AlertChange, Condition, Event, RuleName};
 use crate::analyzers::{Analysis, Analyzer, View};
 use crate::census_actor::{Fact, Hearing, Restore};
 use crate::clock::Span;
@@ -78,20 +78,33 @@ fn what_still_holds_is_not_told_anew_and_what_does_not_ends() {
         ward.census.do_send(Hearing::Everything);
         ward.send("icu-1/a", 1, 72);
         ward.send("icu-1/b", 1, 72);
-        let words = Some("Nothing can be written".to_owned());
-        let at = ward.clock.now().wall;
-        ward.census.do_send(Fact { condition: crate::alerts::Condition::StoreLost, words, at });
+        let fact = |words: Option<&str>| Fact {
+            condition: Condition::StoreLost,
+            words: words.map(str::to_owned),
+            at: ward.clock.now().wall,
+        };
+        ward.census.do_send(fact(Some("Nothing can be written")));
         ward.wait(1).await;
         let told = |condition: &str, event| ("_/_".to_owned(), condition.to_owned(), event);
         let raised = ["admission.full", "store.lost"].map(|condition| told(condition, Event::Raised));
         assert_eq!(ward.told(), raised);
 
-        // The place is still taken; that nothing could be written is over.
-        let again = restart(&ward, settings);
+        // The place is still taken, and nothing has been written yet.
+        let again = restart(&ward, Arc::clone(&settings));
         again.send("icu-1/b", 2, 72);
+        again.wait(1).await;
+        assert_eq!(again.told(), []);
+        again.census.do_send(fact(None));
         again.wait(1).await;
         assert_eq!(again.told(), [told("store.lost", Event::Cleared)]);
         assert_eq!(again.memory.changes.borrow()[0].sequence, 2);
+
+        // With room for another the place is not taken any more.
+        let mut roomy = Settings::default();
+        roomy.admission.max_patients = 2;
+        let roomy = restart(&ward, Arc::new(roomy));
+        roomy.wait(1).await;
+        assert_eq!(roomy.told(), [told("admission.full", Event::Cleared)]);
     });
 }
 
