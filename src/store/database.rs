@@ -23,10 +23,11 @@ use crate::config::Synchronous;
 const REJECTED_KEPT: i64 = 10_000;
 /// How long another process may hold the database before an attempt has failed.
 const BUSY_FOR: Duration = Duration::from_millis(250);
-/// After about how many pages the log of SQLite is copied into the database: 16 MB.
-const CHECKPOINT_PAGES: usize = 4_000;
+/// After about how many pages the log of SQLite is copied into the database: 48 MB. Nothing is committed meanwhile,
+/// for some milliseconds; the seldomer, the fewer alerts wait for it, and a page written often is copied once.
+const CHECKPOINT_PAGES: usize = 12_000;
 /// Where SQLite does so by itself, within a commit, should our estimate be wrong.
-const CHECKPOINT_PAGES_AT_MOST: u32 = 16_000;
+const CHECKPOINT_PAGES_AT_MOST: u32 = 48_000;
 /// How many old readings go at once, at least.
 const DELETION_STEP: usize = 500;
 

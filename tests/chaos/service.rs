@@ -158,7 +158,7 @@ fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_wardwatch"))
 }
 
-/// A file system of 48 MB in memory, where this machine lets us have one.
+/// A file system of 160 MB in memory, more than a log of SQLite becomes, where this machine lets us have one.
 pub struct SmallDisk {
     directory: PathBuf,
 }
@@ -171,7 +171,7 @@ impl SmallDisk {
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&directory).expect("a directory to mount on");
         let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(&directory).stderr(Stdio::null());
+        mount.args(["-t", "tmpfs", "-o", "size=160m", "tmpfs"]).arg(&directory).stderr(Stdio::null());
         if mount.status().is_ok_and(|status| status.success()) {
             return Some(Self { directory });
         }
