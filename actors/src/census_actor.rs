@@ -29,6 +29,9 @@ use crate::shard::{LifeLine, Shard};
 use crate::vitals::Reading;
 use restart::Restoring;
 
+/// After how many connections in a row devices have had time enough to come back.
+const MOST_CONNECTIONS: u32 = 3;
+
 /// How many readings may wait for the admission records.
 const MOST_HELD: usize = 10_000;
 
@@ -51,6 +54,8 @@ pub struct CensusActor {
     heard_upto: Option<Uptime>,
     /// Until then devices may be on their way back to the broker, with what they kept.
     devices_back_by: Uptime,
+    /// How many connections began since a timer last could run.
+    connections: u32,
     /// While those from before the restart are being taken up again.
     restoring: Option<Restoring>,
     /// How many patients have been woken and not answered yet.
@@ -92,6 +97,7 @@ impl CensusActor {
             alarm: None,
             heard_upto: None,
             devices_back_by: Uptime::START,
+            connections: 0,
             restoring: None,
             awake: 0,
             _life_line,
@@ -139,6 +145,7 @@ impl CensusActor {
         if now.uptime < self.devices_back_by {
             return self.set_alarm(ctx);
         }
+        self.connections = 0;
         let until = self.heard_upto.map_or(now.uptime, |upto| upto.min(now.uptime));
         if let Some(due) = self.census.next_deadline().filter(|due| *due <= until) {
             for (unit, changes) in self.census.tick(due, now) {
@@ -312,11 +319,11 @@ impl Handler<Hearing> for CensusActor {
             Hearing::Nothing => self.set_listening(Listening { since: None, ..listening }),
             Hearing::Connected => {
                 self.set_listening(Listening { since: None, ..listening });
-                let (now, within) =
-                    (self.parts.clock.uptime(), self.parts.settings.alerts.devices_back_within);
+                self.connections += 1;
                 // A link that breaks again and again must not hold up every timer for ever.
-                if now >= self.devices_back_by {
-                    self.devices_back_by = now + within;
+                if self.connections <= MOST_CONNECTIONS {
+                    let within = self.parts.settings.alerts.devices_back_within;
+                    self.devices_back_by = self.parts.clock.uptime() + within;
                 }
             }
             Hearing::Records => {
