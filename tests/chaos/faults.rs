@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rusqlite::Connection;
 use tokio::time::sleep;
-use wardwatch_actors::clock::{Clock, Timestamp};
+use wardwatch_actors::clock::{Clock, Span, Timestamp};
 
 use super::mosquitto::Mosquitto;
 use super::service::{Service, SmallDisk};
@@ -124,6 +124,25 @@ pub struct Outage {
     pub fault: Fault,
     pub from: Timestamp,
     pub to: Timestamp,
+}
+
+/// WardWatch tries to reach a broker that was gone at least this often.
+const TRIES_EVERY: Span = Span::from_secs(3);
+
+/// For how long WardWatch may at most have found no broker: between two outages that lie close together it need
+/// not find one.
+pub fn longest_without_a_broker(outages: &[Outage]) -> Span {
+    let is_of_broker =
+        |of: &&Outage| matches!(of.fault, Fault::RestartBroker { .. } | Fault::SuspendBroker { .. });
+    let (mut longest, mut since) = (Span::ZERO, None::<(Timestamp, Timestamp)>);
+    for outage in outages.iter().filter(is_of_broker) {
+        let from = since
+            .filter(|(_, back)| outage.from.since(*back) < TRIES_EVERY)
+            .map_or(outage.from, |(from, _)| from);
+        longest = longest.max(outage.to.since(from) + TRIES_EVERY);
+        since = Some((from, outage.to));
+    }
+    longest
 }
 
 impl fmt::Display for Outage {

@@ -15,15 +15,19 @@ mod watcher;
 use std::time::Duration;
 
 use backlogs::{malformed, open_of_account, open_of_assessment, storms, unfounded};
-use faults::{Ward, lasts};
+use faults::{Ward, lasts, longest_without_a_broker};
 use load::{Load, LoadSize, Loaded};
 use mosquitto::Mosquitto;
 use service::{Service, SmallDisk};
 use tokio::sync::Mutex;
+use wardwatch_actors::clock::Span;
 use watcher::{Account, Watcher, until_listening};
 
 /// The runs take turns: each needs the machine's time for itself.
 static TURN: Mutex<()> = Mutex::const_new(());
+
+/// After how long without a connection `broker.lost` is true.
+const BROKER_LOST_AFTER: Span = Span::from_secs(10);
 
 /// How long a load goes on after the last fault.
 const CALM: Duration = Duration::from_secs(6);
@@ -115,13 +119,17 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     let load = Load::start(broker.port(), run.seed, size);
     let mut ward =
         Ward { broker: &mut broker, service: &service, watcher: &watcher, disk: disk.as_ref(), losses: 0 };
-    ward.suffer(&steps).await;
+    let outages = ward.suffer(&steps).await;
     let loaded = load.end().await;
     let account = take_account(&watcher, &loaded, &service).await;
 
     let truth = &loaded.truth;
     let missing = account.missing(truth);
-    let spurious = account.spurious(truth, &["store.lost"]);
+    let explained: &[&str] = match longest_without_a_broker(&outages) {
+        gone if gone >= BROKER_LOST_AFTER => &["store.lost", "broker.lost"],
+        _ => &["store.lost"],
+    };
+    let spurious = account.spurious(truth, explained);
     let disorder = account.disorder(truth);
     println!(
         "chaos ({}, seed {}): {} faults, {} readings, {} changes expected, {} heard; \
