@@ -32,9 +32,7 @@ impl CensusActor {
         let now = self.parts.clock.now();
         let Ok(patient) = arrived.patient.parse::<PatientId>() else { return arrived.receipt.settle() };
         match self.census.receive(&patient, now) {
-            Reception::Hold if self.census.may_hold() && self.held.len() < MOST_HELD => {
-                self.held.push(arrived);
-            }
+            Reception::Hold if self.held.len() < MOST_HELD => self.held.push(arrived),
             Reception::Hold => self.refuse(patient, Refusal::TooEarly, arrived),
             Reception::Refuse(refusal) => {
                 if matches!(refusal, Refusal::Full { .. }) && !self.census.is_told_full() {

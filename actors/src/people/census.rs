@@ -92,11 +92,6 @@ impl Census {
         self.stalled = true;
     }
 
-    /// Whether readings that came before the admission records may wait for them.
-    pub fn may_hold(&self) -> bool {
-        !self.stalled
-    }
-
     /// Somebody was discharged or transferred before the restart, at `at`.
     pub fn departed_before(&mut self, patient: &PatientId, at: Timestamp, now: Now) {
         self.departed.insert(patient.clone(), now.uptime_at(at.min(now.wall)));
@@ -140,8 +135,10 @@ impl Census {
     pub fn receive(&mut self, patient: &PatientId, now: Now) -> Reception {
         let registered = self.settings.admission.mode == Mode::Registered;
         // Better to judge somebody by the limits of an adult until the record comes than not at all.
-        if !self.records_heard && (registered || !self.stalled) {
-            return Reception::Hold;
+        match (self.records_heard, self.stalled) {
+            (false, false) => return Reception::Hold,
+            (false, true) if registered => return Reception::Refuse(Refusal::TooEarly),
+            _ => {}
         }
         if registered {
             return Reception::Refuse(Refusal::NotAdmitted(patient.clone()));
