@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::packets::Ward;
-use super::program::Who;
+use super::program::{ByTurns, Who};
 use super::spread::{Spread, percentile};
 use super::subject::Subject;
 use super::table::{Table, number};
@@ -48,21 +48,17 @@ pub struct Latencies {
 pub async fn measure(bench: &Bench<'_>) -> Result<Latencies> {
     let settings = bench.settings;
     let mut ward = bench.ward(settings.patients, 10)?;
-    let (mut plain, mut memory, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rounds = ByTurns::new();
     let mut disk = Vec::new();
     for round in 1..=settings.rounds {
         bench.tell(&format!("latency of the disk, round {round} of {}", settings.rounds));
         disk.push(stores::force_writes(&settings.stores, &format!("{}-disk", bench.prefix))?);
         for who in Who::ALL {
             bench.tell(&format!("latency of {}, round {round} of {}", who.name(), settings.rounds));
-            let rounds = match who {
-                Who::Plain => &mut plain,
-                Who::Memory => &mut memory,
-                Who::Sqlite => &mut sqlite,
-            };
-            rounds.push(measure_turn(bench, who, &mut ward).await?);
+            rounds.push(who, measure_turn(bench, who, &mut ward).await?);
         }
     }
+    let ByTurns { plain, memory, sqlite } = rounds;
     let [memory, sqlite, plain, disk] = [memory, sqlite, plain, disk].map(|rounds| latency(&rounds));
     Ok(Latencies { readings_per_second: settings.rate, memory, sqlite, plain, disk })
 }

@@ -32,6 +32,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
+use clap::ValueEnum;
 use jiff::Timestamp;
 
 use crate::config::BrokerUrl;
@@ -52,8 +53,8 @@ const ASK_EVERY: Duration = Duration::from_millis(100);
 /// The unit of the patients whose readings are answered at once: by an alert, or by the plain client.
 const MARKS: &str = "mark";
 
-/// One group of figures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// One group of figures, in the order in which they run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
     /// Readings a second and CPU a reading, beside the plain client.
     Sustained,
@@ -67,12 +68,6 @@ pub enum Part {
     Scale,
     /// Readings a second of `assess`.
     Assess,
-}
-
-impl Part {
-    /// All of them, in the order in which they run.
-    pub const ALL: [Self; 6] =
-        [Self::Sustained, Self::Latency, Self::Recovery, Self::Outage, Self::Scale, Self::Assess];
 }
 
 /// What is measured, and where.

@@ -41,6 +41,31 @@ impl Who {
     }
 }
 
+/// What was measured of each of them, round by round.
+#[derive(Debug)]
+pub struct ByTurns<T> {
+    pub plain: Vec<T>,
+    pub memory: Vec<T>,
+    pub sqlite: Vec<T>,
+}
+
+impl<T> ByTurns<T> {
+    /// Nothing yet.
+    pub fn new() -> Self {
+        Self { plain: Vec::new(), memory: Vec::new(), sqlite: Vec::new() }
+    }
+
+    /// One more round of this one.
+    pub fn push(&mut self, who: Who, round: T) {
+        let rounds = match who {
+            Who::Plain => &mut self.plain,
+            Who::Memory => &mut self.memory,
+            Who::Sqlite => &mut self.sqlite,
+        };
+        rounds.push(round);
+    }
+}
+
 /// The names of all sessions that a broker may keep of those under measurement.
 pub fn client_ids(prefix: &str) -> [String; 3] {
     let service = Who::Sqlite.client_id(prefix);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::packets::{Marks, Ward};
-use super::program::Who;
+use super::program::{ByTurns, Who};
 use super::spread::Spread;
 use super::subject::Subject;
 use super::table::Table;
@@ -57,18 +57,14 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Sustained> {
     let settings = bench.settings;
     let mut ward = bench.ward(settings.patients, READINGS_EACH)?;
     let mut marks = bench.marks(1)?;
-    let (mut plain, mut memory, mut sqlite) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rounds = ByTurns::new();
     for round in 1..=settings.rounds {
         for who in Who::ALL {
             bench.tell(&format!("sustained rate of {}, round {round} of {}", who.name(), settings.rounds));
-            let rounds = match who {
-                Who::Plain => &mut plain,
-                Who::Memory => &mut memory,
-                Who::Sqlite => &mut sqlite,
-            };
-            rounds.push(measure_turn(bench, who, &mut ward, &mut marks).await?);
+            rounds.push(who, measure_turn(bench, who, &mut ward, &mut marks).await?);
         }
     }
+    let ByTurns { plain, memory, sqlite } = rounds;
     let everybody = || plain.iter().chain(&memory).chain(&sqlite);
     Ok(Sustained {
         rounds: settings.rounds,

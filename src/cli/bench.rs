@@ -54,43 +54,19 @@ pub struct Bench {
     store_in: PathBuf,
     /// Only these figures, as sustained,latency
     #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Only>,
+    only: Vec<Part>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Only {
-    Sustained,
-    Latency,
-    Recovery,
-    Outage,
-    Scale,
-    Assess,
-}
-
-impl From<Only> for Part {
-    fn from(only: Only) -> Self {
-        match only {
-            Only::Sustained => Self::Sustained,
-            Only::Latency => Self::Latency,
-            Only::Recovery => Self::Recovery,
-            Only::Outage => Self::Outage,
-            Only::Scale => Self::Scale,
-            Only::Assess => Self::Assess,
-        }
-    }
-}
-
 impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let wanted: Vec<Part> = self.only.iter().map(|only| (*only).into()).collect();
-        let parts = Part::ALL.into_iter().filter(|part| wanted.is_empty() || wanted.contains(part));
+        let wanted = |part: &Part| self.only.is_empty() || self.only.contains(part);
         let settings = BenchSettings {
             broker: self.url,
             program: std::env::current_exe().context("cannot find this very program")?,
-            parts: parts.collect(),
+            parts: Part::value_variants().iter().copied().filter(wanted).collect(),
             readings: self.readings,
             rounds: self.rounds,
             patients: self.patients,
