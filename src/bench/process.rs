@@ -54,6 +54,11 @@ pub fn cpu(pid: u32) -> anyhow::Result<Duration> {
     Ok(Duration::from_nanos(used))
 }
 
+/// The CPU that a process has used since it was `before`. A thread that ended meanwhile takes its share along.
+pub fn cpu_since(pid: u32, before: Duration) -> anyhow::Result<Duration> {
+    Ok(cpu(pid)?.saturating_sub(before))
+}
+
 /// The memory that a process has now, in bytes.
 pub fn memory(pid: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
@@ -79,5 +84,10 @@ mod tests {
     fn this_very_process_has_memory_and_has_used_cpu() {
         assert!(memory(std::process::id()).unwrap() > 100_000);
         assert!(cpu(std::process::id()).unwrap() > Duration::ZERO);
+    }
+
+    #[test]
+    fn threads_that_ended_leave_no_less_than_nothing() {
+        assert_eq!(cpu_since(std::process::id(), Duration::MAX).unwrap(), Duration::ZERO);
     }
 }

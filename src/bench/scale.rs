@@ -48,7 +48,7 @@ async fn measure_size(bench: &Bench<'_>, patients: usize) -> Result<Size> {
     let cpu = subject.cpu()?;
     let measured = readings(READINGS_MEASURED);
     subject.follow(bench, &mut ward, &mut marks, measured).await?;
-    let cpu = subject.cpu()? - cpu;
+    let cpu = subject.cpu_since(cpu)?;
     let memory_bytes = subject.memory()?;
     subject.end(bench).await?;
     Ok(Size { patients, memory_bytes, cpu_us_per_reading: cpu.as_secs_f64() * 1e6 / measured as f64 })

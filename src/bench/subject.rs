@@ -152,6 +152,11 @@ impl Subject {
         process::cpu(self.child.id())
     }
 
+    /// The CPU that it has used since then.
+    pub fn cpu_since(&self, before: Duration) -> Result<Duration> {
+        process::cpu_since(self.child.id(), before)
+    }
+
     /// The memory that it has now, in bytes.
     pub fn memory(&self) -> Result<u64> {
         process::memory(self.child.id())

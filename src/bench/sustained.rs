@@ -113,7 +113,7 @@ pub async fn measure_round(
     let (begun, cpu, own_cpu) = (Instant::now(), subject.cpu()?, process::cpu(std::process::id())?);
     subject.follow(bench, ward, marks, readings).await?;
     let elapsed = begun.elapsed();
-    let (cpu, own_cpu) = (subject.cpu()? - cpu, process::cpu(std::process::id())? - own_cpu);
+    let (cpu, own_cpu) = (subject.cpu_since(cpu)?, process::cpu_since(std::process::id(), own_cpu)?);
     let us_per_reading = |cpu: Duration| cpu.as_secs_f64() * 1e6 / readings as f64;
     Ok(Round {
         rate: readings as f64 / elapsed.as_secs_f64(),
