@@ -7,12 +7,12 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use tokio::time::Instant;
 use wardwatch::config::Sources;
-use wardwatch::mqtt::payload::reading;
+use wardwatch::contract::payload::reading;
 use wardwatch_actors::alerts::RuleName;
 use wardwatch_actors::analyzers::{self, Analyzer, View};
 use wardwatch_actors::clock::{Now, Timestamp, Uptime};
-use wardwatch_actors::people::outcome::{Inquiry, Observed, Outcome};
-use wardwatch_actors::people::patient::{Listening, Patient};
+use wardwatch_actors::patient::outcome::{Inquiry, Observed, Outcome};
+use wardwatch_actors::patient::{Listening, Patient};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::Reading;
 

@@ -14,21 +14,21 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use tokio::sync::Notify;
 use wardwatch_actors::analyzers;
-use wardwatch_actors::census_actor::{CensusActor, Hearing, Parts};
+use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts};
 use wardwatch_actors::clock::{Clock, Timestamp, TimestampFault};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
+use wardwatch_actors::patient::outcome::Refused;
 use wardwatch_actors::people::PatientId;
-use wardwatch_actors::people::outcome::Refused;
 use wardwatch_actors::receipt::{Ledger, Receipt};
 use wardwatch_actors::settings::Settings;
 
 use crate::config::Sources;
-use crate::mqtt::announcement::{self, Announcement};
-use crate::mqtt::inbox::{Inbox, Letter, Refusals};
-use crate::mqtt::payload::rejected::RejectedMessage;
-use crate::mqtt::rejections::Rejections;
-use crate::mqtt::topics::Topics;
+use crate::contract::announcement::{self, Announcement};
+use crate::contract::inbox::{Inbox, Letter, Refusals};
+use crate::contract::payload::rejected::RejectedMessage;
+use crate::contract::rejections::Rejections;
+use crate::contract::topics::Topics;
 
 /// What an assessment needs to know.
 #[derive(Debug, Clone)]
@@ -160,8 +160,8 @@ impl Assessment {
             rules: analyzers::all(&settings.settings),
         };
         let census: Addr<CensusActor> = CensusActor::new(parts).start();
-        census.do_send(Hearing::Records);
-        census.do_send(Hearing::Everything);
+        census.do_send(IngestProgress::RecordsRead);
+        census.do_send(IngestProgress::Live);
         let inbox = Inbox {
             topics,
             sources: settings.sources.clone(),

@@ -13,16 +13,16 @@ use actix::Actor;
 use bytes::Bytes;
 use proptest::prelude::*;
 use wardwatch::config::Config;
-use wardwatch::mqtt::inbox::{Inbox, Letter, Refusals};
-use wardwatch::mqtt::payload::rejected::RejectedMessage;
-use wardwatch::mqtt::topics::Topics;
+use wardwatch::contract::inbox::{Inbox, Letter, Refusals};
+use wardwatch::contract::payload::rejected::RejectedMessage;
+use wardwatch::contract::topics::Topics;
 use wardwatch_actors::analyzers;
-use wardwatch_actors::census_actor::{CensusActor, Hearing, Parts};
+use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
+use wardwatch_actors::patient::outcome::Refused;
 use wardwatch_actors::people::PatientId;
-use wardwatch_actors::people::outcome::Refused;
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
 const READINGS: &str = "wardwatch/vitals/icu-1/p-17";
@@ -166,7 +166,7 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
         let settings = Arc::new(Config::default().settings().unwrap());
         let (clock, counters) =
             (Clock::simulated(Timestamp::from_unix_ms(1_800_000_000_000)), Arc::default());
-        let desk = Rc::new(Desk::default());
+        let desk = Rc::new(ShardOutput::default());
         let parts = Parts {
             settings: Arc::clone(&settings),
             clock: clock.clone(),
@@ -175,8 +175,8 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
             rules: analyzers::all(&settings),
         };
         let census = CensusActor::new(parts).start();
-        census.do_send(Hearing::Records);
-        census.do_send(Hearing::Everything);
+        census.do_send(IngestProgress::RecordsRead);
+        census.do_send(IngestProgress::Live);
         let (sources, refusals) = (Config::default().sources(), desk.clone());
         let topics = Topics::new("wardwatch");
         let inbox = Inbox { topics, sources, settings, clock, counters, census, refusals };
@@ -215,18 +215,18 @@ impl Ledger for Debts {
 
 /// Where everything ends that one message causes.
 #[derive(Default)]
-struct Desk {
+struct ShardOutput {
     reasons: RefCell<Vec<String>>,
     died: Cell<Option<&'static str>>,
 }
 
-impl Refusals for Desk {
+impl Refusals for ShardOutput {
     fn refuse(&self, message: RejectedMessage) {
         self.reasons.borrow_mut().push(message.reason);
     }
 }
 
-impl Outlet for Desk {
+impl Outlet for ShardOutput {
     fn keep(&self, kept: Kept) {
         kept.receipt.settle();
     }

@@ -12,7 +12,7 @@ mod way_out;
 
 use std::time::Duration;
 
-use wardwatch::mqtt::link::{Link, LinkSettings};
+use wardwatch::link::{Link, LinkSettings};
 
 fn link(url: &str, client_id: &str) -> Link {
     let settings = LinkSettings {

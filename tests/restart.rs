@@ -18,9 +18,10 @@ use std::path::PathBuf;
 use rusqlite::Connection;
 use serde_json::Value;
 use wardwatch_actors::alerts::change::alert_id;
-use wardwatch_actors::alerts::{Condition, ReadingRef};
 use wardwatch_actors::clock::{Clock, Span, Timestamp};
+use wardwatch_actors::conditions::Condition;
 use wardwatch_actors::people::Subject;
+use wardwatch_actors::vitals::ReadingRef;
 use wardwatch_actors::vitals::Vital;
 
 use mosquitto::{Mosquitto, until};

@@ -11,7 +11,7 @@ use crate::alerts::RuleName;
 use crate::analyzers::{Analysis, Analyzer, View};
 use crate::outlet::Outlet;
 use crate::patient_actor::PatientActor;
-use crate::shard::LifeLine;
+use crate::shard::PanicReporter;
 
 /// One rule. There is one of each in a shard; it remembers nothing.
 ///
@@ -20,15 +20,15 @@ pub struct AnalyzerActor {
     rule: Box<dyn Analyzer>,
     /// The rule that is asked after this one.
     next: Option<Addr<Self>>,
-    _life_line: LifeLine,
+    _panic_reporter: PanicReporter,
 }
 
 impl AnalyzerActor {
     /// Starts an actor for each rule; answers the first, whence a question goes from rule to rule.
     pub fn start_all(rules: Vec<Box<dyn Analyzer>>, outlet: &Rc<dyn Outlet>) -> Option<Addr<Self>> {
         rules.into_iter().rev().fold(None, |next, rule| {
-            let _life_line = LifeLine::new("analyzer", outlet);
-            Some(Self { rule, next, _life_line }.start())
+            let _panic_reporter = PanicReporter::new("analyzer", outlet);
+            Some(Self { rule, next, _panic_reporter }.start())
         })
     }
 }

@@ -11,21 +11,23 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler, Message, ResponseFuture
 use bytes::Bytes;
 use tracing::warn;
 
-use crate::alerts::{AlertChange, Cause, Condition};
+use crate::admission::AdmissionRecord;
+use crate::alerts::{AlertChange, Cause};
 use crate::analyzer_actor::AnalyzerActor;
 use crate::analyzers::Analyzer;
+use crate::census::Census;
 use crate::clock::{Clock, Timestamp, Uptime};
+use crate::conditions::Condition;
 use crate::counters::Counters;
 use crate::outlet::Outlet;
+use crate::patient::outcome::Notice;
+use crate::patient::snapshot::Restored;
+use crate::patient::{Listening, Patient};
 use crate::patient_actor::{HearOfDevice, PatientActor, Tick};
-use crate::people::census::Census;
-use crate::people::outcome::Notice;
-use crate::people::patient::{Listening, Patient};
-use crate::people::snapshot::Restored;
-use crate::people::{AdmissionRecord, DeviceId, PatientId, Subject};
+use crate::people::{DeviceId, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Settings;
-use crate::shard::{LifeLine, Shard};
+use crate::shard::{PanicReporter, Shard};
 use crate::vitals::Reading;
 use restart::Restoring;
 
@@ -60,7 +62,7 @@ pub struct CensusActor {
     restoring: Option<Restoring>,
     /// How many patients have been woken and not answered yet.
     awake: usize,
-    _life_line: LifeLine,
+    _panic_reporter: PanicReporter,
 }
 
 /// What a shard is made of.
@@ -86,7 +88,7 @@ impl CensusActor {
     /// A census of nobody, with the rules that judge whoever comes.
     pub fn new(parts: Parts) -> Self {
         let census = Census::new(Arc::clone(&parts.settings), parts.clock.now());
-        let _life_line = LifeLine::new("census", &parts.outlet);
+        let _panic_reporter = PanicReporter::new("census", &parts.outlet);
         Self {
             parts,
             shard: None,
@@ -100,7 +102,7 @@ impl CensusActor {
             connections: 0,
             restoring: None,
             awake: 0,
-            _life_line,
+            _panic_reporter,
         }
     }
 
@@ -295,29 +297,29 @@ impl Handler<DeviceStatus> for CensusActor {
 /// What can be heard of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Message)]
 #[rtype(result = "()")]
-pub enum Hearing {
+pub enum IngestProgress {
     /// Nothing: no connection, or the process stood still.
-    Nothing,
+    Interrupted,
     /// Nothing yet: a connection to the broker began, to which devices come back too.
     Connected,
     /// All retained admission records have been heard.
-    Records,
+    RecordsRead,
     /// Nothing more comes, the records included: what is held fills our room, or the broker's window.
     Stalled,
     /// All that was said before this has been heard.
-    Upto(Uptime),
+    CaughtUpTo(Uptime),
     /// Everything that was queued has been heard: from here on, silence is silence.
-    Everything,
+    Live,
 }
 
-impl Handler<Hearing> for CensusActor {
+impl Handler<IngestProgress> for CensusActor {
     type Result = ();
 
-    fn handle(&mut self, hearing: Hearing, ctx: &mut Self::Context) {
+    fn handle(&mut self, hearing: IngestProgress, ctx: &mut Self::Context) {
         let listening = self.listening();
         match hearing {
-            Hearing::Nothing => self.set_listening(Listening { since: None, ..listening }),
-            Hearing::Connected => {
+            IngestProgress::Interrupted => self.set_listening(Listening { since: None, ..listening }),
+            IngestProgress::Connected => {
                 self.set_listening(Listening { since: None, ..listening });
                 self.connections += 1;
                 // A link that breaks again and again must not hold up every timer for ever.
@@ -326,21 +328,21 @@ impl Handler<Hearing> for CensusActor {
                     self.devices_back_by = self.parts.clock.uptime() + within;
                 }
             }
-            Hearing::Records => {
+            IngestProgress::RecordsRead => {
                 if self.census.records_heard() {
                     self.discharge_unrecorded();
                 }
                 self.let_go();
             }
-            Hearing::Stalled => {
+            IngestProgress::Stalled => {
                 self.census.stall();
                 self.let_go();
             }
-            Hearing::Upto(upto) => {
+            IngestProgress::CaughtUpTo(upto) => {
                 self.heard_upto = self.heard_upto.max(Some(upto));
                 self.wake(ctx);
             }
-            Hearing::Everything => {
+            IngestProgress::Live => {
                 self.set_listening(Listening { since: Some(self.parts.clock.uptime()), ..listening });
                 self.wake(ctx);
             }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::people::outcome::{Outcome, Refused};
-use crate::people::snapshot::Saved;
-use crate::people::{AdmissionRecord, PatientId, Subject};
+use crate::admission::AdmissionRecord;
+use crate::patient::outcome::{Outcome, Refused};
+use crate::patient::snapshot::Saved;
+use crate::people::{PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::vitals::Reading;
 

@@ -12,14 +12,15 @@ use std::sync::Arc;
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 use bytes::Bytes;
 
+use crate::admission::AdmissionRecord;
 use crate::analyzer_actor::{Analyze, Found};
 use crate::census_actor::WatchedAgain;
 use crate::clock::Uptime;
-use crate::people::outcome::{Inquiry, Outcome};
-use crate::people::patient::Patient;
-use crate::people::{AdmissionRecord, DeviceId, PatientId};
+use crate::patient::Patient;
+use crate::patient::outcome::{Inquiry, Outcome};
+use crate::people::{DeviceId, PatientId};
 use crate::receipt::Receipt;
-use crate::shard::{LifeLine, Shard};
+use crate::shard::{PanicReporter, Shard};
 use crate::vitals::Reading;
 
 /// One patient.
@@ -45,7 +46,7 @@ pub struct PatientActor {
     new_record: Option<Arc<AdmissionRecord>>,
     /// Why the stay is over, once it is.
     leaving: Option<&'static str>,
-    _life_line: LifeLine,
+    _panic_reporter: PanicReporter,
 }
 
 /// One thing to do for the patient.
@@ -105,7 +106,7 @@ impl PatientActor {
             open_alerts: 0,
             new_record: None,
             leaving: None,
-            _life_line: LifeLine::new("patient", &shard.outlet),
+            _panic_reporter: PanicReporter::new("patient", &shard.outlet),
         });
         me
     }

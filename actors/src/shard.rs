@@ -11,7 +11,7 @@ use crate::census_actor::CensusActor;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outlet::Outlet;
-use crate::people::patient::Listening;
+use crate::patient::Listening;
 use crate::settings::Settings;
 
 /// What the actors of one thread share: its clock, its rules, and the way out.
@@ -28,19 +28,19 @@ pub struct Shard {
 }
 
 /// Tells the outlet when the actor that holds it dies of a panic.
-pub struct LifeLine {
+pub struct PanicReporter {
     actor: &'static str,
     outlet: Rc<dyn Outlet>,
 }
 
-impl LifeLine {
+impl PanicReporter {
     /// The life line of an actor of this name.
     pub fn new(actor: &'static str, outlet: &Rc<dyn Outlet>) -> Self {
         Self { actor, outlet: Rc::clone(outlet) }
     }
 }
 
-impl Drop for LifeLine {
+impl Drop for PanicReporter {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.outlet.died(self.actor);

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use wardwatch_actors::alerts::Priority;
+use wardwatch_actors::admission::{AdmissionRecord, Spo2Scale};
 use wardwatch_actors::analyzers::news2::{Inputs, News2Analyzer, Points, Risk};
 use wardwatch_actors::analyzers::{Analyzer, Score, View};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
-use wardwatch_actors::people::patient::{Listening, Patient};
-use wardwatch_actors::people::{AdmissionRecord, Spo2Scale, outcome::Observed};
+use wardwatch_actors::conditions::Priority;
+use wardwatch_actors::patient::outcome::Observed;
+use wardwatch_actors::patient::{Listening, Patient};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::{Consciousness, Quantity, Reading, Vital};
 

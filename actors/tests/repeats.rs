@@ -8,11 +8,11 @@ use std::time::Duration;
 use actix::{Actor, Addr, System};
 use bytes::Bytes;
 use wardwatch_actors::analyzers;
-use wardwatch_actors::census_actor::{Arrived, CensusActor, Hearing, Parts, Recorded};
+use wardwatch_actors::census_actor::{Arrived, CensusActor, IngestProgress, Parts, Recorded};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::outlet::{Kept, Outlet};
+use wardwatch_actors::patient::outcome::Refused;
 use wardwatch_actors::people::PatientId;
-use wardwatch_actors::people::outcome::Refused;
 use wardwatch_actors::receipt::{Ledger, Receipt};
 use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 
@@ -69,8 +69,8 @@ impl Ward {
         let (rules, outlet) = (analyzers::all(&settings), Rc::clone(&store) as Rc<dyn Outlet>);
         let census =
             CensusActor::new(Parts { settings, clock, outlet, counters: Arc::default(), rules }).start();
-        census.do_send(Hearing::Records);
-        census.do_send(Hearing::Everything);
+        census.do_send(IngestProgress::RecordsRead);
+        census.do_send(IngestProgress::Live);
         Self { census, store, settled: Arc::default() }
     }
 

@@ -8,7 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::PATIENCE;
 use crate::config::BrokerUrl;
-use crate::mqtt::topics::Topics;
+use crate::contract::topics::Topics;
 
 /// An answer to one reading: an alert, or what the plain client publishes in its stead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -36,7 +36,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 
 use crate::config::BrokerUrl;
-use crate::mqtt::topics::Topics;
+use crate::contract::topics::Topics;
 use crate::simulator::{Fleet, FleetSettings, Schedule};
 use packets::{Marks, Ward};
 use program::Who;

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rumqttc::{Publish, QoS};
 
 use super::MARKS;
-use crate::mqtt::topics::{Address, Topics};
+use crate::contract::topics::{Address, Topics};
 use crate::simulator::{Act, Fleet};
 
 /// The first count: every later one has as many digits.

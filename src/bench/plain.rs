@@ -8,7 +8,7 @@ use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use super::MARKS;
 use super::listener::without_delay;
 use crate::config::BrokerUrl;
-use crate::mqtt::topics::Topics;
+use crate::contract::topics::Topics;
 
 /// Orders of our own that may wait: one answer to each mark under way.
 const ORDERS: usize = 1000;

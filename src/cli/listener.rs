@@ -5,7 +5,7 @@ use std::io::{IsTerminal, Write};
 
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde::Deserialize;
-use wardwatch::mqtt::topics::Topics;
+use wardwatch::contract::topics::Topics;
 
 /// What is shown of an alert change.
 #[derive(Deserialize)]

@@ -5,7 +5,8 @@ use std::ops::RangeInclusive;
 use std::path::Path;
 
 use wardwatch_actors::clock::Span;
-use wardwatch_actors::people::{Class, identity};
+use wardwatch_actors::people::Class;
+use wardwatch_actors::people::check_name;
 use wardwatch_actors::settings::limits::LONGEST_DELAY;
 use wardwatch_actors::settings::{LimitFault, LimitKey, SilenceOverrides, TableFault};
 
@@ -38,7 +39,7 @@ struct Rules<'a> {
 impl Rules<'_> {
     fn broker(&mut self, config: &Config) {
         let mqtt = &config.mqtt;
-        if let Err(fault) = identity::check_name(&mqtt.client_id) {
+        if let Err(fault) = check_name(&mqtt.client_id) {
             self.tell("mqtt.client_id", fault.to_string());
         }
         let level = |level: &str| !level.is_empty() && !level.contains(['+', '#', '\0']);

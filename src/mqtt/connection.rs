@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::info;
 use wardwatch_actors::receipt::Receipt;
 
-use super::ingest::{Hearing, Inbox, Ingest, IngestRequest, Message};
+use super::ingest::{Inbox, Ingest, IngestProgress, IngestRequest, Message};
 use super::marks::Marks;
 use super::ring::RingFault;
 use super::wire::{Wire, WireFault};
@@ -113,7 +113,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         requests: &mut UnboundedReceiver<IngestRequest>,
         shutdown: Pin<&mut impl Future<Output = ()>>,
     ) -> Ended {
-        self.inbox.hearing(Hearing::Connected { resumed });
+        self.inbox.hearing(IngestProgress::Connected { resumed });
         match self.listen(requests, shutdown).await {
             Ok(ended) => ended,
             Err(lost) => Ended::Lost(lost),
@@ -232,15 +232,15 @@ impl<'a, I: Inbox> Connection<'a, I> {
 
     fn take_mark(&mut self, text: &[u8]) {
         let Some(heard) = self.marks.hear(text, Instant::now()) else { return };
-        self.inbox.hearing(Hearing::Probe { sent: heard.sent, round_trip: heard.round_trip });
+        self.inbox.hearing(IngestProgress::Probe { sent: heard.sent, round_trip: heard.round_trip });
         self.withheld = false;
         if !self.records_heard {
             self.records_heard = true;
-            self.inbox.hearing(Hearing::Records);
+            self.inbox.hearing(IngestProgress::RecordsRead);
         }
         if self.drained_by.is_some_and(|number| heard.number >= number) {
             self.drained_by = None;
-            self.inbox.hearing(Hearing::Drained);
+            self.inbox.hearing(IngestProgress::Drained);
         }
     }
 
@@ -265,7 +265,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         if !self.ingest.filters.contains(&filter) {
             return Err(WireFault::Refused(filter));
         }
-        self.inbox.hearing(Hearing::Refused(filter));
+        self.inbox.hearing(IngestProgress::Refused(filter));
         Ok(())
     }
 
@@ -346,7 +346,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         self.stalled_ticks += 1;
         let holds = !self.records_heard && !self.ingest.ring.is_empty();
         if holds && self.stalled_ticks == STALLED_AFTER {
-            self.inbox.hearing(Hearing::Stalled);
+            self.inbox.hearing(IngestProgress::Stalled);
         }
         if self.may_read() {
             self.tick_reading(now)
@@ -378,9 +378,9 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.fall_behind(self.marks.last());
         }
         if overdue >= WITHHELD_AFTER && !std::mem::replace(&mut self.withheld, true) {
-            self.inbox.hearing(Hearing::Withheld);
+            self.inbox.hearing(IngestProgress::Withheld);
             if !self.records_heard {
-                self.inbox.hearing(Hearing::Stalled);
+                self.inbox.hearing(IngestProgress::Stalled);
             }
         }
         Ok(())
@@ -391,7 +391,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         if self.drained_by.is_none() {
             self.drained_by = Some(until);
             self.mark_due |= until > self.marks.last();
-            self.inbox.hearing(Hearing::Behind);
+            self.inbox.hearing(IngestProgress::Behind);
         }
     }
 }

@@ -7,10 +7,10 @@ use rumqttc::v5::mqttbytes::v5::ConnAck;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::link::explain;
 use super::outbox::Verdict;
 use super::publisher::{KEEP_ALIVE, Shared};
 use super::wire5::{Answer, Wire5, Wire5Fault};
+use crate::link::explain;
 
 /// A broker that acknowledges nothing for this long is gone. Counted in seconds that really ran.
 const ANSWER_WITHIN_S: u32 = 15;

@@ -19,9 +19,9 @@ use tracing::{error, info, warn};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
 use super::connection::{Connection, Ended};
-use super::link::{Backoff, Link, explain};
 use super::ring::{Ring, RingFault};
 use super::wire::{Wire, WireFault};
+use crate::link::{Backoff, Link, explain};
 
 /// After so many connections in a row that were lost before a mark came back, the marks are the likely cause.
 const LOST_FOR_MARKS: u32 = 3;
@@ -59,11 +59,11 @@ pub struct Message {
 
 /// What the ingest can say about its own hearing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Hearing {
+pub enum IngestProgress {
     /// Connected; what follows may be old. `resumed` if the broker has kept what came meanwhile.
     Connected { resumed: bool },
     /// Every retained record has been handed over: who is unknown now is not here.
-    Records,
+    RecordsRead,
     /// What was queued before the last mark has been handed over: what follows is live.
     Drained,
     /// What is handed over is old, or nothing is: reading is held, or a mark is overdue. `Drained` ends it.
@@ -85,7 +85,7 @@ pub trait Inbox {
     /// Takes a message and its receipt.
     fn message(&mut self, message: Message);
     /// Learns about the hearing itself.
-    fn hearing(&mut self, hearing: Hearing);
+    fn hearing(&mut self, hearing: IngestProgress);
 }
 
 /// What the shard asks of its ingest.
@@ -160,7 +160,7 @@ impl Ingest {
             let pause = backoff.after_connection(begun.elapsed());
             tell_lost(&lost, pause, &mut inbox);
             if without_mark == LOST_FOR_MARKS {
-                inbox.hearing(Hearing::Withheld);
+                inbox.hearing(IngestProgress::Withheld);
             }
             tokio::select! {
                 () = sleep(pause) => {}
@@ -188,5 +188,5 @@ fn tell_lost(lost: &WireFault, pause: Duration, inbox: &mut impl Inbox) {
         WireFault::Refused(_) => error!(reason, ?pause, "the broker does not let us hear; trying again"),
         _ => warn!(reason, ?pause, "the broker is not heard; trying again"),
     }
-    inbox.hearing(Hearing::Lost { reason });
+    inbox.hearing(IngestProgress::Lost { reason });
 }

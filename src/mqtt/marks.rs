@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::link;
+use crate::link;
 
 /// How many marks are remembered; of a broker that swallows them, the oldest are forgotten.
 const REMEMBERED: usize = 16;

@@ -17,10 +17,10 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use super::delivery::{Delivery, Ended, keep_alive, say_goodbye};
-use super::link::{Backoff, Link};
 use super::outbox::{Finished, Queue, Terms, Verdict};
 pub use super::outbox::{Outcome, Outgoing, Undeliverable, Way, Weight};
 use super::wire5::Wire5;
+use crate::link::{Backoff, Link};
 
 /// Unacknowledged messages on the way, if the broker allows as many.
 const WINDOW: u16 = 1000;

@@ -17,7 +17,7 @@ use rumqttc::{
 use thiserror::Error;
 use tokio::time::timeout;
 
-use super::link::Link;
+use crate::link::Link;
 
 /// A broker that does not take a few bytes for this long is not there.
 const WRITE_WITHIN: Duration = Duration::from_secs(10);

@@ -18,8 +18,8 @@ use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHa
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::link::Link;
 use super::outbox::Publication;
+use crate::link::Link;
 
 /// How long connecting may take in all.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);

@@ -7,8 +7,8 @@ use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::settings::Mode;
 
-use crate::mqtt::payload::json;
-use crate::mqtt::payload::system::{Status, SystemMessage};
+use crate::contract::payload::json;
+use crate::contract::payload::system::{Status, SystemMessage};
 use crate::mqtt::publisher::{Outbox, OutboxStatus, Outgoing, Way};
 use crate::mqtt::ring::Ring;
 use crate::store::Store;
@@ -30,7 +30,7 @@ pub enum Ear {
 
 /// What the shard knows of its own hearing.
 #[derive(Debug, Clone, Default)]
-pub struct Hearsay {
+pub struct IngestStatus {
     pub ear: Ear,
     pub probe: Option<Duration>,
     /// What the broker does not let us hear.
@@ -54,7 +54,7 @@ pub struct Heartbeat {
 
 impl Heartbeat {
     /// The heartbeat now.
-    pub fn message(&self, hearsay: &Hearsay) -> Outgoing {
+    pub fn message(&self, hearsay: &IngestStatus) -> Outgoing {
         let outbox = self.outbox.status();
         let ingest = match hearsay.ear {
             Ear::Lost => "lost",
@@ -108,7 +108,7 @@ impl Heartbeat {
 }
 
 /// Degraded as soon as something that is promised does not hold.
-fn status(hearsay: &Hearsay, outbox: &OutboxStatus, store_lost: bool) -> Status {
+fn status(hearsay: &IngestStatus, outbox: &OutboxStatus, store_lost: bool) -> Status {
     let whole = !store_lost
         && hearsay.ear == Ear::Listening
         && hearsay.refused.is_none()

@@ -6,9 +6,9 @@ use actix::Addr;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{error, info};
-use wardwatch_actors::alerts::Condition;
 use wardwatch_actors::census_actor::{CensusActor, Fact};
 use wardwatch_actors::clock::Clock;
+use wardwatch_actors::conditions::Condition;
 
 use crate::fatal::Fatal;
 use crate::mqtt::publisher::LinkEvent;

@@ -1,10 +1,10 @@
 //! `wardwatch run`: starts every part, wires them in reading order, and ends them in reverse.
 
-mod desk;
-mod ears;
 mod heartbeat;
+mod inbound_router;
 mod links;
 mod publisher_thread;
+mod shard_output;
 mod supervisor;
 mod watchdog;
 
@@ -20,32 +20,32 @@ use actix::prelude::Request;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tracing::{error, info, warn};
-use wardwatch_actors::alerts::Condition;
 use wardwatch_actors::analyzers::{self, Analyzer};
-use wardwatch_actors::census_actor::{CensusActor, Hearing, Parts, Restore};
+use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts, Restore};
 use wardwatch_actors::clock::{Clock, Timestamp};
+use wardwatch_actors::conditions::Condition;
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
 use crate::config::{Config, StoreUrl};
+use crate::contract::inbox::{self};
+use crate::contract::payload::json;
+use crate::contract::payload::system::{Status, SystemMessage};
+use crate::contract::rejections::Rejections;
+use crate::contract::topics::Topics;
 use crate::fatal::Fatal;
-use crate::mqtt::inbox::{self};
+use crate::link::{Link, LinkSettings};
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
-use crate::mqtt::link::{Link, LinkSettings};
-use crate::mqtt::payload::json;
-use crate::mqtt::payload::system::{Status, SystemMessage};
 use crate::mqtt::publisher::{LinkEvent, Outbox, Publisher, PublisherSettings};
-use crate::mqtt::rejections::Rejections;
 use crate::mqtt::ring::Ring;
-use crate::mqtt::topics::Topics;
 use crate::store::{self, Store, StoreEvent};
 
-use desk::{Courier, Desk, Herald};
-use ears::{Ears, Rival};
-use heartbeat::{Hearsay, Heartbeat};
+use heartbeat::{Heartbeat, IngestStatus};
+use inbound_router::{DuplicateInstance, InboundRouter};
 use links::{BrokerWatch, StoreTeller, tell_store};
 use publisher_thread::PublisherThread;
+use shard_output::{BusPublisher, PublishConfirmations, ShardOutput};
 use watchdog::Watchdog;
 
 /// How long a shutdown waits for receipts; with the two waits below it is over within 10 s.
@@ -95,9 +95,9 @@ struct Service {
     /// When everybody from before the restart is watched again.
     restored: Request<CensusActor, Restore>,
     ingest: Ingest,
-    ears: Ears,
+    ears: InboundRouter,
     requests: mpsc::UnboundedReceiver<IngestRequest>,
-    tending: Tending,
+    tending: Housekeeping,
     fatal: mpsc::UnboundedReceiver<Fatal>,
 }
 
@@ -115,10 +115,10 @@ impl Service {
         // the broker would throw out the instance that has.
         let (links_tx, links) = mpsc::unbounded_channel();
         let opened = Arc::new(OnceLock::new());
-        let courier = Courier { links: links_tx, store: Arc::clone(&opened) };
+        let courier = PublishConfirmations { links: links_tx, store: Arc::clone(&opened) };
         let (publisher, outbox) =
             Publisher::new(publisher_settings(config, &topics, &link, started, &settings), courier);
-        let herald = Herald { topics: topics.clone(), outbox: outbox.clone() };
+        let herald = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
         let (store, restored) = open_store(config, &settings, &herald, &opened, events_tx)?;
 
@@ -128,7 +128,7 @@ impl Service {
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
         let registered = settings.admission.mode == Mode::Registered;
-        let desk = Rc::new(Desk {
+        let desk = Rc::new(ShardOutput {
             clock: clock.clone(),
             herald,
             store: store.clone(),
@@ -166,14 +166,18 @@ impl Service {
             store_kind: store_kind(config),
             store,
         };
-        let (hearsay, heard) = watch::channel(Hearsay::default());
+        let (hearsay, heard) = watch::channel(IngestStatus::default());
         let sources = config.sources();
         let inbox =
             inbox::Inbox { topics, sources, settings, clock, counters, census, refusals: desk.clone() };
-        let rival = Rival { topic: heartbeat.topic.clone(), instance: heartbeat.instance.clone(), started };
-        let ears = Ears { inbox, rival, hearsay, fatal: fatal_tx.clone() };
+        let rival = DuplicateInstance {
+            topic: heartbeat.topic.clone(),
+            instance: heartbeat.instance.clone(),
+            started,
+        };
+        let ears = InboundRouter { inbox, rival, hearsay, fatal: fatal_tx.clone() };
         let watchdog = Watchdog::start(fatal_tx)?;
-        let tending = Tending {
+        let tending = Housekeeping {
             watchdog,
             desk,
             heartbeat,
@@ -211,7 +215,7 @@ impl Service {
         };
         match &ended {
             Ok(()) => {
-                let Tending { watchdog, desk, heartbeat, .. } = tending;
+                let Housekeeping { watchdog, desk, heartbeat, .. } = tending;
                 drop(watchdog); // what ticks no more is not to be watched
                 desk.flush();
                 // What the broker has by then is not published again by the next start.
@@ -234,7 +238,7 @@ impl Service {
 async fn listen(
     restored: Request<CensusActor, Restore>,
     ingest: Ingest,
-    ears: Ears,
+    ears: InboundRouter,
     requests: mpsc::UnboundedReceiver<IngestRequest>,
     outbox: Outbox,
     mut stopped: watch::Receiver<bool>,
@@ -258,18 +262,18 @@ async fn listen(
 }
 
 /// What is done each second, with each heartbeat, and when another thread has news.
-struct Tending {
+struct Housekeeping {
     watchdog: Watchdog,
-    desk: Rc<Desk>,
+    desk: Rc<ShardOutput>,
     heartbeat: Heartbeat,
-    heard: watch::Receiver<Hearsay>,
+    heard: watch::Receiver<IngestStatus>,
     requests: mpsc::UnboundedSender<IngestRequest>,
     links: mpsc::UnboundedReceiver<LinkEvent>,
     store: mpsc::UnboundedReceiver<StoreEvent>,
     broker: BrokerWatch,
 }
 
-impl Tending {
+impl Housekeeping {
     async fn run(&mut self) {
         let mut seconds = Seconds::new();
         let mut beat = interval(heartbeat::EVERY);
@@ -303,7 +307,7 @@ impl Tending {
         self.broker.second();
         if passed > STOOD_STILL {
             warn!(?passed, "the process stood still: nothing counts as silent until all is heard");
-            self.broker.census.do_send(Hearing::Nothing);
+            self.broker.census.do_send(IngestProgress::Interrupted);
             // Without an ingest the process is ending anyway.
             let _ = self.requests.send(IngestRequest::Remark);
         }
@@ -345,7 +349,7 @@ fn ingest_settings(config: &Config, topics: &Topics, link: Link, registered: boo
 fn open_store(
     config: &Config,
     settings: &Settings,
-    herald: &Herald,
+    herald: &BusPublisher,
     opened: &OnceLock<Store>,
     events: mpsc::UnboundedSender<StoreEvent>,
 ) -> Result<(Store, store::Restored), Fatal> {
@@ -400,7 +404,7 @@ fn link(config: &Config) -> Result<Link, Fatal> {
         key_file: mqtt.key_file.clone(),
         keep_alive: mqtt.keep_alive.to_duration(),
     })
-    .map_err(|fault| Fatal::Setup(crate::mqtt::payload::rejected::with_causes(&fault)))
+    .map_err(|fault| Fatal::Setup(crate::contract::payload::rejected::with_causes(&fault)))
 }
 
 /// What the broker publishes for us when we are gone without a word.

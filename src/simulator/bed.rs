@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
-use wardwatch_actors::people::identity::{NameFault, PatientId};
+use wardwatch_actors::people::{NameFault, PatientId};
 
 use super::FleetSettings;
 use super::episodes::{Episode, Kind, Phase};
 use super::physiology::{Person, Vitals, uniform};
 use super::reading::{Measured, Saturation};
-use crate::mqtt::topics::Topics;
+use crate::contract::topics::Topics;
 
 /// Of duplicates, one reading in so many comes twice; of late readings, one in so many is overtaken.
 const REPEATED_ONE_IN: u64 = 3;

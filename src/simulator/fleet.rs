@@ -13,7 +13,7 @@ use super::physiology::{DayTime, Persistence};
 use super::reading::{self, TimeText};
 use super::schedule::Director;
 use super::{FleetSettings, SettingsFault};
-use crate::mqtt::topics::Topics;
+use crate::contract::topics::Topics;
 
 /// Streams of the seed: who the people are, how they go on, what happens to them.
 const PEOPLE: u64 = 0;

@@ -17,7 +17,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use thiserror::Error;
-use wardwatch_actors::people::identity::{self, NameFault};
+use wardwatch_actors::people::{NameFault, check_name};
 
 pub use episodes::{Episode, Kind};
 pub use fleet::{Act, Event, Fleet};
@@ -60,7 +60,7 @@ pub fn check_units(units: &[String], i_know: bool) -> Result<(), SettingsFault> 
         return Err(SettingsFault::NoUnit);
     }
     for unit in units {
-        identity::check_name(unit)?;
+        check_name(unit)?;
         if !i_know && !unit.starts_with(UNIT_PREFIX) {
             return Err(SettingsFault::RealUnit(unit.clone()));
         }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use tracing::warn;
 use wardwatch_actors::alerts::change::Event;
 use wardwatch_actors::clock::Span;
-use wardwatch_actors::people::snapshot::Snapshot;
+use wardwatch_actors::patient::snapshot::Snapshot;
 use wardwatch_actors::people::{PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
 

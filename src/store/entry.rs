@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::clock::Timestamp;
-use wardwatch_actors::people::outcome::StateChange;
-use wardwatch_actors::people::snapshot::Saved;
-use wardwatch_actors::people::{AdmissionRecord, Subject};
+use wardwatch_actors::patient::outcome::StateChange;
+use wardwatch_actors::patient::snapshot::Saved;
+use wardwatch_actors::people::Subject;
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::vitals::Reading;
 

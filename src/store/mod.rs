@@ -25,8 +25,8 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
-use wardwatch_actors::alerts::Condition;
 use wardwatch_actors::clock::{Span, Timestamp};
+use wardwatch_actors::conditions::Condition;
 
 use crate::config::{StoreConfig, StoreUrl};
 pub use database::StoreFault;

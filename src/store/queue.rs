@@ -8,12 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::clock::Timestamp;
-use wardwatch_actors::people::outcome::StateChange;
-use wardwatch_actors::people::snapshot::{Saved, Snapshot};
-use wardwatch_actors::people::{AdmissionRecord, PatientId, Subject};
+use wardwatch_actors::patient::outcome::StateChange;
+use wardwatch_actors::patient::snapshot::{Saved, Snapshot};
+use wardwatch_actors::people::{PatientId, Subject};
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::vitals::Reading;
 

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use rusqlite::{Connection, Row};
 use thiserror::Error;
 use tracing::error;
-use wardwatch_actors::alerts::{AlertChange, Condition};
+use wardwatch_actors::admission::AdmissionRecord;
+use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::clock::Timestamp;
-use wardwatch_actors::people::snapshot::{self, Memory, Restored as Patient, Snapshot};
-use wardwatch_actors::people::{AdmissionRecord, PatientId};
+use wardwatch_actors::conditions::Condition;
+use wardwatch_actors::patient::snapshot::{self, Memory, Restored as Patient, Snapshot};
+use wardwatch_actors::people::PatientId;
 use wardwatch_actors::vitals::Reading;
 
 use super::packing;

@@ -11,9 +11,10 @@ use rand_chacha::ChaCha8Rng;
 use rumqttc::{AsyncClient, Event, MqttOptions, NetworkOptions, Packet, QoS};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
-use wardwatch_actors::alerts::{Condition, Priority, ReadingRef};
 use wardwatch_actors::clock::{Clock, Span, Timestamp};
+use wardwatch_actors::conditions::{Condition, Priority};
 use wardwatch_actors::people::{DeviceId, PatientId};
+use wardwatch_actors::vitals::ReadingRef;
 use wardwatch_actors::vitals::Vital;
 
 use super::truth::{Change, Course, Truth};

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 use wardwatch_actors::alerts::change::alert_id;
-use wardwatch_actors::alerts::{Condition, Priority, ReadingRef};
 use wardwatch_actors::clock::{Span, Timestamp};
+use wardwatch_actors::conditions::{Condition, Priority};
 use wardwatch_actors::people::{PatientId, Subject};
+use wardwatch_actors::vitals::ReadingRef;
 
 /// One change that must arrive.
 #[derive(Debug, Clone, PartialEq, Eq)]

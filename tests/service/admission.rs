@@ -62,7 +62,7 @@ async fn a_reading_from_before_the_start_is_judged_by_the_record_that_comes_afte
 }
 
 /// The records come behind what was queued, and would never come.
-/// Seen to fail with `Hearing::Stalled` kept from the census: nobody is ever heard again.
+/// Seen to fail with `IngestProgress::Stalled` kept from the census: nobody is ever heard again.
 #[tokio::test]
 async fn readings_of_strangers_that_fill_all_room_do_not_keep_the_records_away() {
     const PATIENTS: usize = 50;

@@ -75,7 +75,7 @@ async fn a_reading_that_came_while_the_process_stood_still_decides_before_its_de
 }
 
 /// The delay is over while nothing can be heard; what the device kept comes after us.
-/// Seen to fail with `Hearing::Connected` kept from the census.
+/// Seen to fail with `IngestProgress::Connected` kept from the census.
 #[tokio::test]
 async fn what_a_device_kept_while_the_broker_was_gone_decides_before_its_delay_runs_out() {
     let settings = "[limits.adult]\nheart_rate = { delay = \"1s\" }\n[units.marks.limits.adult]\nheart_rate = { delay = \"0s\" }\n[alerts]\ndevices_back_within = \"20s\"\n";

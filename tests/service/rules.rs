@@ -1,8 +1,9 @@
 //! Rules of one's own, through the public trait.
 
 use serde_json::Value;
-use wardwatch_actors::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, ScoreName, Timing};
+use wardwatch_actors::alerts::{Cause, Finding, Presence, RuleName, Timing};
 use wardwatch_actors::analyzers::{Analysis, Analyzer, View};
+use wardwatch_actors::conditions::{Condition, Priority, ScoreName};
 use wardwatch_actors::vitals::Vital;
 
 use super::mosquitto::Mosquitto;

@@ -3,12 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::alerts::condition::Kind;
-use crate::alerts::finding::{Cause, Presence, ReadingRef, Side};
-use crate::alerts::{Condition, Priority};
+use crate::alerts::finding::{Cause, Presence, Side};
 use crate::clock::{Span, Timestamp};
-use crate::people::identity::Subject;
+use crate::conditions::Kind;
+use crate::conditions::{Condition, Priority};
+use crate::people::Subject;
 use crate::vitals::Quantity;
+use crate::vitals::ReadingRef;
 
 /// What happened to an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

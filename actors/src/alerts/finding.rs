@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::{Condition, Priority};
 use crate::clock::{Span, Timestamp};
-use crate::people::identity::DeviceId;
+use crate::conditions::{Condition, Priority};
+use crate::vitals::ReadingRef;
 use crate::vitals::{Quantity, Vital};
 
 /// Whether the fact is so, as far as is known.
@@ -29,19 +29,6 @@ pub struct Timing {
 impl Timing {
     /// At once, at every priority.
     pub const IMMEDIATE: Self = Self { delay: [Span::ZERO; 3], clear_delay: Span::ZERO };
-}
-
-/// The reading that something rests on, as its device named it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadingRef {
-    /// None where the device gave no name.
-    pub device: Option<DeviceId>,
-    /// The device's count, as sent.
-    pub seq: Option<u64>,
-    /// The time as sent; where none was sent, the arrival.
-    pub time: Timestamp,
-    /// Whether `time` was sent.
-    pub timed: bool,
 }
 
 /// On which side of its limits a value is.

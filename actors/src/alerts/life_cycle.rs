@@ -5,16 +5,17 @@
 //! change that was published is the event ([`difference`], the whole table). While a backlog is drained
 //! the first goes on and the second waits, so that at its end the difference is all that is left to say.
 
-mod telling;
+mod events;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::alerts::change::{AlertChange, alert_id};
-use crate::alerts::finding::{Cause, Finding, Presence, ReadingRef, Timing};
-use crate::alerts::{Condition, Priority};
+use crate::alerts::finding::{Cause, Finding, Presence, Timing};
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::people::identity::{DeviceId, Subject};
+use crate::conditions::{Condition, Priority};
+use crate::people::{DeviceId, Subject};
+use crate::vitals::ReadingRef;
 
 /// How long the next reading may be late before a timer decides in its place.
 const GRACE: Span = Span::from_secs(1);

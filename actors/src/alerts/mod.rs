@@ -1,15 +1,11 @@
-//! Alerts: conditions, priorities, and the one life cycle of all of them.
+//! Alerts: what a rule finds, the one life cycle of all of them, and what of it is published.
 
+mod alert_set;
 pub mod change;
-pub mod condition;
 pub mod finding;
 mod life_cycle;
-mod of_subject;
-pub mod priority;
 
+pub use alert_set::{AlertSet, Passed};
 pub use change::{AlertChange, Event};
-pub use condition::{Condition, Kind, ScoreName};
-pub use finding::{Cause, Finding, Presence, ReadingRef, Side, Timing};
+pub use finding::{Cause, Finding, Presence, Side, Timing};
 pub use life_cycle::{Caption, Moment, RuleName, Stage};
-pub use of_subject::{Alerts, Passed};
-pub use priority::Priority;

@@ -1,7 +1,8 @@
 //! Clocks of devices that are wrong.
 
 use super::{Analysis, Analyzer, View};
-use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, Timing};
+use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
+use crate::conditions::{Condition, Priority};
 
 /// The rule's name.
 pub const NAME: RuleName = RuleName::Borrowed("clocks");

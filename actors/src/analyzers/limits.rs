@@ -2,11 +2,13 @@
 
 use super::view::Voice;
 use super::{Analysis, Analyzer, View};
-use crate::alerts::{Cause, Condition, Finding, Presence, Priority, ReadingRef, RuleName, Side, Timing};
+use crate::alerts::{Cause, Finding, Presence, RuleName, Side, Timing};
+use crate::chart::Latest;
 use crate::clock::Span;
+use crate::conditions::{Condition, Priority};
 use crate::settings::limits::always_high_below;
 use crate::settings::{Limits, VitalLimits};
-use crate::vitals::chart::Latest;
+use crate::vitals::ReadingRef;
 use crate::vitals::{Quantity, Vital};
 
 /// The rule's name.

@@ -5,11 +5,12 @@
 use std::sync::Arc;
 
 use super::{Analysis, Analyzer, View};
-use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, Timing};
+use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
+use crate::chart::{Equipment, Latest};
 use crate::clock::{Span, Timestamp, Uptime};
+use crate::conditions::{Condition, Priority};
 use crate::settings::Settings;
 use crate::vitals::Vital;
-use crate::vitals::chart::{Equipment, Latest};
 
 /// The rule's name.
 pub const NAME: RuleName = RuleName::Borrowed("missing");

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::{Condition, Finding, RuleName, ScoreName};
+use crate::alerts::{Finding, RuleName};
 use crate::clock::Uptime;
+use crate::conditions::{Condition, ScoreName};
 use crate::settings::Settings;
 pub use view::View;
 

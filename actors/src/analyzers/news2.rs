@@ -7,9 +7,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::{Analysis, Analyzer, Score, View};
-use crate::alerts::{Cause, Condition, Finding, Presence, Priority, RuleName, ScoreName, Timing};
+use crate::admission::Spo2Scale;
+use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
 use crate::clock::{Span, Uptime};
-use crate::people::{Class, Spo2Scale};
+use crate::conditions::{Condition, Priority, ScoreName};
+use crate::people::Class;
 use crate::settings::{News2Settings, Settings};
 use crate::vitals::{Consciousness, Quantity, Vital};
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::alerts::{Condition, ReadingRef};
+use crate::admission::AdmissionRecord;
+use crate::chart::Chart;
+use crate::chart::Latest;
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::people::record::AdmissionRecord;
+use crate::conditions::Condition;
 use crate::people::{Class, PatientId};
 use crate::settings::Limits;
-use crate::vitals::chart::Latest;
-use crate::vitals::{Chart, Vital};
+use crate::vitals::ReadingRef;
+use crate::vitals::Vital;
 
 /// One patient at one moment. Cheap to hand to every rule.
 #[derive(Debug, Clone)]
@@ -85,7 +87,7 @@ impl View {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::vitals::chart::Entry;
+    use crate::chart::Entry;
     use crate::vitals::{Quantity, Reading};
 
     /// A patient of whom one reading just came, at second 0.

@@ -3,9 +3,9 @@
 use tokio::sync::oneshot;
 
 use super::{CensusActor, Restore};
+use crate::patient::Patient;
+use crate::patient::snapshot::{Memory, Restored};
 use crate::patient_actor::{ConfirmWatched, ObserveAgain, TellMemoryLost};
-use crate::people::patient::Patient;
-use crate::people::snapshot::{Memory, Restored};
 
 /// Those from before the restart who are not watched again yet.
 pub(super) struct Restoring {

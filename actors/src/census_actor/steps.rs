@@ -6,12 +6,13 @@ use std::sync::Arc;
 use tracing::info;
 
 use super::{Arrived, CensusActor, LEFT, MOST_HELD, PatientAddress};
+use crate::admission::AdmissionRecord;
+use crate::census::{Announcements, Reception};
 use crate::outlet::Kept;
+use crate::patient::Listening;
+use crate::patient::outcome::{Outcome, Refusal, Refused};
 use crate::patient_actor::{Admit, HandOver, Leave, Observe};
-use crate::people::census::{Announcements, Reception};
-use crate::people::outcome::{Outcome, Refusal, Refused};
-use crate::people::patient::Listening;
-use crate::people::{AdmissionRecord, PatientId, Subject};
+use crate::people::{PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Mode;
 

@@ -11,10 +11,10 @@ use crate::analyzer_actor::Answers;
 use crate::census_actor::{Arm, LEFT, Notify, Ticked};
 use crate::clock::{Now, Uptime};
 use crate::outlet::Kept;
+use crate::patient::outcome::{Notice, Observed, Outcome, Refusal, Refused};
+use crate::patient::snapshot::Saved;
+use crate::patient::{Listening, Patient};
 use crate::people::Subject;
-use crate::people::outcome::{Notice, Observed, Outcome, Refusal, Refused};
-use crate::people::patient::{Listening, Patient};
-use crate::people::snapshot::Saved;
 use crate::receipt::Receipt;
 use crate::vitals::Reading;
 

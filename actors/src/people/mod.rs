@@ -1,16 +1,7 @@
-//! Who is watched and where: ids, the admission record, the site's rules of admission.
+//! Who is meant: the ids of units, patients and devices, and the age class.
 
-mod backlog;
-pub mod census;
-pub mod class;
-pub mod device_clock;
-pub mod identity;
-pub mod outcome;
-pub mod patient;
-pub mod record;
-pub mod snapshot;
-pub mod source;
+mod class;
+mod ids;
 
 pub use class::Class;
-pub use identity::{DeviceId, PatientId, Subject, UnitId};
-pub use record::{AdmissionRecord, Spo2Scale};
+pub use ids::{DeviceId, NameFault, PatientId, Subject, UnitId, check_name};

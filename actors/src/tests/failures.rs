@@ -1,10 +1,11 @@
 //! What a panic costs: one reading, or one rule's word on it, and nothing else.
 
 use super::{Ward, on_paused_time};
-use crate::alerts::{Condition, Event, RuleName};
+use crate::alerts::{Event, RuleName};
 use crate::analyzers::{Analysis, Analyzer, View};
-use crate::people::outcome::Refusal;
-use crate::people::patient::{FAILING_SEQ, FAILING_TIMER_SEQ};
+use crate::conditions::Condition;
+use crate::patient::outcome::Refusal;
+use crate::patient::{FAILING_SEQ, FAILING_TIMER_SEQ};
 use crate::vitals::{Quantity, Vital};
 
 /// A rule that fails on a heart rate of 99.

@@ -2,7 +2,7 @@
 
 use super::{Ward, on_paused_time};
 use crate::alerts::Event;
-use crate::census_actor::Hearing;
+use crate::census_actor::IngestProgress;
 use crate::clock::Span;
 
 /// Seen to fail with the bound on who is woken taken out of `wake`.
@@ -10,7 +10,7 @@ use crate::clock::Span;
 fn no_delay_runs_out_before_what_was_said_until_then_has_been_heard() {
     on_paused_time(|| async {
         let ward = Ward::open();
-        let everything = || ward.census.do_send(Hearing::Upto(ward.clock.uptime()));
+        let everything = || ward.census.do_send(IngestProgress::CaughtUpTo(ward.clock.uptime()));
         everything();
         ward.send("icu-1/decided", 1, 140);
         ward.send("icu-1/undecided", 1, 140);
@@ -35,10 +35,10 @@ fn after_a_connection_devices_have_five_seconds_to_come_back_before_a_delay_runs
         ward.send("icu-1/back", 1, 140);
         ward.send("icu-1/gone", 1, 140);
         ward.wait(3).await;
-        ward.census.do_send(Hearing::Nothing);
+        ward.census.do_send(IngestProgress::Interrupted);
         ward.wait(10).await;
-        ward.census.do_send(Hearing::Connected);
-        ward.census.do_send(Hearing::Everything); // that the broker had; it was gone itself
+        ward.census.do_send(IngestProgress::Connected);
+        ward.census.do_send(IngestProgress::Live); // that the broker had; it was gone itself
         ward.wait(4).await;
         assert_eq!(ward.told(), []);
         ward.send_of("icu-1/back", 2, 72, Span::from_secs(13));
@@ -54,10 +54,10 @@ fn a_link_that_breaks_again_and_again_holds_up_no_timer_for_ever() {
         let ward = Ward::open();
         ward.send("icu-1/a", 1, 140);
         for _ in 0..5 {
-            ward.census.do_send(Hearing::Connected);
-            ward.census.do_send(Hearing::Everything);
+            ward.census.do_send(IngestProgress::Connected);
+            ward.census.do_send(IngestProgress::Live);
             ward.wait(4).await;
-            ward.census.do_send(Hearing::Nothing);
+            ward.census.do_send(IngestProgress::Interrupted);
         }
         assert_eq!(ward.told(), [("icu-1/a".into(), "heart_rate.high".into(), Event::Raised)]);
     });
@@ -68,7 +68,7 @@ fn what_has_been_heard_wakes_whoever_waited_for_it_without_any_further_message()
     on_paused_time(|| async {
         let ward = Ward::open();
         let now = ward.clock.uptime();
-        ward.census.do_send(Hearing::Upto(now + Span::from_secs(30)));
+        ward.census.do_send(IngestProgress::CaughtUpTo(now + Span::from_secs(30)));
         ward.send("icu-1/a", 1, 140);
         ward.wait(7).await;
         assert_eq!(ward.told(), [("icu-1/a".into(), "heart_rate.high".into(), Event::Raised)]);

@@ -16,12 +16,12 @@ use bytes::Bytes;
 
 use crate::alerts::{AlertChange, Event};
 use crate::analyzers::{self, Analyzer};
-use crate::census_actor::{Arrived, CensusActor, Hearing, Parts};
+use crate::census_actor::{Arrived, CensusActor, IngestProgress, Parts};
 use crate::clock::{Clock, Span, Timestamp};
 use crate::counters::Counters;
 use crate::outlet::{Kept, Outlet};
-use crate::people::outcome::Refused;
-use crate::people::snapshot::{Saved, Snapshot};
+use crate::patient::outcome::Refused;
+use crate::patient::snapshot::{Saved, Snapshot};
 use crate::people::{PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Settings;
@@ -83,8 +83,8 @@ impl Ward {
     /// With these rules beside its own.
     fn open_with(more_rules: Vec<Box<dyn Analyzer>>) -> Self {
         let ward = Self::begin(clock(), Arc::default(), more_rules);
-        ward.census.do_send(Hearing::Records);
-        ward.census.do_send(Hearing::Everything);
+        ward.census.do_send(IngestProgress::RecordsRead);
+        ward.census.do_send(IngestProgress::Live);
         ward
     }
 

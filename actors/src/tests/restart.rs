@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::{Ward, on_paused_time};
-use crate::alerts::{AlertChange, Condition, Event, RuleName};
+use crate::alerts::{AlertChange, Event, RuleName};
 use crate::analyzers::{Analysis, Analyzer, View};
-use crate::census_actor::{Fact, Hearing, Restore};
+use crate::census_actor::{Fact, IngestProgress, Restore};
 use crate::clock::Span;
+use crate::conditions::Condition;
+use crate::patient::snapshot::{Memory, Restored};
 use crate::people::Subject;
-use crate::people::snapshot::{Memory, Restored};
 use crate::settings::Settings;
 use crate::vitals::Reading;
 
@@ -17,8 +18,8 @@ use crate::vitals::Reading;
 fn restart(ward: &Ward, settings: Arc<Settings>) -> Ward {
     let again = Ward::begin(ward.clock.clone(), settings, Vec::new());
     again.census.do_send(left_by(ward));
-    again.census.do_send(Hearing::Records);
-    again.census.do_send(Hearing::Everything);
+    again.census.do_send(IngestProgress::RecordsRead);
+    again.census.do_send(IngestProgress::Live);
     again
 }
 
@@ -74,8 +75,8 @@ fn what_still_holds_is_not_told_anew_and_what_does_not_ends() {
         settings.admission.max_patients = 1;
         let settings = Arc::new(settings);
         let ward = Ward::begin(super::clock(), Arc::clone(&settings), Vec::new());
-        ward.census.do_send(Hearing::Records);
-        ward.census.do_send(Hearing::Everything);
+        ward.census.do_send(IngestProgress::RecordsRead);
+        ward.census.do_send(IngestProgress::Live);
         ward.send("icu-1/a", 1, 72);
         ward.send("icu-1/b", 1, 72);
         let fact = |words: Option<&str>| Fact {

@@ -1,6 +1,5 @@
 //! Vital signs: what is measured, in which unit, within which range. One file a quantity.
 
-pub mod chart;
 pub mod consciousness;
 mod diastolic_pressure;
 mod etco2;
@@ -13,7 +12,6 @@ mod pulse_rate;
 pub mod quantity;
 pub mod reading;
 mod respiratory_rate;
-pub mod rhythm;
 mod systolic_pressure;
 mod temperature;
 
@@ -23,10 +21,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::clock::Span;
-pub use chart::Chart;
 pub use consciousness::Consciousness;
 pub use quantity::{Quantity, Resolution};
-pub use reading::Reading;
+pub use reading::{Reading, ReadingRef};
 
 /// A quantity that is measured as a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

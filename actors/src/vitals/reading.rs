@@ -1,8 +1,23 @@
 //! One message of values that a device measured at one time.
 
+use serde::{Deserialize, Serialize};
+
 use crate::clock::Timestamp;
-use crate::people::identity::DeviceId;
+use crate::people::DeviceId;
 use crate::vitals::{Consciousness, Values, VitalSet};
+
+/// The reading that something rests on, as its device named it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadingRef {
+    /// None where the device gave no name.
+    pub device: Option<DeviceId>,
+    /// The device's count, as sent.
+    pub seq: Option<u64>,
+    /// The time as sent; where none was sent, the arrival.
+    pub time: Timestamp,
+    /// Whether `time` was sent.
+    pub timed: bool,
+}
 
 /// A reading as it came from a device, every value plausible.
 #[derive(Debug, Clone, PartialEq, Eq)]

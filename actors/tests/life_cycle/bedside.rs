@@ -3,11 +3,12 @@
 //! Limit 120 /min medium, 150 /min high, hysteresis 3; delay 10 s, of the extreme 5 s, unless said otherwise.
 
 use wardwatch_actors::alerts::{
-    AlertChange, Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, ReadingRef,
-    RuleName, ScoreName, Side, Timing,
+    AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Side, Timing,
 };
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
+use wardwatch_actors::conditions::{Condition, Priority, ScoreName};
 use wardwatch_actors::people::{DeviceId, Subject};
+use wardwatch_actors::vitals::ReadingRef;
 use wardwatch_actors::vitals::{Quantity, Vital};
 
 const START_MS: i64 = 1_800_000_000_000;
@@ -47,7 +48,7 @@ pub use Found::{NotMeasured, Nothing, Rate, Score, Unknown};
 
 /// One patient, and what was told of it.
 pub struct Bedside {
-    pub alerts: Alerts,
+    pub alerts: AlertSet,
     pub subject: Subject,
     pub timing: Timing,
     pub limit: i32,
@@ -60,7 +61,7 @@ pub struct Bedside {
 impl Bedside {
     pub fn new(timing: Timing) -> Self {
         Self {
-            alerts: Alerts::default(),
+            alerts: AlertSet::default(),
             subject: Subject::Patient("icu-1/p-17".parse().unwrap()),
             timing,
             limit: 120,

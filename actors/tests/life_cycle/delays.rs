@@ -1,6 +1,6 @@
 //! Delays, priorities and presence.
 
-use wardwatch_actors::alerts::Priority;
+use wardwatch_actors::conditions::Priority;
 use wardwatch_actors::vitals::Quantity;
 
 use super::bedside::*;

@@ -1,8 +1,9 @@
 //! Ids, the end of a stay, and the order of timers.
 
 use uuid::Uuid;
-use wardwatch_actors::alerts::{Condition, Moment};
+use wardwatch_actors::alerts::Moment;
 use wardwatch_actors::clock::{Now, Uptime};
+use wardwatch_actors::conditions::Condition;
 use wardwatch_actors::vitals::Vital;
 
 use super::bedside::*;

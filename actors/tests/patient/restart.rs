@@ -1,7 +1,7 @@
 //! A patient is written down and read back as one value.
 
 use wardwatch_actors::clock::Span;
-use wardwatch_actors::people::snapshot::Snapshot;
+use wardwatch_actors::patient::snapshot::Snapshot;
 
 use super::ward::*;
 

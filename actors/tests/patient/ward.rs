@@ -5,9 +5,9 @@ use std::sync::Arc;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::{self, Analyzer};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
-use wardwatch_actors::people::outcome::{Inquiry, Observed, Outcome};
-use wardwatch_actors::people::patient::{Listening, Patient};
-use wardwatch_actors::people::snapshot::{self, Memory, Snapshot};
+use wardwatch_actors::patient::outcome::{Inquiry, Observed, Outcome};
+use wardwatch_actors::patient::snapshot::{self, Memory, Snapshot};
+use wardwatch_actors::patient::{Listening, Patient};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 

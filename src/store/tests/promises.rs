@@ -1,7 +1,7 @@
 //! The commit comes first, then the bus, then the receipt.
 
-use wardwatch_actors::people::AdmissionRecord;
-use wardwatch_actors::people::outcome::StateChange;
+use wardwatch_actors::admission::AdmissionRecord;
+use wardwatch_actors::patient::outcome::StateChange;
 
 use super::*;
 use crate::store::entry::Rejected;

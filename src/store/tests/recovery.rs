@@ -1,7 +1,7 @@
 //! What a run leaves, the next one finds.
 
 use super::*;
-use wardwatch_actors::people::snapshot::Memory;
+use wardwatch_actors::patient::snapshot::Memory;
 
 /// The messages of changes, in order.
 fn messages<'a>(changes: impl IntoIterator<Item = &'a AlertChange>) -> Vec<&'a str> {

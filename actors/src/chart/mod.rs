@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::ReadingRef;
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::people::identity::DeviceId;
-use crate::vitals::rhythm::{Rhythm, SHORTEST_SILENCE};
+use crate::devices::rhythm::{Rhythm, SHORTEST_SILENCE};
+use crate::people::DeviceId;
+use crate::vitals::ReadingRef;
 use crate::vitals::{Consciousness, Quantity, Reading, Vital, VitalSet};
 
 /// The newest value of one vital sign.

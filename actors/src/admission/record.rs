@@ -4,8 +4,8 @@ use jiff::civil::Date;
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::clock::Timestamp;
-use crate::people::class::Class;
-use crate::people::identity::{DeviceId, NameFault, UnitId};
+use crate::people::Class;
+use crate::people::{DeviceId, NameFault, UnitId};
 use crate::settings::LimitOverrides;
 
 /// Which SpO2 scale of NEWS2 was ordered for this patient; never inferred.

@@ -2,33 +2,33 @@
 
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
-use wardwatch_actors::census_actor::Hearing;
+use wardwatch_actors::census_actor::IngestProgress;
 use wardwatch_actors::clock::Timestamp;
 
-use super::heartbeat::{Ear, Hearsay};
+use super::heartbeat::{Ear, IngestStatus};
+use crate::contract::inbox::{self, Letter};
+use crate::contract::payload::system::Status;
 use crate::fatal::Fatal;
-use crate::mqtt::inbox::{self, Letter};
 use crate::mqtt::ingest::{self, Message};
-use crate::mqtt::payload::system::Status;
 use crate::mqtt::publisher::PublisherFault;
 
 /// What counts as refused where the broker keeps our marks from us.
 const MARKS: &str = "probe";
 
 /// What the ingest hears goes to the inbox; what it says of its hearing to census and heartbeat.
-pub struct Ears {
+pub struct InboundRouter {
     pub inbox: inbox::Inbox,
-    pub rival: Rival,
+    pub rival: DuplicateInstance,
     pub fatal: mpsc::UnboundedSender<Fatal>,
-    pub hearsay: watch::Sender<Hearsay>,
+    pub hearsay: watch::Sender<IngestStatus>,
 }
 
-impl ingest::Inbox for Ears {
+impl ingest::Inbox for InboundRouter {
     fn message(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
         if topic == self.rival.topic {
             receipt.settle();
             match self.rival.hear(&payload) {
-                Some(Word::Rival) => {
+                Some(Word::DuplicateInstance) => {
                     let fault = PublisherFault::TakenOver(self.rival.instance.clone());
                     let _ = self.fatal.send(fault.into());
                 }
@@ -41,56 +41,56 @@ impl ingest::Inbox for Ears {
         self.inbox.take(Letter { topic: &topic, payload, retain, receipt });
     }
 
-    fn hearing(&mut self, hearing: ingest::Hearing) {
+    fn hearing(&mut self, hearing: ingest::IngestProgress) {
         let census = &self.inbox.census;
         match hearing {
-            ingest::Hearing::Connected { .. } => {
-                census.do_send(Hearing::Connected);
+            ingest::IngestProgress::Connected { .. } => {
+                census.do_send(IngestProgress::Connected);
                 // What is still refused is told anew.
                 self.hearsay.send_modify(|hearsay| {
                     (hearsay.ear, hearsay.refused) =
                         (Ear::Draining, hearsay.refused.take_if(|of| of == MARKS));
                 });
             }
-            ingest::Hearing::Stalled => {
+            ingest::IngestProgress::Stalled => {
                 warn!(
                     "the broker sends nothing more before readings of unknown patients are acknowledged: with open admission \
                      they are judged before their records are heard, otherwise refused"
                 );
-                census.do_send(Hearing::Stalled);
+                census.do_send(IngestProgress::Stalled);
             }
-            ingest::Hearing::Behind => {
-                census.do_send(Hearing::Nothing);
+            ingest::IngestProgress::Behind => {
+                census.do_send(IngestProgress::Interrupted);
                 self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Draining);
             }
-            ingest::Hearing::Records => census.do_send(Hearing::Records),
-            ingest::Hearing::Drained => {
-                census.do_send(Hearing::Everything);
+            ingest::IngestProgress::RecordsRead => census.do_send(IngestProgress::RecordsRead),
+            ingest::IngestProgress::Drained => {
+                census.do_send(IngestProgress::Live);
                 self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Listening);
             }
-            ingest::Hearing::Probe { sent, round_trip } => {
-                census.do_send(Hearing::Upto(self.inbox.clock.uptime_of(sent)));
+            ingest::IngestProgress::Probe { sent, round_trip } => {
+                census.do_send(IngestProgress::CaughtUpTo(self.inbox.clock.uptime_of(sent)));
                 self.hearsay.send_if_modified(|hearsay| {
                     hearsay.probe = Some(round_trip);
                     hearsay.refused.take_if(|of| of == MARKS).is_some()
                 });
             }
-            ingest::Hearing::Withheld => {
+            ingest::IngestProgress::Withheld => {
                 error!(
                     "our own marks do not come back, and no timer runs without them: the broker's access list must let this \
                      client write and read probe/#, or a very long queue lies before them"
                 );
                 self.hearsay.send_modify(|hearsay| hearsay.refused = Some(MARKS.to_owned()));
             }
-            ingest::Hearing::Refused(filter) => {
+            ingest::IngestProgress::Refused(filter) => {
                 error!(
                     filter,
                     "the broker refuses a subscription: nobody hears that; its access list must allow it"
                 );
                 self.hearsay.send_modify(|hearsay| hearsay.refused = Some(filter));
             }
-            ingest::Hearing::Lost { .. } => {
-                census.do_send(Hearing::Nothing);
+            ingest::IngestProgress::Lost { .. } => {
+                census.do_send(IngestProgress::Interrupted);
                 self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Lost);
             }
         }
@@ -101,7 +101,7 @@ impl ingest::Inbox for Ears {
 ///
 /// Brokers older than Mosquitto 2.0.15 do not tell whom they throw out; without this, two instances
 /// would throw each other out for ever. The older one ends.
-pub struct Rival {
+pub struct DuplicateInstance {
     pub topic: String,
     pub instance: String,
     pub started: Timestamp,
@@ -109,11 +109,11 @@ pub struct Rival {
 
 /// What a heartbeat of our own name says that is not ours.
 enum Word {
-    Rival,
+    DuplicateInstance,
     Gone,
 }
 
-impl Rival {
+impl DuplicateInstance {
     fn hear(&self, heartbeat: &[u8]) -> Option<Word> {
         #[derive(serde::Deserialize)]
         struct Heard {
@@ -123,7 +123,9 @@ impl Rival {
         let heard = serde_json::from_slice::<Heard>(heartbeat).ok()?;
         match heard.status {
             Status::Offline => Some(Word::Gone),
-            Status::Online | Status::Degraded => (heard.started > self.started).then_some(Word::Rival),
+            Status::Online | Status::Degraded => {
+                (heard.started > self.started).then_some(Word::DuplicateInstance)
+            }
         }
     }
 }

@@ -3,10 +3,11 @@
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use wardwatch_actors::analyzers::Score;
+use wardwatch_actors::chart::Chart;
 use wardwatch_actors::clock::Timestamp;
-use wardwatch_actors::people::outcome::PatientState;
+use wardwatch_actors::patient::outcome::PatientState;
 use wardwatch_actors::people::{Class, DeviceId, PatientId};
-use wardwatch_actors::vitals::{Chart, Quantity, Vital};
+use wardwatch_actors::vitals::{Quantity, Vital};
 
 use super::alert::AlertMessage;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::{LastSaved, Patient, SAVED_EVERY};
 use crate::analyzers;
 use crate::clock::{Now, Span};
-use crate::people::device_clock::Leaning;
-use crate::people::identity::{DeviceId, PatientId};
-use crate::people::snapshot::{self, Memory, Snapshot};
+use crate::devices::device_clock::Leaning;
+use crate::patient::snapshot::{self, Memory, Snapshot};
+use crate::people::{DeviceId, PatientId};
 use crate::settings::Settings;
 
 impl Patient {

@@ -1,7 +1,7 @@
 //! Every topic of the contract: the one file that says how a topic is spelled.
 
 use thiserror::Error;
-use wardwatch_actors::people::identity::{self, NameFault, PatientId};
+use wardwatch_actors::people::{NameFault, PatientId, check_name};
 
 /// What an incoming topic names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +50,7 @@ impl Topics {
             "vitals" => check_patient(rest).map(|()| Address::Vitals(rest)).map_err(named),
             "patients" => check_patient(rest).map(|()| Address::Record(rest)).map_err(named),
             "devices" => match rest.strip_suffix("/status") {
-                Some(device) => {
-                    identity::check_name(device).map(|()| Address::DeviceStatus(device)).map_err(named)
-                }
+                Some(device) => check_name(device).map(|()| Address::DeviceStatus(device)).map_err(named),
                 None => Err(unknown()),
             },
             "probe" => Ok(Address::Probe(rest)),
@@ -129,8 +127,8 @@ impl Topics {
 /// Checks `unit/patient` without keeping it.
 fn check_patient(id: &str) -> Result<(), NameFault> {
     let (unit, patient) = id.split_once('/').ok_or_else(|| NameFault::NotAPatient(id.to_owned()))?;
-    identity::check_name(unit)?;
-    identity::check_name(patient)
+    check_name(unit)?;
+    check_name(patient)
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Everything WardWatch remembers of one patient, and how a reading changes it.
 
+mod backlog;
+mod failure;
 mod memory;
+pub mod outcome;
+pub mod snapshot;
 
 use std::collections::BTreeSet;
 use std::slice;
@@ -8,20 +12,21 @@ use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::{
-    Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, ReadingRef, RuleName, Stage,
-    Timing,
-};
+use crate::admission::AdmissionRecord;
+use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage};
 use crate::analyzers::{Analysis, Score, View};
+use crate::chart::Chart;
+use crate::chart::{Charted, Entry};
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::people::backlog::release;
-use crate::people::identity::{DeviceId, PatientId, Subject};
-use crate::people::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
-use crate::people::record::AdmissionRecord;
-use crate::people::source::Source;
+use crate::conditions::Condition;
+use crate::devices::source::Source;
+use crate::patient::backlog::release;
+use crate::patient::failure::{CORE, failure};
+use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
+use crate::people::{DeviceId, PatientId, Subject};
 use crate::settings::{Limits, Settings};
-use crate::vitals::chart::{Charted, Entry};
-use crate::vitals::{Chart, Reading, Vital};
+use crate::vitals::ReadingRef;
+use crate::vitals::{Reading, Vital};
 
 /// How often the retained state is published where nothing but values changed.
 const STATE_EVERY: Span = Span::from_secs(10);
@@ -31,9 +36,6 @@ const SAVED_EVERY: Span = Span::from_secs(10);
 
 /// How many devices of one patient are remembered; the one not heard for longest goes first.
 const MOST_DEVICES: usize = 16;
-
-/// The rule that owns what is said of WardWatch's own failures.
-const CORE: RuleName = RuleName::Borrowed("patient");
 
 /// Shared by all patients for whom no site fixes a silence.
 static NOTHING_FIXED: LazyLock<FixedSilence> = LazyLock::new(|| Arc::new([None; Vital::COUNT]));
@@ -63,7 +65,7 @@ pub struct Patient {
     recorded: bool,
     chart: Arc<Chart>,
     sources: Vec<Source>,
-    alerts: Alerts,
+    alerts: AlertSet,
     scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
     simulated: bool,
@@ -112,7 +114,7 @@ impl Patient {
             recorded: false,
             chart: Arc::default(),
             sources: Vec::new(),
-            alerts: Alerts::default(),
+            alerts: AlertSet::default(),
             scores: Arc::default(),
             recheck_at: None,
             simulated: false,
@@ -477,22 +479,4 @@ fn caption<'a>(
     stay: Timestamp,
 ) -> Caption<'a> {
     Caption { subject, bed: record.bed.as_deref(), simulated, stay }
-}
-
-/// Says which rules failed; nothing where none did.
-fn failure(rules: Vec<String>, moment: &Moment) -> Vec<Finding> {
-    if rules.is_empty() {
-        return Vec::new();
-    }
-    vec![Finding {
-        condition: Condition::AnalysisFailed,
-        reached: Some(Priority::High),
-        kept: Some(Priority::High),
-        presence: Presence::Present,
-        cause: Cause::Failed { rules },
-        at: moment.at,
-        reading: moment.reading.clone(),
-        timing: Timing::IMMEDIATE,
-        reason: None,
-    }]
 }

@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::{Caption, LifeCycle};
-use crate::alerts::Priority;
 use crate::alerts::change::{AlertChange, Event, Signal, message};
 use crate::alerts::finding::Presence;
 use crate::clock::Span;
+use crate::conditions::Priority;
 
 impl LifeCycle {
     /// Says what has not been told yet; `backlog` marks what was held back.

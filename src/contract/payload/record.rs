@@ -1,7 +1,8 @@
 //! Admission records and device status as they come in.
 
 use thiserror::Error;
-use wardwatch_actors::people::{AdmissionRecord, PatientId};
+use wardwatch_actors::admission::AdmissionRecord;
+use wardwatch_actors::people::PatientId;
 use wardwatch_actors::settings::Settings;
 
 /// Why an admission record is rejected; the last valid one stays.

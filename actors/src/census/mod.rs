@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::alerts::{
-    AlertChange, Alerts, Caption, Cause, Condition, Finding, Moment, Presence, Priority, RuleName, Timing,
-};
+use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing};
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::people::device_clock::Leaning;
-use crate::people::identity::{DeviceId, PatientId, Subject, UnitId};
-use crate::people::outcome::Refusal;
+use crate::conditions::{Condition, Priority};
+use crate::devices::device_clock::Leaning;
+use crate::patient::outcome::Refusal;
+use crate::people::{DeviceId, PatientId, Subject, UnitId};
 use crate::settings::Mode;
 use crate::settings::Settings;
 use std::sync::Arc;
@@ -53,10 +52,10 @@ pub struct Census {
     offline: BTreeMap<DeviceId, bool>,
     leanings: BTreeMap<DeviceId, Leaning>,
     own_clock_suspect: bool,
-    installation: Alerts,
+    installation: AlertSet,
     /// Facts about the installation that hold now, told by those who know.
     facts: BTreeMap<Condition, Cause>,
-    units: BTreeMap<UnitId, Alerts>,
+    units: BTreeMap<UnitId, AlertSet>,
     /// Until when each device counts as flooding.
     floods: BTreeMap<(UnitId, DeviceId), Uptime>,
 }
@@ -75,7 +74,7 @@ impl Census {
             offline: BTreeMap::new(),
             leanings: BTreeMap::new(),
             own_clock_suspect: false,
-            installation: Alerts::default(),
+            installation: AlertSet::default(),
             facts: BTreeMap::new(),
             units: BTreeMap::new(),
             floods: BTreeMap::new(),

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::people::device_clock::{DeviceClock, Judged, Leaning};
-use crate::people::identity::DeviceId;
-use crate::people::outcome::Notice;
+use crate::devices::device_clock::{DeviceClock, Judged, Leaning};
+use crate::patient::outcome::Notice;
+use crate::people::DeviceId;
 use crate::settings::AlertSettings;
 use crate::vitals::Reading;
 

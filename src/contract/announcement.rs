@@ -1,9 +1,10 @@
 //! What a decision looks like on the bus: topics and payloads of changes, scores and states.
 
-use wardwatch_actors::alerts::{AlertChange, Priority};
+use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::clock::Timestamp;
-use wardwatch_actors::people::outcome::{PatientState, StateChange};
+use wardwatch_actors::conditions::Priority;
+use wardwatch_actors::patient::outcome::{PatientState, StateChange};
 use wardwatch_actors::people::{PatientId, Subject};
 
 use super::payload::alert::AlertMessage;

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::Finding;
 use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName, Stage};
-use crate::alerts::{Condition, Priority};
 use crate::clock::{Span, Timestamp, Uptime};
-use crate::people::identity::DeviceId;
+use crate::conditions::{Condition, Priority};
+use crate::people::DeviceId;
 
 /// A condition that came and went while nothing was told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +23,7 @@ const PASSED_NAMED: usize = 20;
 
 /// Every alert life cycle of one subject, in the order of their conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Alerts {
+pub struct AlertSet {
     life_cycles: Vec<LifeCycle>,
     /// When alerts that began without a reading last ended, which names the next one.
     ends: Vec<(Condition, Timestamp)>,
@@ -31,7 +31,7 @@ pub struct Alerts {
     passed_in_all: u32,
 }
 
-impl Alerts {
+impl AlertSet {
     /// Takes what one rule found; conditions of the rule that it does not name are not so.
     pub fn judge(&mut self, rule: &RuleName, findings: Vec<Finding>, moment: &Moment, caption: &Caption<'_>) {
         for place in 0..self.life_cycles.len() {

@@ -8,27 +8,28 @@ use std::sync::OnceLock;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
-use wardwatch_actors::alerts::{AlertChange, Priority};
+use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::clock::Clock;
+use wardwatch_actors::conditions::Priority;
 use wardwatch_actors::outlet::{Kept, Outlet};
+use wardwatch_actors::patient::outcome::Refused;
 use wardwatch_actors::people::PatientId;
-use wardwatch_actors::people::outcome::Refused;
 use wardwatch_actors::receipt::Receipt;
 
+use crate::contract::announcement::{self, Announcement};
+use crate::contract::inbox::Refusals;
+use crate::contract::payload::rejected::RejectedMessage;
+use crate::contract::rejections::Rejections;
+use crate::contract::topics::Topics;
 use crate::fatal::Fatal;
-use crate::mqtt::announcement::{self, Announcement};
-use crate::mqtt::inbox::Refusals;
 use crate::mqtt::ingest::IngestRequest;
-use crate::mqtt::payload::rejected::RejectedMessage;
 use crate::mqtt::publisher::{LinkEvent, Outbox, OutboxListener, Outcome, Outgoing, Way, Weight};
-use crate::mqtt::rejections::Rejections;
-use crate::mqtt::topics::Topics;
 use crate::store::{Entry, Logged, Publication, Publish, Rejected, Store};
 
 /// The way out of one shard, on its thread.
-pub struct Desk {
+pub struct ShardOutput {
     pub clock: Clock,
-    pub herald: Herald,
+    pub herald: BusPublisher,
     pub store: Store,
     /// Whether anything is kept at all.
     pub saves: bool,
@@ -38,7 +39,7 @@ pub struct Desk {
     pub fatal: UnboundedSender<Fatal>,
 }
 
-impl Desk {
+impl ShardOutput {
     /// Tells what the second that is over leaves to be told of refusals.
     pub fn turn(&self) {
         let tell = self.rejections.borrow_mut().turn(self.clock.uptime());
@@ -63,7 +64,7 @@ impl Desk {
     }
 }
 
-impl Outlet for Desk {
+impl Outlet for ShardOutput {
     fn keep(&self, Kept { subject, reading, outcome, saved, record, receipt }: Kept) {
         self.store.keep(Entry {
             subject,
@@ -111,14 +112,14 @@ impl Outlet for Desk {
     }
 }
 
-impl Refusals for Desk {
+impl Refusals for ShardOutput {
     fn refuse(&self, message: RejectedMessage) {
         let tell = self.rejections.borrow_mut().take(message, self.clock.uptime());
         self.tell(tell);
     }
 }
 
-impl Refusals for Rc<Desk> {
+impl Refusals for Rc<ShardOutput> {
     fn refuse(&self, message: RejectedMessage) {
         Refusals::refuse(&**self, message);
     }
@@ -126,12 +127,12 @@ impl Refusals for Rc<Desk> {
 
 /// Says decisions on the bus, from any thread.
 #[derive(Clone)]
-pub struct Herald {
+pub struct BusPublisher {
     pub topics: Topics,
     pub outbox: Outbox,
 }
 
-impl Herald {
+impl BusPublisher {
     /// Owes an alert change to the bus; `row` is told when the broker has all of it.
     pub fn change(&self, change: &AlertChange, row: Option<u64>, receipt: &Receipt) {
         let way = Way::Change(weight(change));
@@ -154,7 +155,7 @@ impl Herald {
     }
 }
 
-impl Publish for Herald {
+impl Publish for BusPublisher {
     fn publish(&self, publication: Publication) {
         let Publication { subject, at, changes, scores, state, receipt } = publication;
         for Logged { row, change } in &changes {
@@ -183,13 +184,13 @@ fn weight(change: &AlertChange) -> Weight {
 }
 
 /// Brings the publisher's news to the shard and to the store.
-pub struct Courier {
+pub struct PublishConfirmations {
     pub links: UnboundedSender<LinkEvent>,
     /// Opened after the publisher, whose outbox it publishes to.
     pub store: std::sync::Arc<OnceLock<Store>>,
 }
 
-impl OutboxListener for Courier {
+impl OutboxListener for PublishConfirmations {
     fn link(&self, event: LinkEvent) {
         // Without a shard there is nobody left to tell.
         let _ = self.links.send(event);

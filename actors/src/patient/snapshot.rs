@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::alerts::AlertChange;
 use crate::clock::{Now, Span, Timestamp};
-use crate::people::identity::PatientId;
-use crate::people::patient::Patient;
+use crate::patient::Patient;
+use crate::people::PatientId;
 use crate::vitals::Reading;
 
 /// The version of the form in which a memory is saved. Older ones are read; fields are only added.

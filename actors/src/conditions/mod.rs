@@ -1,11 +1,14 @@
 //! The closed list of conditions, and what each is about.
 
+mod priority;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::people::identity::DeviceId;
+use crate::people::DeviceId;
 use crate::vitals::Vital;
+pub use priority::Priority;
 
 /// Whether an alert is about the patient, the equipment, or only advice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

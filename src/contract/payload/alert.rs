@@ -3,10 +3,12 @@
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 use wardwatch_actors::alerts::change::Signal;
-use wardwatch_actors::alerts::{AlertChange, Event, Kind, Presence, Priority, ReadingRef};
+use wardwatch_actors::alerts::{AlertChange, Event, Presence};
 use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::conditions::{Kind, Priority};
 use wardwatch_actors::people::{DeviceId, Subject};
 use wardwatch_actors::vitals::Quantity;
+use wardwatch_actors::vitals::ReadingRef;
 
 /// An alert change with the contract's fields, in the contract's order.
 #[derive(Debug, Serialize)]
@@ -15,7 +17,7 @@ pub struct AlertMessage<'a> {
     sequence: u32,
     event: Event,
     #[serde(serialize_with = "text")]
-    condition: &'a wardwatch_actors::alerts::Condition,
+    condition: &'a wardwatch_actors::conditions::Condition,
     kind: Kind,
     priority: Priority,
     unit: Option<&'a str>,

@@ -1,13 +1,14 @@
 //! What is said when a device's backlog is drained.
 
 use crate::alerts::change::{Event, Signal, alert_id};
-use crate::alerts::{AlertChange, Alerts, Caption, Cause, Condition, Moment, Passed, Presence, Priority};
+use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Moment, Passed, Presence};
 use crate::clock::Timestamp;
-use crate::people::identity::DeviceId;
+use crate::conditions::{Condition, Priority};
+use crate::people::DeviceId;
 
 /// What is left to say after a device's backlog, and one summary of what came and went.
 pub(super) fn release(
-    alerts: &mut Alerts,
+    alerts: &mut AlertSet,
     device: &DeviceId,
     moment: &Moment,
     caption: &Caption<'_>,

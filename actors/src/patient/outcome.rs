@@ -5,13 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thiserror::Error;
 
+use crate::admission::AdmissionRecord;
 use crate::alerts::{AlertChange, Moment};
 use crate::analyzers::{Score, View};
+use crate::chart::Chart;
 use crate::clock::Timestamp;
-use crate::people::device_clock::Leaning;
-use crate::people::identity::{DeviceId, PatientId};
-use crate::people::record::AdmissionRecord;
-use crate::vitals::{Chart, Vital};
+use crate::devices::device_clock::Leaning;
+use crate::people::{DeviceId, PatientId};
+use crate::vitals::Vital;
 
 /// A verdict to be found: the view for every rule, and what to do with their findings.
 #[derive(Debug, Clone)]

@@ -1,0 +1,5 @@
+//! Admission: the record that says who is here, and how.
+
+mod record;
+
+pub use record::{AdmissionRecord, Spo2Scale};

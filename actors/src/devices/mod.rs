@@ -1,0 +1,5 @@
+//! Devices: whose clock, how often, what came before.
+
+pub mod device_clock;
+pub mod rhythm;
+pub mod source;
