@@ -32,6 +32,7 @@ async fn listener(broker: &EmbeddedBroker, filter: &str) -> EventLoop {
     client.subscribe(filter, QoS::AtLeastOnce).await.unwrap();
     while !matches!(events.poll().await.unwrap(), Event::Incoming(Packet::SubAck(_))) {}
     // The event loop ends when its last client is gone.
+    #[allow(clippy::mem_forget, reason = "it must last as long as the loop")]
     std::mem::forget(client);
     events
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use wardwatch::causes::Causes;
 use wardwatch::config::Override;
 use wardwatch::fatal::Fatal;
 
@@ -20,6 +21,12 @@ pub struct Run {
     url: Option<String>,
 }
 
+/// Says why the service ended, where it has said everything else.
+fn logged(fatal: &Fatal) -> ExitCode {
+    tracing::error!("ended: {}", Causes(fatal));
+    fatal.exit_code()
+}
+
 impl Run {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let url = self.url.map(|url| Override { flag: "--url", key: "mqtt.url", value: url });
@@ -30,13 +37,6 @@ impl Run {
             let shutdown = super::asked_to_end().map_err(|fault| Fatal::Setup(fault.to_string()))?;
             wardwatch::run::run(config, shutdown).await
         });
-        match ended {
-            Ok(()) => Ok(ExitCode::SUCCESS),
-            Err(fatal) => {
-                let code = fatal.exit_code();
-                eprintln!("wardwatch: {:#}", anyhow::Error::from(fatal));
-                Ok(code)
-            }
-        }
+        Ok(ended.map_or_else(|fatal| logged(&fatal), |()| ExitCode::SUCCESS))
     }
 }

@@ -13,6 +13,7 @@ use wardwatch::simulator::runner::{self, RunSettings};
 use wardwatch::simulator::{Fleet, FleetSettings, Progress, Schedule, check_units};
 
 use super::assess::parse_duration;
+use super::{Unusable, output};
 
 /// Simulate a fleet of devices on any broker
 ///
@@ -59,7 +60,7 @@ pub struct Simulate {
 
 impl Simulate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        check_units(&self.units, self.i_know)?;
+        check_units(&self.units, self.i_know).map_err(|fault| Unusable(fault.into()))?;
         let settings = FleetSettings {
             patients: self.patients,
             seed: self.seed,
@@ -82,7 +83,8 @@ impl Simulate {
         bar.finish_and_clear();
         let Progress { sent, acknowledged, elapsed, .. } = progress;
         let seconds = elapsed.as_secs_f64();
-        println!("{sent} readings sent, {acknowledged} acknowledged, in {seconds:.1} s");
+        let sent = output::count(sent, "reading");
+        output::print(format_args!("{sent} sent, {acknowledged} acknowledged, in {seconds:.1} s\n"))?;
         Ok(ExitCode::SUCCESS)
     }
 
@@ -120,7 +122,7 @@ pub async fn send(
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Progress> {
     anyhow::ensure!(!url.tls, "the simulator speaks plain MQTT only; give it a listener without TLS");
-    let fleet = Fleet::new(settings, super::time_of_day())?;
+    let fleet = Fleet::new(settings, super::time_of_day()).map_err(|fault| Unusable(fault.into()))?;
     let run =
         RunSettings { client_id: client_id.to_owned(), duration, ..RunSettings::new(super::time_of_day) };
     let connect = |client_id: &str| MqttOptions::new(client_id, &url.host, url.port);

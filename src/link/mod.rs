@@ -1,6 +1,5 @@
 //! Where the broker is and how to get there: address, TLS, credentials, and the pause before another try.
 
-use std::error::Error;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
@@ -286,14 +285,6 @@ impl Backoff {
 /// A random number, from the keys the standard library draws for its hash maps.
 pub(crate) fn random() -> u64 {
     std::hash::RandomState::new().hash_one(())
-}
-
-/// An error and what caused it, in one line.
-pub(crate) fn explain(error: &dyn Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
 }
 
 #[cfg(test)]

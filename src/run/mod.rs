@@ -28,6 +28,7 @@ use wardwatch_actors::counters::Counters;
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
+use crate::causes::Causes;
 use crate::config::{Config, StoreUrl};
 use crate::contract::inbox::{self};
 use crate::contract::payload::json;
@@ -228,7 +229,8 @@ impl Service {
                 }
                 publisher.end(heartbeat.farewell()).await;
             }
-            Err(fatal) => error!(%fatal, "ending at once"),
+            // Whoever asked for the service tells why it ended.
+            Err(fatal) => tracing::debug!(%fatal, "ending at once"),
         }
         ended
     }
@@ -404,7 +406,7 @@ fn link(config: &Config) -> Result<Link, Fatal> {
         key_file: mqtt.key_file.clone(),
         keep_alive: mqtt.keep_alive.to_duration(),
     })
-    .map_err(|fault| Fatal::Setup(crate::contract::payload::rejected::with_causes(&fault)))
+    .map_err(|fault| Fatal::Setup(Causes(&fault).to_string()))
 }
 
 /// What the broker publishes for us when we are gone without a word.
