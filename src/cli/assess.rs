@@ -9,6 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use clap::Args;
 use wardwatch::assess::{AssessFault, AssessSettings, assess};
+use wardwatch::config::{self, Config};
 use wardwatch_actors::settings::duration;
 
 use super::output::{self, OutputFault};
@@ -34,7 +35,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 impl Assess {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let config = super::load(self.config.as_deref(), &[])?;
+        let config = super::usable(Config::load(self.config.as_deref(), &config::environment(), &[]))?;
         let settings = AssessSettings {
             settings: Arc::new(config.settings().map_err(|_| anyhow!("the limits do not fit together"))?),
             sources: config.sources(),

@@ -12,9 +12,11 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use wardwatch::broker;
 use wardwatch::causes::Causes;
-use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel, StoreUrl};
+use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel, MqttConfig, StoreUrl};
 use wardwatch::fatal::Fatal;
+use wardwatch::link::{Link, LinkSettings};
 use wardwatch::simulator::FleetSettings;
+use wardwatch::simulator::runner::RunSettings;
 
 use super::output::{self, OutputFault};
 use super::{listener, logging, simulate};
@@ -113,8 +115,13 @@ fn ward_thread(
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<std::thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mqtt = MqttConfig { url, client_id: "wardwatch-demo-ward".to_owned(), ..MqttConfig::default() };
+    let link = Link::new(&LinkSettings::of(&mqtt)?)?;
+    // Broker and monitoring end with the ward: nobody is left to take anything back from.
+    let settings =
+        RunSettings { client_id: mqtt.client_id, keep: true, ..RunSettings::new(super::time_of_day) };
     let work = move || {
-        let sent = simulate::send(fleet, &url, "wardwatch-demo-ward", None, |_| {}, stopping(stopped));
+        let sent = simulate::send(fleet, &link, settings, |_| {}, stopping(stopped));
         if let Err(fault) = runtime.block_on(sent) {
             tracing::error!("the simulated ward ended: {}", Causes(fault.as_ref()));
         }

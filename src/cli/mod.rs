@@ -13,7 +13,6 @@ mod run;
 mod simulate;
 
 use std::future::Future;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -21,7 +20,7 @@ use clap::{Parser, Subcommand};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use wardwatch::causes::Causes;
-use wardwatch::config::{self, Config, Override};
+use wardwatch::config::{Config, Fault};
 use wardwatch::fatal::Fatal;
 use wardwatch_actors::clock::Clock;
 
@@ -100,15 +99,10 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Reads the configuration, or tells every fault of it.
-fn load(path: Option<&Path>, overrides: &[Override]) -> anyhow::Result<Config> {
-    match Config::load(path, &config::environment(), overrides) {
-        Ok(config) => Ok(config),
-        Err(faults) => {
-            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            Err(Fatal::Setup(faults.join("\n")).into())
-        }
-    }
+/// The configuration, or the end of the command with every fault of it.
+fn usable(loaded: Result<Config, Vec<Fault>>) -> anyhow::Result<Config> {
+    let every = |faults: Vec<Fault>| faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n");
+    loaded.map_err(|faults| Fatal::Setup(every(faults)).into())
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 use wardwatch::causes::Causes;
-use wardwatch::config::Override;
+use wardwatch::check;
+use wardwatch::config::{self, Override};
 use wardwatch::fatal::Fatal;
 
 use super::logging;
@@ -30,7 +31,8 @@ fn logged(fatal: &Fatal) -> ExitCode {
 impl Run {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let url = self.url.map(|url| Override { flag: "--url", key: "mqtt.url", value: url });
-        let config = super::load(self.config.as_deref(), url.as_slice())?;
+        let loaded = check::load(self.config.as_deref(), &config::environment(), url.as_slice());
+        let config = super::usable(loaded)?;
         logging::start(&config.log);
         let system = actix::System::new();
         let ended: Result<(), Fatal> = system.block_on(async {

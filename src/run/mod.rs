@@ -36,7 +36,7 @@ use crate::contract::payload::system::{Status, SystemMessage};
 use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
 use crate::fatal::Fatal;
-use crate::link::{Link, LinkSettings};
+use crate::link::{Link, LinkFault, LinkSettings};
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
 use crate::mqtt::publisher::{LinkEvent, Outbox, Publisher, PublisherSettings};
 use crate::mqtt::ring::Ring;
@@ -391,22 +391,10 @@ fn tell_restored(config: &Config, restored: &store::Restored) {
 
 /// The connection to the broker, as the configuration describes it.
 fn link(config: &Config) -> Result<Link, Fatal> {
-    let mqtt = &config.mqtt;
-    let password = mqtt.current_password().map_err(|fault| {
-        let path = mqtt.password_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        Fatal::Setup(format!("mqtt.password_file {path} cannot be read: {fault}"))
-    })?;
-    Link::new(&LinkSettings {
-        url: mqtt.url.to_string(),
-        client_id: mqtt.client_id.clone(),
-        username: mqtt.username.clone(),
-        password: password.map(|secret| secret.reveal().to_owned()),
-        ca_file: mqtt.ca_file.clone(),
-        certificate_file: mqtt.certificate_file.clone(),
-        key_file: mqtt.key_file.clone(),
-        keep_alive: mqtt.keep_alive.to_duration(),
-    })
-    .map_err(|fault| Fatal::Setup(Causes(&fault).to_string()))
+    let password = |fault| Fatal::Setup(format!("mqtt.password_file: {}", Causes(&fault)));
+    let settings = LinkSettings::of(&config.mqtt).map_err(password)?;
+    let fault = |fault: LinkFault| Fatal::Setup(format!("mqtt.{}: {}", fault.setting(), Causes(&fault)));
+    Link::new(&settings).map_err(fault)
 }
 
 /// What the broker publishes for us when we are gone without a word.
