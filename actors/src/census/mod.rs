@@ -278,7 +278,7 @@ impl Census {
         let subject = Subject::Installation;
         let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
         self.installation.judge(&CENSUS, findings, &moment(at, now), &caption);
-        self.installation.tell(&caption)
+        self.installation.publish(&caption, false)
     }
 
     /// A device sends more than can be meant.
@@ -325,7 +325,7 @@ impl Census {
         let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
         let alerts = self.units.entry(unit.clone()).or_default();
         alerts.judge(&CENSUS, findings, &moment(now.wall, now), &caption);
-        alerts.tell(&caption)
+        alerts.publish(&caption, false)
     }
 }
 

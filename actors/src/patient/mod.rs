@@ -145,7 +145,7 @@ impl Patient {
 
     /// How many alerts are open for those who listen.
     pub fn open_alerts(&self) -> usize {
-        self.alerts.told().count()
+        self.alerts.published().count()
     }
 
     /// A reading arrived.
@@ -218,7 +218,7 @@ impl Patient {
         if !failed.is_empty() || inquiry.moment.reading.is_some() {
             self.alerts.judge(&CORE, failure(failed, &inquiry.moment), &inquiry.moment, &caption);
         }
-        outcome.changes = self.alerts.tell(&caption);
+        outcome.changes = self.alerts.publish(&caption, false);
         for device in self.drained(inquiry.backlog_ended.as_ref()) {
             outcome.changes.extend(release(&mut self.alerts, &device, &inquiry.moment, &caption));
         }
@@ -234,7 +234,7 @@ impl Patient {
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         self.alerts.judge(&CORE, failure(vec![CORE.into_owned()], &moment), &moment, &caption);
-        let mut outcome = Outcome { changes: self.alerts.tell(&caption), ..Outcome::default() };
+        let mut outcome = Outcome { changes: self.alerts.publish(&caption, false), ..Outcome::default() };
         self.conclude(&mut outcome, now);
         outcome
     }
@@ -248,7 +248,7 @@ impl Patient {
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
         let mut outcome = Outcome::default();
         while self.alerts.run_out(due, &caption) {
-            outcome.changes.extend(self.alerts.tell(&caption));
+            outcome.changes.extend(self.alerts.publish(&caption, false));
         }
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         let rules = &self.site.settings.alerts;
@@ -430,7 +430,7 @@ impl Patient {
             chart: Arc::clone(&self.chart),
             time: now.wall,
             missing: Vital::ALL.into_iter().filter(is_missing).collect(),
-            alerts: self.alerts.told().cloned().collect(),
+            alerts: self.alerts.published().cloned().collect(),
             scores: self.scores.clone(),
             simulated: self.simulated,
         }
