@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::AlertChange;
 use crate::clock::{Now, Span, Timestamp};
 use crate::patient::Patient;
-use crate::people::PatientId;
+use crate::people::{Departure, PatientId};
 use crate::vitals::Reading;
 
 /// The version of the form in which a memory is saved. Older ones are read; fields are only added.
@@ -29,10 +29,8 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub enum Saved {
     Now(Box<Snapshot>),
-    /// The stay is over. Who was discharged or transferred is not admitted again by a mere reading.
-    Gone {
-        discharged: bool,
-    },
+    /// The stay is over.
+    Gone(Departure),
 }
 
 /// A patient as a restart finds it.
