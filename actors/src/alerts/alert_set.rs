@@ -71,7 +71,7 @@ impl AlertSet {
         self.life_cycles.iter_mut().for_each(|of| of.drop_timers(due));
     }
 
-    /// Moves the deadlines by `by`: the clock that counts uptime started anew.
+    /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         self.life_cycles.iter_mut().for_each(|of| of.shift(by));
     }

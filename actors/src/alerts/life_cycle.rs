@@ -26,12 +26,21 @@ pub type RuleName = std::borrow::Cow<'static, str>;
 pub struct Moment {
     /// The judged time of the reading, or the time of the timer.
     pub at: Timestamp,
+    /// The same on the uptime clock, which no step of our own clock moves: delays count on it.
+    pub measured: Uptime,
     /// Both clocks.
     pub now: Now,
     /// The reading; none for a timer or a record.
     pub reading: Option<ReadingRef>,
     /// The device whose backlog the reading belongs to, if it does.
     pub backlog_of: Option<DeviceId>,
+}
+
+impl Moment {
+    /// Without a reading: a timer, a record, a device's word.
+    pub const fn without_reading(now: Now) -> Self {
+        Self { at: now.wall, measured: now.uptime, now, reading: None, backlog_of: None }
+    }
 }
 
 /// What every change of one subject carries.
@@ -128,7 +137,7 @@ impl LifeCycle {
         caption: &Caption<'_>,
         anchor: Timestamp,
     ) -> Option<Open> {
-        self.withhold(finding.as_ref().is_none_or(|f| f.at >= moment.at), moment);
+        self.withhold(finding.as_ref().is_none_or(|f| f.measured >= moment.measured), moment);
         if let Some(found) = &finding
             && found.timing != self.timing
         {
@@ -236,7 +245,7 @@ impl LifeCycle {
         }
     }
 
-    /// Moves the deadlines by `by`: the clock that counts uptime started anew.
+    /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         self.level.shift(by);
     }
@@ -271,8 +280,13 @@ impl LifeCycle {
 
     /// What is still reached or open.
     pub fn standing(&self) -> Option<Standing> {
-        let onset =
-            |place: &Place| place.since().map(|since| Onset { at: since.at, reading: since.reading.clone() });
+        let onset = |place: &Place| {
+            place.since().map(|since| Onset {
+                at: since.at,
+                measured: since.measured,
+                reading: since.reading.clone(),
+            })
+        };
         let mut places = self.level.places().map(|(_, place)| onset(place));
         let onsets = std::array::from_fn(|_| places.next().flatten());
         (!self.level.is_out()).then(|| Standing {

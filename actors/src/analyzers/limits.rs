@@ -165,6 +165,7 @@ fn finding(
             extreme: beyond.extreme,
         },
         at: latest.at,
+        measured: latest.measured,
         reading: Some(ReadingRef::clone(&latest.reading)),
         timing: Timing { delay: [limits.delay, limits.delay, limits.extreme_delay], clear_delay: Span::ZERO },
         reason: None,

@@ -160,6 +160,7 @@ impl<'a> Inquiry<'a> {
             presence: Presence::Present,
             cause,
             at: self.view.now.wall,
+            measured: self.view.now.uptime,
             reading: None,
             timing: Timing::IMMEDIATE,
             reason,

@@ -25,6 +25,8 @@ pub struct View {
     pub tracked: Arc<[Condition]>,
     /// The judged time of the reading, or the time of the timer.
     pub at: Timestamp,
+    /// The same on the uptime clock.
+    pub measured: Uptime,
     /// Both clocks; of a timer, its deadline.
     pub now: Now,
     /// The reading that asks; none for a timer or a record.
@@ -128,6 +130,7 @@ pub(crate) mod testing {
             fixed_silence: Arc::new([None; Vital::COUNT]),
             tracked: Arc::new([]),
             at: now.wall,
+            measured: now.uptime,
             now,
             reading: Some(origin),
             backlog: false,

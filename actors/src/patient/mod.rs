@@ -195,7 +195,9 @@ impl Patient {
             return Observed::History;
         }
         let backlog_of = judged.backlog.then(|| device.clone());
-        let moment = Moment { at: judged.at, now, reading: Some(ReadingRef::clone(&origin)), backlog_of };
+        let measured = now.uptime - now.wall.since(judged.at).max(Span::ZERO);
+        let moment =
+            Moment { at: judged.at, measured, now, reading: Some(ReadingRef::clone(&origin)), backlog_of };
         let mut inquiry = self.inquiry(moment, Some(origin), listening);
         inquiry.backlog_ended = judged.backlog_ended.then_some(device);
         Observed::Judge(inquiry)
@@ -235,7 +237,7 @@ impl Patient {
     pub fn failed(&mut self, now: Now) -> Outcome {
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let moment = Moment::without_reading(now);
         self.alerts.judge(&CORE, failure(vec![CORE.into_owned()], &moment), &moment, &caption);
         let mut outcome = Outcome { changes: self.alerts.publish(&caption, false), ..Outcome::default() };
         self.conclude(&mut outcome, now);
@@ -253,7 +255,7 @@ impl Patient {
         while self.alerts.run_out(due, &caption) {
             outcome.changes.extend(self.alerts.publish(&caption, false));
         }
-        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let moment = Moment::without_reading(now);
         let rules = &self.site.settings.alerts;
         for source in &mut self.sources {
             if source.clock.backlog_due(due, rules) {
@@ -294,7 +296,7 @@ impl Patient {
         self.last_saved.at = None;
         (self.recorded, self.state_is_old) = (true, true);
         self.apply_settings();
-        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let moment = Moment::without_reading(now);
         self.stated = None;
         Some(self.inquiry(moment, None, listening))
     }
@@ -308,7 +310,7 @@ impl Patient {
         now: Now,
     ) -> Inquiry {
         Arc::make_mut(&mut self.chart).note_status(device, online, now);
-        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let moment = Moment::without_reading(now);
         self.inquiry(moment, None, listening)
     }
 
@@ -340,6 +342,7 @@ impl Patient {
             fixed_silence: Arc::clone(&self.site.fixed_silence),
             tracked: Arc::clone(&self.site.tracked),
             at: moment.at,
+            measured: moment.measured,
             now: moment.now,
             reading,
             backlog: moment.backlog_of.is_some(),
