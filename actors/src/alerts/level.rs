@@ -277,19 +277,27 @@ impl Level {
         self.first_timer().map(|(deadline, _, _)| deadline)
     }
 
-    /// The first delay ends by itself; answers its end.
-    pub fn run_out(&mut self, timing: &Timing) -> Option<Timestamp> {
+    /// When the delay of each priority ends on the uptime clock, where one runs.
+    pub fn delays(&self) -> [Option<Uptime>; 3] {
+        self.places.each_ref().map(|place| match place {
+            Place::Rising(since) => Some(since.deadline - GRACE),
+            Place::Out | Place::In(_) | Place::Falling(..) => None,
+        })
+    }
+
+    /// The first delay ends by itself; answers its end on both clocks.
+    pub fn run_out(&mut self, timing: &Timing) -> Option<(Timestamp, Uptime)> {
         let (_, index, timer) = self.first_timer()?;
         let Since { at, measured, .. } = *self.places[index].running()?;
         match timer {
             Timer::Rise(_) => {
                 self.rise(index);
-                Some(at + timing.delay[index])
+                Some((at + timing.delay[index], measured + timing.delay[index]))
             }
             Timer::Fall(_) => {
                 let end = measured + timing.clear_delay;
                 (0..3).for_each(|index| self.fall(index, timing, end));
-                Some(at + timing.clear_delay)
+                Some((at + timing.clear_delay, end))
             }
         }
     }

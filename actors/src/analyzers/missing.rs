@@ -177,6 +177,7 @@ impl<'a> Inquiry<'a> {
 mod tests {
     use super::super::view::testing::view_of;
     use super::*;
+    use crate::alerts::UnderWay;
 
     /// A patient whose heart rate and SpO2 came each second from one device, `silent` seconds ago.
     fn silent_for(
@@ -199,7 +200,7 @@ mod tests {
             off_by: None,
         }];
         view.now.uptime = start;
-        view.tracked = tracked.into();
+        view.tracked = tracked.iter().cloned().map(UnderWay::open).collect();
         let analysis = MissingAnalyzer::new(&Arc::default()).analyze(&view);
         analysis.findings.into_iter().map(|f| (f.condition.to_string(), f.reached)).collect()
     }

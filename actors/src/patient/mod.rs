@@ -13,7 +13,7 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::admission::AdmissionRecord;
-use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage};
+use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage, UnderWay};
 use crate::analyzers::{Analysis, Score, View};
 use crate::chart::Chart;
 use crate::chart::{Charted, Entry};
@@ -95,7 +95,7 @@ struct Site {
     limits: Arc<Limits>,
     fixed_silence: FixedSilence,
     /// The conditions under way.
-    tracked: Arc<[Condition]>,
+    tracked: Arc<[UnderWay]>,
 }
 
 impl Default for Site {
@@ -400,8 +400,8 @@ impl Patient {
     }
 
     fn note_tracked(&mut self) {
-        if !self.site.tracked.iter().eq(self.alerts.tracked()) {
-            self.site.tracked = self.alerts.tracked().cloned().collect();
+        if let Some(tracked) = self.alerts.under_way(&self.site.tracked) {
+            self.site.tracked = tracked;
         }
     }
 
