@@ -24,7 +24,7 @@ use crate::devices::{Device, Devices};
 use crate::patient::backlog::release;
 use crate::patient::failure::{CORE, failure};
 use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
-use crate::people::{DeviceId, PatientId, Subject};
+use crate::people::{Departure, DeviceId, PatientId, Subject};
 use crate::settings::{Limits, Settings};
 use crate::vitals::ReadingRef;
 use crate::vitals::{Reading, Vital};
@@ -315,10 +315,10 @@ impl Patient {
     }
 
     /// The stay ends: open alerts end with it, and the retained state goes.
-    pub fn leave(&mut self, reason: &str, now: Now) -> Outcome {
+    pub fn leave(&mut self, departure: Departure, now: Now) -> Outcome {
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        let changes = self.alerts.end(reason, now.wall, &caption);
+        let changes = self.alerts.end(departure.reason(), now.wall, &caption);
         Outcome { changes, state: Some(StateChange::Emptied), ..Outcome::default() }
     }
 
