@@ -108,6 +108,7 @@ impl Inquiry<'_> {
             presence: Presence::Present,
             cause,
             at: self.view.now.wall,
+            measured: self.view.now.uptime,
             reading: None,
             timing: Timing::IMMEDIATE,
             reason,

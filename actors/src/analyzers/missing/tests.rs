@@ -1,5 +1,6 @@
 use super::super::view::testing::view_of;
 use super::*;
+use crate::alerts::UnderWay;
 use crate::clock::Now;
 use crate::devices::Device;
 use crate::people::DeviceId;
@@ -21,7 +22,7 @@ fn silent_for(vitals: &[(Vital, i64)], tracked: &[Condition]) -> Vec<(String, Op
     }
     view.devices = Arc::new([device].into_iter().collect());
     view.now.uptime = now;
-    view.tracked = tracked.into();
+    view.tracked = tracked.iter().cloned().map(UnderWay::open).collect();
     let analysis = MissingAnalyzer::new(&Arc::default()).analyze(&view);
     analysis.findings.into_iter().map(|f| (f.condition.to_string(), f.reached)).collect()
 }
