@@ -193,7 +193,7 @@ impl Owner {
                     self.decide(due.as_ms(), readings, true);
                 }
                 Some(CatchUpEnd::FellSilent) => self.decide(due.as_ms(), self.waiting.len(), false),
-                None => unreachable!("due"),
+                None => return,
             }
         }
     }
