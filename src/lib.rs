@@ -6,6 +6,7 @@ pub mod broker;
 pub mod check;
 pub mod config;
 pub mod contract;
+pub mod door;
 pub mod fatal;
 pub mod link;
 pub mod mqtt;

@@ -29,11 +29,12 @@ use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
 use crate::config::{Config, StoreUrl};
-use crate::contract::inbox::{self};
+use crate::contract::inbound::Translator;
 use crate::contract::payload::json;
 use crate::contract::payload::system::{Status, SystemMessage};
 use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
+use crate::door::Door;
 use crate::fatal::Fatal;
 use crate::link::{Link, LinkSettings};
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
@@ -167,15 +168,14 @@ impl Service {
             store,
         };
         let (hearsay, heard) = watch::channel(IngestStatus::default());
-        let sources = config.sources();
-        let inbox =
-            inbox::Inbox { topics, sources, settings, clock, counters, census, refusals: desk.clone() };
+        let translator = Translator { topics, sources: config.sources(), settings };
+        let door = Door { translator, clock, counters, census, rejected: desk.clone() };
         let rival = DuplicateInstance {
             topic: heartbeat.topic.clone(),
             instance: heartbeat.instance.clone(),
             started,
         };
-        let ears = InboundRouter { inbox, rival, hearsay, fatal: fatal_tx.clone() };
+        let ears = InboundRouter { door, rival, hearsay, fatal: fatal_tx.clone() };
         let watchdog = Watchdog::start(fatal_tx)?;
         let tending = Housekeeping {
             watchdog,

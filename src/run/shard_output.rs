@@ -3,7 +3,6 @@
 //! This is the wiring between actors, store and publisher, which do not know each other.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::OnceLock;
 
 use tokio::sync::mpsc::UnboundedSender;
@@ -17,10 +16,10 @@ use wardwatch_actors::people::PatientId;
 use wardwatch_actors::receipt::Receipt;
 
 use crate::contract::announcement::{self, Announcement};
-use crate::contract::inbox::Refusals;
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
+use crate::door::RejectedOutput;
 use crate::fatal::Fatal;
 use crate::mqtt::ingest::IngestRequest;
 use crate::mqtt::publisher::{LinkEvent, Outbox, OutboxListener, Outcome, Outgoing, Way, Weight};
@@ -86,7 +85,7 @@ impl Outlet for ShardOutput {
     fn refuse(&self, refused: Refused) {
         let topic = self.herald.topics.vitals(&refused.patient);
         let reason = refused.refusal.to_string();
-        Refusals::refuse(self, RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
+        self.reject(RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
     }
 
     fn follow(&self, patient: &PatientId) {
@@ -112,16 +111,10 @@ impl Outlet for ShardOutput {
     }
 }
 
-impl Refusals for ShardOutput {
-    fn refuse(&self, message: RejectedMessage) {
+impl RejectedOutput for ShardOutput {
+    fn reject(&self, message: RejectedMessage) {
         let tell = self.rejections.borrow_mut().take(message, self.clock.uptime());
         self.tell(tell);
-    }
-}
-
-impl Refusals for Rc<ShardOutput> {
-    fn refuse(&self, message: RejectedMessage) {
-        Refusals::refuse(&**self, message);
     }
 }
 
