@@ -291,7 +291,7 @@ impl Outlet for Scribe {
     fn unfollow(&self, _: &PatientId) {}
 
     fn empty_record(&self, patient: &PatientId) {
-        self.write(&Announcement { topic: self.topics.record(patient), payload: Vec::new() });
+        self.write(&Announcement { topic: self.topics.record(patient), payload: Bytes::new() });
     }
 
     fn died(&self, actor: &'static str) {

@@ -8,6 +8,7 @@ pub mod config;
 pub mod contract;
 pub mod door;
 pub mod fatal;
+pub mod feed;
 pub mod link;
 pub mod mqtt;
 pub mod run;
