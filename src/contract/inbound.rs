@@ -12,8 +12,9 @@ use wardwatch_actors::vitals::Reading;
 
 use super::payload::reading::{self, Rejection};
 use super::payload::record;
-use super::payload::rejected::{RejectedMessage, with_causes};
+use super::payload::rejected::RejectedMessage;
 use super::topics::{Address, Topics};
+use crate::causes::Causes;
 use crate::config::Sources;
 
 /// One message from outside.
@@ -61,9 +62,9 @@ impl<'t> Translation<'t> {
         Self { inbound, rejected: Vec::new(), unknown_fields: 0 }
     }
 
-    fn rejected(message: InboundMessage<'_, '_>, fault: &dyn std::error::Error) -> Self {
+    fn rejected(message: InboundMessage<'_, '_>, fault: &(dyn std::error::Error + 'static)) -> Self {
         let InboundMessage { topic, payload, received_at, .. } = message;
-        let rejected = RejectedMessage::new(received_at, topic, with_causes(fault), None, payload);
+        let rejected = RejectedMessage::new(received_at, topic, Causes(fault).to_string(), None, payload);
         Self { inbound: Inbound::Nothing, rejected: vec![rejected], unknown_fields: 0 }
     }
 }

@@ -9,7 +9,7 @@ use super::StoreEvent;
 use super::batch::Batch;
 use super::database::{CommitFault, Writer};
 use super::shared::Shared;
-use crate::contract::payload::rejected::with_causes;
+use crate::causes::Causes;
 
 /// The pause after a failed commit: doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -68,7 +68,7 @@ fn commit(shared: &Shared, writer: &mut Writer, batch: &Batch) -> bool {
 
 /// Logs why a commit failed: once, until it fails for another reason.
 fn log_fault(shared: &Shared, fault: &CommitFault, logged: &mut String) {
-    let words = with_causes(fault);
+    let words = Causes(fault).to_string();
     if *logged != words {
         error!("{words}; it is tried again until it succeeds");
         shared.note_fault(Some(words.clone()));
