@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::patient::snapshot::Snapshot;
-use wardwatch_actors::people::{PatientId, Subject};
+use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
 
 use crate::contract::payload::rejected::RejectedMessage;
@@ -16,8 +16,8 @@ use crate::feed::NumberedChange;
 pub enum Stay {
     /// This record holds from now on.
     Described(Arc<AdmissionRecord>),
-    /// The memory ends. Who was discharged is not admitted again by a mere reading.
-    Over { discharged: bool },
+    /// The memory ends.
+    Over { departure: Departure },
 }
 
 /// What of an entry is kept.

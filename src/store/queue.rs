@@ -146,9 +146,9 @@ impl CommitQueue {
                 self.snapshots.insert(patient.clone(), (number, snapshot));
                 None
             }
-            Saved::Gone { discharged } => {
+            Saved::Gone(departure) => {
                 self.snapshots.remove(patient);
-                Some(Stay::Over { discharged })
+                Some(Stay::Over { departure })
             }
         }
     }
