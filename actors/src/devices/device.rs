@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::devices::device_clock::{DeviceClock, Skew};
+use crate::devices::clock::{DeviceClock, Skew};
 use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;

@@ -24,12 +24,24 @@ pub struct KeptReading {
     /// When it was measured.
     pub measured: Uptime,
     pub arrival: Uptime,
+    /// How an alert names it.
+    origin: Arc<ReadingRef>,
 }
 
 impl KeptReading {
+    /// A reading of this time, as it is published and on the uptime clock, that arrived then.
+    pub fn new(
+        reading: Reading,
+        origin: Arc<ReadingRef>,
+        (at, measured): (Timestamp, Uptime),
+        arrival: Uptime,
+    ) -> Self {
+        Self { reading, at, measured, arrival, origin }
+    }
+
     /// How an alert names it.
-    pub fn origin(&self) -> ReadingRef {
-        ReadingRef::of(&self.reading)
+    pub fn origin(&self) -> &Arc<ReadingRef> {
+        &self.origin
     }
 
     /// The device, by the name under which the patient knows it.
@@ -158,19 +170,29 @@ struct Saved {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     seq: Option<u64>,
     v: Vec<(Vital, Quantity)>,
-    #[serde(default, skip_serializing_if = "VitalSet::is_empty_ref")]
+    #[serde(default, skip_serializing_if = "is_none")]
     n: VitalSet,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     c: Option<Consciousness>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     o: Option<bool>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_false")]
     sim: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_false(said: &bool) -> bool {
+    !said
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_none(set: &VitalSet) -> bool {
+    set.is_empty()
 }
 
 impl From<KeptReadings> for Vec<Saved> {
     fn from(kept: KeptReadings) -> Self {
-        let saved = kept.iter().map(|KeptReading { reading, at, measured, arrival }| Saved {
+        let saved = kept.iter().map(|KeptReading { reading, at, measured, arrival, .. }| Saved {
             t: (
                 at.unix_ms(),
                 *measured,
@@ -205,7 +227,8 @@ impl From<Saved> for KeptReading {
         (reading.consciousness, reading.supplemental_oxygen) = (saved.c, saved.o);
         reading.simulated = saved.sim;
         saved.v.into_iter().for_each(|(vital, value)| reading.values.set(vital, value));
-        Self { reading, at: Timestamp::from_unix_ms(at), measured, arrival }
+        let origin = Arc::new(ReadingRef::of(&reading));
+        Self::new(reading, origin, (Timestamp::from_unix_ms(at), measured), arrival)
     }
 }
 
@@ -226,7 +249,8 @@ mod tests {
         reading.values.set(Vital::HeartRate, Quantity::whole(70));
         reading.seq = u64::try_from(measured).ok();
         let (at, measured) = (Timestamp::from_unix_ms(measured), Uptime::from_ms(measured));
-        KeptReading { reading, at, measured, arrival: Uptime::from_ms(9) }
+        let origin = Arc::new(ReadingRef::of(&reading));
+        KeptReading::new(reading, origin, (at, measured), Uptime::from_ms(9))
     }
 
     fn times<'a>(readings: impl IntoIterator<Item = &'a KeptReading>) -> Vec<i64> {

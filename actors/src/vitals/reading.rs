@@ -19,6 +19,18 @@ pub struct ReadingRef {
     pub timed: bool,
 }
 
+impl ReadingRef {
+    /// How this reading is named.
+    pub fn of(reading: &Reading) -> Self {
+        Self {
+            device: reading.device.clone(),
+            seq: reading.seq,
+            time: reading.observed_at.unwrap_or(reading.received_at),
+            timed: reading.observed_at.is_some(),
+        }
+    }
+}
+
 /// A reading as it came from a device, every value plausible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reading {
