@@ -25,6 +25,8 @@ pub struct Statement {
     pub at: Ms,
     pub taken: Ms,
     pub source: usize,
+    /// Its place among the patient's devices, each name being one.
+    pub device: usize,
     pub vital: Vital,
     /// None where it was not measured.
     pub value: Option<i64>,
@@ -58,7 +60,7 @@ pub struct Device {
     pub well: bool,
     /// By how much its stamps may mislead: the widest difference between stamp and truth.
     pub spread: Ms,
-    /// How often its clock was turned by more than `clock_tolerance`.
+    /// How often its clock was turned by more than `clock_tolerance`; once where it was behind from the start.
     pub turned: usize,
 }
 
@@ -98,7 +100,8 @@ impl Course {
                         age = Age::Late;
                     }
                     let (at, taken, source, vital) = (message.at, reading.taken, reading.source, *vital);
-                    course.group(vital).push(Statement { at, taken, source, vital, value, age: of_vital });
+                    let said = Statement { at, taken, source, device: place, vital, value, age: of_vital };
+                    course.group(vital).push(said);
                 }
                 let measures = reading.values.iter().any(|(_, value)| matches!(value, Value::Of(_)));
                 let (at, taken) = (message.at, reading.taken);
@@ -135,9 +138,9 @@ impl Course {
         self.devices.iter().all(|device| device.well)
     }
 
-    /// How many devices, whatever their names, measure a vital.
+    /// How many devices measure a vital; whoever has another name is another.
     pub fn sources(statements: &[Statement]) -> usize {
-        let mut sources: Vec<_> = statements.iter().map(|said| (said.source, said.vital)).collect();
+        let mut sources: Vec<_> = statements.iter().map(|said| (said.device, said.vital)).collect();
         sources.sort_unstable();
         sources.dedup();
         sources.len()
@@ -182,6 +185,7 @@ impl Device {
         let (least, most) = (least.unwrap_or(0), most.unwrap_or(0));
         self.spread = if first_is_old { most.max(0) - least.min(0) } else { most - least };
         let mut reference = skews.first().copied().unwrap_or(0);
+        self.turned = usize::from(reference < -20 * SECOND);
         for skew in &skews {
             if (skew - reference).abs() >= 5 * SECOND {
                 (self.turned, reference) = (self.turned + 1, *skew);

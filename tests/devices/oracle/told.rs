@@ -120,12 +120,13 @@ fn ends(
     let within = CLEAR_DELAY + tolerance(course, statements) + SECOND + SLACK;
     let open = Open::of(&least.condition(), changes);
     let mut since: Option<Ms> = None;
-    for said in statements {
+    for (place, said) in statements.iter().enumerate() {
         if said.value.is_none() || said.danger().is_some() {
             since = None;
             continue;
         }
-        if said.age != Age::Live {
+        let more_in_this_array = statements.get(place + 1).is_some_and(|next| next.at == said.at);
+        if said.age != Age::Live || more_in_this_array {
             continue;
         }
         let since = *since.get_or_insert(said.at);
