@@ -167,7 +167,7 @@ impl Behaviour {
         };
         let spacing = match self {
             B::QueueSlow => each * 100 / dice.among(&[115, 140, 160, 200]),
-            _ => dice.among(&[0, 5, 50, each / 20, each / 5, each / 2]),
+            _ => dice.among(&[0, 5, 50, each / 20, each / 5, each / 2, each]),
         };
         let stalls = self == B::QueueStalls || dice.percent(10);
         let stall = stalls.then(|| (dice.below(30), dice.among(&[3, 9, 12, 25, 90]) * SECOND));
@@ -210,15 +210,7 @@ impl Behaviour {
                 (second.from, second.each) = (at, dice.between(1, 20) * each);
                 second.to = at + dice.among(&[1, 5, 60]) * each;
             }
-            B::Replaced => {
-                bed.sources[0].to = at;
-                second.vitals = bed.sources[0].vitals.clone();
-                second.from = at + dice.among(&[0, 1, 15, 40]) * SECOND;
-                bed.sources[0].watch.offset = dice.among(&[0, 0, HOUR, -HOUR]);
-                if dice.percent(30) {
-                    bed.statuses.push((at + SECOND, bed.sources[0].number, false));
-                }
-            }
+            B::Replaced => replace(bed, &mut second, at, dice),
             B::Moves => {
                 bed.patients = 2;
                 bed.sources[0].moves = Some(at);
@@ -254,6 +246,17 @@ impl Behaviour {
 }
 
 const START_TO_NOW: Ms = crate::message::START;
+
+/// The monitor ends at `at`, and another goes on.
+fn replace(bed: &mut Draft, second: &mut Source, at: Ms, dice: &mut Dice) {
+    bed.sources[0].to = at;
+    second.vitals = bed.sources[0].vitals.clone();
+    second.from = at + dice.among(&[0, 1, 15, 40]) * SECOND;
+    bed.sources[0].watch.offset = dice.among(&[0, 0, HOUR, -HOUR]);
+    if dice.percent(30) {
+        bed.statuses.push((at + SECOND, bed.sources[0].number, false));
+    }
+}
 
 /// A probe falls off for a while, sometimes just as its value is dangerous.
 fn take_probe_off(bed: &mut Draft, dice: &mut Dice) {

@@ -157,13 +157,15 @@ fn inbox(clock: &Clock, memory: &Rc<Notes>) -> Inbox {
     }
 }
 
+/// What a store has of a patient: the memory saved last, and what was kept after it.
+type Left = (Box<Snapshot>, Vec<Reading>);
+
 /// The world's side: what is published, and what a store would have.
 struct Notes {
     clock: Clock,
     topics: Topics,
     heard: RefCell<Heard>,
-    /// Each patient's memory, and what was kept after it.
-    saved: RefCell<BTreeMap<PatientId, (Box<Snapshot>, Vec<Reading>)>>,
+    saved: RefCell<BTreeMap<PatientId, Left>>,
     departed: RefCell<Vec<(PatientId, Timestamp)>>,
     /// The last change of each alert that is about no patient.
     elsewhere: RefCell<BTreeMap<String, AlertChange>>,

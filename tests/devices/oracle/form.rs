@@ -31,18 +31,13 @@ pub fn check(changes: &[&Change], found: &mut Vec<Violation>) {
             continue; // told once, and never open
         }
         let fact = (&*change.condition, change.device.as_deref());
-        match &*change.event {
-            "raised" => {
-                if open.insert(fact, &change.id).is_some() {
-                    wrong("raised while open");
-                }
-            }
-            "cleared" => {
-                if open.remove(&fact) != Some(&change.id) {
-                    wrong("cleared, and was not open");
-                }
-            }
-            _ => {}
+        let was_open = match &*change.event {
+            "raised" => open.insert(fact, &change.id).is_none(),
+            "cleared" => open.remove(&fact) == Some(&change.id),
+            _ => true,
+        };
+        if !was_open {
+            wrong("raised while open, or cleared and was not");
         }
     }
 }

@@ -148,11 +148,11 @@ impl Course {
 }
 
 fn age(passed: Ms, again: bool) -> Age {
-    match passed {
-        _ if again => Age::Again,
-        ..=LIVE => Age::Live,
-        ..=KEPT => Age::Grey,
-        _ => Age::Kept,
+    match () {
+        () if again => Age::Again,
+        () if passed <= LIVE => Age::Live,
+        () if passed <= KEPT => Age::Grey,
+        () => Age::Kept,
     }
 }
 
