@@ -1,9 +1,9 @@
 //! What is logged: to standard error, for people or for machines.
 
-use std::io::IsTerminal;
-
 use tracing_subscriber::EnvFilter;
 use wardwatch::config::{LogConfig, LogFormat};
+
+use super::output;
 
 /// Logs from now on; `RUST_LOG` may say more exactly what.
 ///
@@ -14,7 +14,7 @@ pub fn start(config: &LogConfig) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
+        .with_ansi(output::colourful(&std::io::stderr()))
         .with_writer(std::io::stderr);
     match config.format {
         LogFormat::Text => log.init(),

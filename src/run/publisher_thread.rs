@@ -23,6 +23,7 @@ impl PublisherThread {
             if let Err(fault) = runtime.block_on(publish(publisher, last_word)) {
                 let _ = fatal.send(fault.into());
             }
+            #[allow(clippy::mem_forget, reason = "the guard tells of a panic, and there was none")]
             std::mem::forget(guard);
             let _ = end.send(());
         };

@@ -44,6 +44,7 @@ impl Watchdog {
 }
 
 /// The thread that would receive the fault is the one that stands still: the process ends here.
+#[allow(clippy::exit, reason = "nobody is left who could end the process in order")]
 fn end(fatal: &UnboundedSender<Fatal>, seconds: u32) {
     let fault = Fatal::Stalled(seconds);
     tracing::error!(%fault, "ending at once");
