@@ -23,7 +23,7 @@ use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
 use wardwatch_actors::patient::outcome::Refused;
 use wardwatch_actors::patient::snapshot::{Memory, Restored, Saved, Snapshot};
-use wardwatch_actors::people::{PatientId, Subject};
+use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 use wardwatch_actors::vitals::Reading;
 
@@ -238,9 +238,9 @@ impl Outlet for Notes {
                 (Some(Saved::Now(snapshot)), _) => {
                     saved.insert(patient, (snapshot, Vec::new()));
                 }
-                (Some(Saved::Gone { discharged }), _) => {
+                (Some(Saved::Gone(departure)), _) => {
                     saved.remove(&patient);
-                    if discharged {
+                    if departure != Departure::Left {
                         self.departed.borrow_mut().push((patient, at));
                     }
                 }
