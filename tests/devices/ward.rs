@@ -12,9 +12,10 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 use wardwatch::config::Config;
 use wardwatch::contract::announcement;
-use wardwatch::contract::inbox::{Inbox, Letter, Refusals};
+use wardwatch::contract::inbound::Translator;
 use wardwatch::contract::payload::rejected::RejectedMessage;
 use wardwatch::contract::topics::Topics;
+use wardwatch::door::{Door, RejectedOutput};
 use wardwatch_actors::alerts::{AlertChange, Event};
 use wardwatch_actors::analyzers;
 use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts, Restore};
@@ -70,7 +71,7 @@ pub fn run(letters: &Letters, restarts: &[Ms], end: Ms) -> Heard {
 struct Ward {
     clock: Clock,
     at: Ms,
-    inbox: Inbox,
+    door: Door,
     memory: Rc<Notes>,
     pending: Arc<Pending>,
     /// What the broker keeps: the last message of each retained topic.
@@ -81,10 +82,10 @@ impl Ward {
     fn open(at: Ms, saves: bool) -> Self {
         let clock = Clock::simulated(Timestamp::from_unix_ms(START + at));
         let memory = Rc::new(Notes::new(clock.clone(), saves));
-        let inbox = inbox(&clock, &memory);
-        inbox.census.do_send(IngestProgress::RecordsRead);
-        inbox.census.do_send(IngestProgress::Live);
-        Self { clock, at, inbox, memory, pending: Arc::default(), retained: BTreeMap::new() }
+        let door = door(&clock, &memory);
+        door.census.do_send(IngestProgress::RecordsRead);
+        door.census.do_send(IngestProgress::Live);
+        Self { clock, at, door, memory, pending: Arc::default(), retained: BTreeMap::new() }
     }
 
     async fn go_to(&mut self, at: Ms) {
@@ -110,7 +111,7 @@ impl Ward {
             "null" => Bytes::new(),
             text => Bytes::copy_from_slice(text.trim_matches('"').as_bytes()),
         };
-        self.inbox.take(Letter { topic, payload, retain, receipt: Receipt::new(ledger, 0) });
+        self.door.take(topic, payload, retain, Receipt::new(ledger, 0));
         self.pending.settled().await;
     }
 
@@ -118,13 +119,13 @@ impl Ward {
     async fn restart(&mut self) {
         let left = self.memory.left();
         self.memory = Rc::new(self.memory.go_on());
-        self.inbox = inbox(&self.clock, &self.memory);
-        self.inbox.census.send(left).await.expect("the census lives");
+        self.door = door(&self.clock, &self.memory);
+        self.door.census.send(left).await.expect("the census lives");
         for (topic, payload) in &self.retained {
             self.take(topic, payload, true).await;
         }
-        self.inbox.census.do_send(IngestProgress::RecordsRead);
-        self.inbox.census.do_send(IngestProgress::Live);
+        self.door.census.do_send(IngestProgress::RecordsRead);
+        self.door.census.do_send(IngestProgress::Live);
     }
 }
 
@@ -133,7 +134,7 @@ fn config() -> Config {
     Config::load(None, &[], &[]).unwrap_or_else(|faults| panic!("{faults:?}"))
 }
 
-fn inbox(clock: &Clock, memory: &Rc<Notes>) -> Inbox {
+fn door(clock: &Clock, memory: &Rc<Notes>) -> Door {
     let config = config();
     let settings = Arc::new(config.settings().expect("the settings that are built in"));
     let counters = Arc::new(Counters::default());
@@ -146,15 +147,8 @@ fn inbox(clock: &Clock, memory: &Rc<Notes>) -> Inbox {
         rules: analyzers::all(&settings),
     };
     let census: Addr<CensusActor> = CensusActor::new(parts).start();
-    Inbox {
-        topics: Topics::new("wardwatch"),
-        sources: config.sources(),
-        settings,
-        clock: clock.clone(),
-        counters,
-        census,
-        refusals: memory.clone(),
-    }
+    let translator = Translator { topics: Topics::new("wardwatch"), sources: config.sources(), settings };
+    Door { translator, clock: clock.clone(), counters, census, rejected: memory.clone() }
 }
 
 /// What a store has of a patient: the memory saved last, and what was kept after it.
@@ -275,9 +269,9 @@ impl Outlet for Notes {
     }
 }
 
-impl Refusals for Notes {
-    fn refuse(&self, message: RejectedMessage) {
-        self.heard.borrow_mut().rejected.push((message.topic.to_owned(), message.reason.to_owned()));
+impl RejectedOutput for Notes {
+    fn reject(&self, message: RejectedMessage) {
+        self.heard.borrow_mut().rejected.push((message.topic, message.reason));
     }
 }
 
