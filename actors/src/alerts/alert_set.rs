@@ -11,7 +11,6 @@ use crate::alerts::standing::{Passed, Standing};
 use crate::alerts::under_way::UnderWay;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
-use crate::people::DeviceId;
 
 /// How many of what passed are named in a summary; the rest is counted.
 const PASSED_NAMED: usize = 20;
@@ -79,17 +78,12 @@ impl AlertSet {
         self.life_cycles.iter_mut().for_each(|of| of.shift(by));
     }
 
-    /// The clock of a device is found to be `behind`: what began with its readings, and was not published yet, began later.
-    pub fn correct(&mut self, device: Option<&DeviceId>, behind: Span) {
-        self.life_cycles.iter_mut().for_each(|of| of.correct(device, behind));
-    }
-
     /// Publishes the difference between what is so and what has been published.
     ///
     /// `backlog` marks the changes as held back until a backlog was drained.
     pub fn publish(&mut self, caption: &Caption<'_>, backlog: bool) -> Vec<AlertChange> {
         let mut changes = Vec::new();
-        for of in self.life_cycles.iter_mut().filter(|of| of.withheld_by.is_none()) {
+        for of in &mut self.life_cycles {
             of.publish(caption, backlog, &mut changes);
         }
         self.life_cycles.retain(|of| !of.is_over());
@@ -117,24 +111,6 @@ impl AlertSet {
     /// What came and went unpublished: the first of it by name, and how many in all.
     pub fn passed(&self) -> (&[Passed], u32) {
         (&self.passed, self.passed_in_all)
-    }
-
-    /// The devices whose backlog holds something back.
-    pub fn withheld_by(&self) -> impl Iterator<Item = &DeviceId> {
-        self.life_cycles.iter().filter_map(|of| of.withheld_by.as_ref())
-    }
-
-    /// The device's backlog is drained: publishes what is left of it, and what came and went.
-    pub fn release(
-        &mut self,
-        device: &DeviceId,
-        caption: &Caption<'_>,
-    ) -> (Vec<AlertChange>, Vec<Passed>, u32) {
-        for of in &mut self.life_cycles {
-            of.withheld_by.take_if(|by| by == device);
-        }
-        let changes = self.publish(caption, true);
-        (changes, std::mem::take(&mut self.passed), std::mem::take(&mut self.passed_in_all))
     }
 
     /// Ends everything for a reason: discharged, transferred, left.

@@ -114,13 +114,6 @@ impl Place {
         }
     }
 
-    fn since_mut(&mut self) -> Option<&mut Since> {
-        match self {
-            Self::Out => None,
-            Self::Rising(since) | Self::In(since) | Self::Falling(since, _) => Some(since),
-        }
-    }
-
     /// Whether it is so: its delay is over, and its clear delay is not.
     const fn is_so(&self) -> bool {
         matches!(self, Self::In(_) | Self::Falling(..))
@@ -344,15 +337,6 @@ impl Level {
         }
     }
 
-    /// What began with these readings, and is not so yet, began `by` later.
-    pub fn correct(&mut self, concerns: impl Fn(&Option<ReadingRef>) -> bool, by: Span) {
-        for since in self.places.iter_mut().filter_map(Place::since_mut) {
-            if concerns(&since.reading) {
-                (since.at, since.measured) = (since.at + by, since.measured + by);
-            }
-        }
-    }
-
     /// What a kept track found still so: its delays begin where they began there. What is so already stays as it is.
     pub fn take_over(&mut self, onsets: &[Option<Onset>; 3], timing: &Timing, now: Now) {
         for (index, onset) in onsets.iter().enumerate() {
@@ -363,7 +347,7 @@ impl Level {
                 measured: onset.measured,
                 reading: onset.reading.clone(),
                 deadline: now.uptime + left + GRACE,
-                backlog: true,
+                backlog: onset.backlog,
             };
             let place = &mut self.places[index];
             match place {

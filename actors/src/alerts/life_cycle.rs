@@ -16,7 +16,7 @@ use crate::alerts::standing::{Onset, Standing};
 use crate::alerts::under_way::UnderWay;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
-use crate::people::{DeviceId, Subject};
+use crate::people::Subject;
 use crate::vitals::ReadingRef;
 
 /// The name of the rule that owns a condition.
@@ -33,14 +33,12 @@ pub struct Moment {
     pub now: Now,
     /// The reading; none for a timer or a record.
     pub reading: Option<ReadingRef>,
-    /// The device whose backlog the reading belongs to, if it does.
-    pub backlog_of: Option<DeviceId>,
 }
 
 impl Moment {
     /// Without a reading: a timer, a record, a device's word.
     pub const fn without_reading(now: Now) -> Self {
-        Self { at: now.wall, measured: now.uptime, now, reading: None, backlog_of: None }
+        Self { at: now.wall, measured: now.uptime, now, reading: None }
     }
 }
 
@@ -73,7 +71,6 @@ pub struct Stage {
     level: [u8; 3],
     open: Option<(Uuid, Priority)>,
     published: Option<(Uuid, u32)>,
-    withheld: bool,
 }
 
 /// One condition of one subject, from the first finding to the last word about it.
@@ -95,8 +92,6 @@ pub(super) struct LifeCycle {
     by: Option<ReadingRef>,
     /// Whether what it changed to began with a kept reading.
     backlog: bool,
-    /// The device whose backlog is being drained, until which nothing of this is published.
-    pub withheld_by: Option<DeviceId>,
 }
 
 impl LifeCycle {
@@ -127,7 +122,6 @@ impl LifeCycle {
             time,
             by: None,
             backlog: false,
-            withheld_by: None,
         }
     }
 
@@ -141,7 +135,6 @@ impl LifeCycle {
         caption: &Caption<'_>,
         anchor: Timestamp,
     ) -> Option<Open> {
-        self.withhold(finding.as_ref().is_none_or(|f| f.measured >= moment.measured), moment);
         if let Some(found) = &finding
             && found.timing != self.timing
         {
@@ -155,20 +148,6 @@ impl LifeCycle {
         }
         let time = if self.condition.is_silence() { moment.now.wall } else { moment.at };
         self.follow_level((time, moment.measured), moment.reading.as_ref(), caption, anchor)
-    }
-
-    /// A backlog is not published until it is drained, unless a live reading of another device decides.
-    fn withhold(&mut self, fresh: bool, moment: &Moment) {
-        match (&moment.backlog_of, &moment.reading) {
-            (Some(device), _) => self.withheld_by = Some(device.clone()),
-            (None, Some(reading)) if fresh => {
-                let by_another = |by: &mut DeviceId| {
-                    reading.device.as_ref().map_or(!by.is_unnamed(), |device| device != by)
-                };
-                self.withheld_by.take_if(by_another);
-            }
-            (None, _) => {}
-        }
     }
 
     /// Keeps the newest facts; where the value is unknown, the last known ones stay.
@@ -190,10 +169,7 @@ impl LifeCycle {
     ) -> Option<Open> {
         let level = self.level.priority();
         let changes = self.open.as_ref().map(|open| open.priority) != level;
-        // What is published only later is published as of when it became so.
-        if changes || self.withheld_by.is_none() {
-            (self.time, self.by) = (time, by.cloned());
-        }
+        (self.time, self.by) = (time, by.cloned());
         if changes {
             let since = level.and_then(|priority| self.level.since(priority));
             self.backlog = since.is_some_and(|since| since.backlog);
@@ -235,20 +211,6 @@ impl LifeCycle {
         self.level.drop_timers(due);
     }
 
-    /// The clock of a device is found to be `behind`: what began with its readings, and was not published yet, began later.
-    pub fn correct(&mut self, device: Option<&DeviceId>, behind: Span) {
-        let of_device =
-            |reading: &Option<ReadingRef>| reading.as_ref().is_some_and(|r| r.device.as_ref() == device);
-        self.level.correct(of_device, behind);
-        let published = self.published.as_ref().map(|change| change.id);
-        let unpublished =
-            self.open.as_mut().filter(|open| published != Some(open.id) && of_device(&open.onset_reading));
-        if let Some(open) = unpublished {
-            open.onset = open.onset + behind;
-            self.time = self.time + behind;
-        }
-    }
-
     /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         self.level.shift(by);
@@ -259,8 +221,7 @@ impl LifeCycle {
 
     /// Ends it for a reason outside itself: the patient is discharged or transferred.
     pub fn end(&mut self, reason: &str, at: Timestamp) {
-        (self.open, self.withheld_by) = (None, None);
-        self.level = Level::default();
+        (self.open, self.level) = (None, Level::default());
         (self.time, self.by, self.reason) = (at, None, Some(reason.to_owned()));
     }
 
@@ -315,6 +276,7 @@ impl LifeCycle {
                 at: since.at,
                 measured: since.measured,
                 reading: since.reading.clone(),
+                backlog: true,
             })
         };
         let mut places = self.level.places().map(|(_, place)| onset(place));
@@ -348,7 +310,6 @@ impl LifeCycle {
             level: self.level.stage(),
             open: self.open.as_ref().map(|open| (open.id, open.priority)),
             published: self.published.as_ref().map(|change| (change.id, change.sequence)),
-            withheld: self.withheld_by.is_some(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
-use crate::devices::device_clock::Skew;
+use crate::devices::clock::Skew;
 use crate::patient::outcome::Refusal;
 use crate::people::{DeviceId, PatientId, Subject, UnitId};
 use crate::settings::Mode;

@@ -8,7 +8,6 @@ use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
 use crate::people::DeviceId;
-use crate::settings::AlertSettings;
 use crate::vitals::{Vital, VitalSet};
 
 /// One device that measures a patient.
@@ -154,12 +153,12 @@ impl Device {
 
     /// When its lag last started anew, if it did.
     pub fn clock_started_anew(&self) -> Option<Uptime> {
-        None
+        self.clock.started_anew()
     }
 
     /// What of it was not published yet, if anything.
-    pub fn news(&self, now: Uptime, rules: &AlertSettings) -> Option<News> {
-        let (is_new, skew) = (!self.published.introduced, self.clock.skew(now, rules));
+    pub fn news(&self) -> Option<News> {
+        let (is_new, skew) = (!self.published.introduced, self.clock.skew());
         let skew_changed = skew != self.published.skew;
         (is_new || skew_changed).then_some(News { is_new, skew, skew_changed })
     }

@@ -101,7 +101,7 @@ impl KeptReadings {
 
     /// The last of them to arrive, from this place on.
     pub fn from(&self, place: usize) -> impl Iterator<Item = &KeptReading> {
-        let whole = self.chunks.iter().scan(0, |before, chunk| {
+        let whole = self.chunks.iter().scan(0, move |before, chunk| {
             let start = *before;
             *before += chunk.len();
             Some(chunk.iter().skip(place.saturating_sub(start)))

@@ -2,7 +2,7 @@
 
 pub mod clock;
 pub mod device;
-pub mod device_clock;
+pub mod kept;
 pub mod rate;
 pub mod repeats;
 pub mod rhythm;

@@ -31,7 +31,8 @@ pub(super) struct Drain {
     charted: usize,
     /// How many waited when they were last judged.
     judged: usize,
-    /// The oldest, which went first since too many waited.
+    /// The oldest, which go first since too many waited, and what came of those that are gone.
+    leaving: KeptReadings,
     gone: Track,
     /// From when on the time counts after which it is over: the last kept reading, and what could be heard.
     counts_from: Uptime,
@@ -40,7 +41,8 @@ pub(super) struct Drain {
 impl Drain {
     /// Begins with the first kept reading.
     pub fn new(device: DeviceId, known: &Arc<Chart>, open: Vec<Condition>) -> Self {
-        let chart = Chart { consciousness: known.consciousness, oxygen: known.oxygen, ..Chart::default() };
+        let mut chart = Chart::default();
+        (chart.consciousness, chart.oxygen) = (known.consciousness, known.oxygen);
         Self {
             device,
             known: Arc::clone(known),
@@ -48,19 +50,21 @@ impl Drain {
             waiting: KeptReadings::default(),
             charted: 0,
             judged: 0,
+            leaving: KeptReadings::default(),
             gone: Track { chart: Arc::new(chart), alerts: AlertSet::default() },
             counts_from: Uptime::START,
         }
     }
 
-    /// Takes a kept reading; answers the oldest, where too many wait.
-    pub fn keep(&mut self, kept: KeptReading) -> Vec<KeptReading> {
+    /// Takes a kept reading; whether too many wait, so that the oldest go.
+    pub fn keep(&mut self, kept: KeptReading) -> bool {
         self.counts_from = kept.arrival;
         let oldest = self.waiting.push(kept);
         if !oldest.is_empty() {
             (self.charted, self.judged) = (0, 0);
+            oldest.into_iter().for_each(|oldest| drop(self.leaving.push(oldest)));
         }
-        oldest
+        !self.leaving.is_empty()
     }
 
     /// What has not been charted for the live track yet, of the oldest too.
@@ -97,9 +101,9 @@ impl Drain {
         self.waiting.iter().map(|kept| kept.measured).min().unwrap_or(self.counts_from)
     }
 
-    /// The track as the oldest readings left it.
-    pub fn gone(&self) -> &Track {
-        &self.gone
+    /// The oldest, of which too many waited, and on what they are to be judged.
+    pub fn oldest(&mut self) -> (Track, Vec<KeptReading>) {
+        (self.gone.clone(), std::mem::take(&mut self.leaving).iter().cloned().collect())
     }
 
     /// The oldest have been judged.
@@ -107,15 +111,17 @@ impl Drain {
         self.gone = track;
     }
 
-    /// What came and went: not what was so already when it began, which was published.
-    pub fn passed<'a>(&'a self, track: &'a Track) -> (impl Iterator<Item = &'a Passed>, u32) {
+    /// What came and went, and how much in all: not what was so when it began, which was published.
+    pub fn passed(&self, track: &Track) -> (Vec<Passed>, u32) {
         let (passed, in_all) = track.alerts.passed();
         let mut published = self.open.clone();
-        let known = passed.iter().filter(move |passed| {
+        let mut unpublished = passed.to_vec();
+        unpublished.retain(|passed| {
             let place = published.iter().position(|condition| *condition == passed.condition);
             place.map(|place| published.swap_remove(place)).is_none()
         });
-        (known, in_all)
+        let known = u32::try_from(passed.len() - unpublished.len()).unwrap_or(0);
+        (unpublished, in_all - known)
     }
 
     /// What could not be heard does not count.
@@ -134,6 +140,7 @@ impl Drain {
         Arc::make_mut(&mut self.gone.chart).shift(by);
         self.gone.alerts.shift(by);
         self.waiting.shift(by);
+        self.leaving.shift(by);
         self.counts_from = self.counts_from + by;
     }
 }
@@ -144,9 +151,9 @@ pub(super) fn readings_of(chart: &Chart) -> Vec<KeptReading> {
     for vital in chart.present().iter() {
         let Some(latest) = chart.latest(vital) else { continue };
         let named = &latest.reading;
-        let place = readings.iter().position(|known| {
-            known.measured == latest.measured && known.origin().as_ref() == named.as_ref()
-        });
+        let place = readings
+            .iter()
+            .position(|known| known.measured == latest.measured && known.origin().as_ref() == named.as_ref());
         let place = place.unwrap_or_else(|| {
             let mut reading = Reading::empty(named.time);
             reading.observed_at = named.timed.then_some(named.time);

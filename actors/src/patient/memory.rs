@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{LastSaved, Patient, SAVED_EVERY};
 use crate::analyzers;
 use crate::clock::{Now, Span};
-use crate::devices::device_clock::Skew;
+use crate::devices::clock::Skew;
 use crate::patient::snapshot::{self, Memory, Snapshot};
 use crate::people::{DeviceId, PatientId};
 use crate::settings::Settings;
@@ -36,6 +36,7 @@ impl Patient {
         Arc::make_mut(&mut self.chart).shift(by);
         Arc::make_mut(&mut self.devices).shift(by);
         self.alerts.shift(by);
+        self.drains.iter_mut().for_each(|drain| drain.shift(by));
         self.heard = self.heard + by;
         self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
         self.takeover_at = self.takeover_at.map(|takeover| takeover + by);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::drain::Track;
 use super::outcome::{Answers, Inquiry};
 use super::{Listening, Patient};
-use crate::alerts::{Caption, Moment};
+use crate::alerts::Moment;
 use crate::analyzers::View;
 use crate::chart::{Entry, Speakers};
 use crate::clock::{Now, Uptime};
@@ -14,7 +14,7 @@ use crate::devices::kept::KeptReading;
 use crate::people::{DeviceId, Subject};
 
 /// Why what a device brought from the past is to be judged.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Purpose {
     /// A live reading decides: judged only if it reaches something that was not so before.
     Decide,
@@ -22,8 +22,8 @@ pub(super) enum Purpose {
     DecideByTimer { live_from: Option<Uptime> },
     /// Nothing kept has come for a while: what came and went is summed up.
     Summarize,
-    /// Too many wait: these are the oldest.
-    Oldest(Vec<KeptReading>),
+    /// Too many wait: the oldest go first.
+    Oldest,
 }
 
 /// What a device brought from the past, to be judged before a verdict is there.
@@ -40,21 +40,40 @@ pub(super) struct Replay {
     pub answers: Answers,
     pub track: Track,
     steps: std::vec::IntoIter<KeptReading>,
-    /// Of which the rules are being asked.
+    /// Of what the rules are being asked.
     moment: Moment,
     /// From when on rules are asked.
     begins: Uptime,
 }
 
+impl Replay {
+    /// The device that brought it.
+    pub fn device(&self) -> Option<DeviceId> {
+        self.inquiry.account.as_ref().map(|account| account.device.clone())
+    }
+}
+
 impl Patient {
+    /// Gives up what a device brought from the past: judging it failed.
+    pub fn give_up_past(&mut self, device: &DeviceId) {
+        self.drains.retain(|drain| drain.device != *device);
+        if let Some(known) = Arc::make_mut(&mut self.devices).get_mut(device) {
+            known.clock.drop_catch_up();
+        }
+    }
+
     /// Begins to judge what a verdict rests on besides what is known; none where there is nothing.
-    pub(super) fn begin_replay(&mut self, mut inquiry: Inquiry, answers: Answers) -> Result<Replay, (Inquiry, Answers)> {
-        let Some(account) = &mut inquiry.account else { return Err((inquiry, answers)) };
+    pub(super) fn begin_replay(
+        &mut self,
+        inquiry: Inquiry,
+        answers: Answers,
+    ) -> Result<Replay, (Inquiry, Answers)> {
+        let Some(account) = &inquiry.account else { return Err((inquiry, answers)) };
         let live = Arc::clone(&self.chart);
         let drain = self.drains.iter_mut().find(|drain| drain.device == account.device);
         let Some(drain) = drain else { return Err((inquiry, answers)) };
-        let (begins, (track, steps)) = match &mut account.purpose {
-            Purpose::Oldest(oldest) => (Uptime::from_ms(i64::MIN), (drain.gone().clone(), std::mem::take(oldest))),
+        let (begins, (track, steps)) = match account.purpose {
+            Purpose::Oldest => (Uptime::from_ms(i64::MIN), drain.oldest()),
             _ => (drain.begins(), drain.in_order(&live)),
         };
         let moment = inquiry.moment.clone();
@@ -62,7 +81,7 @@ impl Patient {
     }
 
     /// Charts the next reading on the kept track, and asks of it; none where all have been judged.
-    pub(super) fn next_question(&self, replay: &mut Replay) -> Option<Arc<View>> {
+    pub(super) fn next_question(&self, replay: &mut Replay) -> Option<(Arc<View>, Moment)> {
         loop {
             let kept = replay.steps.next()?;
             let now = Now { uptime: kept.measured, wall: kept.at };
@@ -71,7 +90,8 @@ impl Patient {
             if kept.measured >= replay.begins {
                 let reading = Some(kept.origin().as_ref().clone());
                 replay.moment = Moment { at: kept.at, measured: kept.measured, now, reading };
-                return Some(self.view_of_track(&replay.track, &replay.moment, &kept));
+                let view = self.view_of_track(&replay.track, &replay.moment, &kept);
+                return Some((view, replay.moment.clone()));
             }
         }
     }
@@ -79,7 +99,7 @@ impl Patient {
     /// The rules have answered of one kept reading.
     pub(super) fn take_answers(&self, replay: &mut Replay, answers: Answers) {
         let subject = Subject::Patient(self.id.clone());
-        let caption = self.caption(&subject);
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
         for (rule, analysis) in answers {
             let mut findings = analysis.map(|analysis| analysis.findings).unwrap_or_default();
             findings.retain(|finding| finding.condition.kind() == Kind::Physiological);
@@ -89,7 +109,7 @@ impl Patient {
 
     fn run_out_until(&self, until: Uptime, track: &mut Track) {
         let subject = Subject::Patient(self.id.clone());
-        let caption: Caption<'_> = self.caption(&subject);
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
         while track.alerts.run_out(until, &caption) {}
     }
 

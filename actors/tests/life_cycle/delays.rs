@@ -54,8 +54,8 @@ fn without_another_reading_the_timer_ends_the_delay_1_s_later_with_the_end_as_it
 #[test]
 fn the_timer_counts_from_the_arrival_so_that_a_device_that_lags_is_waited_for() {
     let mut bedside = Bedside::new(DELAYED);
-    bedside.comes(3, 0, Rate(130), None);
-    bedside.comes(12, 9, Rate(130), None);
+    bedside.comes(3, 0, Rate(130));
+    bedside.comes(12, 9, Rate(130));
     bedside.timers(13_999);
     assert_eq!(bedside.lines(), [""; 0]);
     bedside.timers(14_000);
@@ -150,7 +150,7 @@ fn a_late_reading_does_not_hold_up_the_fall_of_a_score() {
     let mut bedside = Bedside::new(timing(0, 0, 300));
     bedside.reads(100, Score(7, 7));
     bedside.reads(200, Score(5, 5));
-    bedside.comes(201, 150, Score(0, 0), None);
+    bedside.comes(201, 150, Score(0, 0));
     bedside.timers(3_600_000);
     assert_eq!(bedside.lines(), ["100 raised high", "450 cleared high"]);
 }

@@ -8,7 +8,6 @@ use crate::alerts::finding::{Cause, Presence, Timing};
 use crate::alerts::level::{GRACE, Level, Place, Since};
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
-use crate::people::DeviceId;
 use crate::vitals::ReadingRef;
 
 /// A life cycle as it was saved. Version 1 saved `rising` and `falling` in place of the level.
@@ -32,8 +31,6 @@ pub(in crate::alerts) struct Saved {
     by: Option<ReadingRef>,
     #[serde(default)]
     backlog: bool,
-    #[serde(default)]
-    withheld_by: Option<DeviceId>,
 }
 
 impl From<Saved> for LifeCycle {
@@ -46,22 +43,8 @@ impl From<Saved> for LifeCycle {
             let falling = saved.falling.map(|since| since.map(|since| since.counted(timing.clear_delay)));
             level_of(open.as_ref(), rising, falling)
         });
-        let (time, by, backlog, withheld_by) = (saved.time, saved.by, saved.backlog, saved.withheld_by);
-        Self {
-            condition,
-            rule,
-            timing,
-            cause,
-            presence,
-            reason,
-            level,
-            open,
-            published,
-            time,
-            by,
-            backlog,
-            withheld_by,
-        }
+        let (time, by, backlog) = (saved.time, saved.by, saved.backlog);
+        Self { condition, rule, timing, cause, presence, reason, level, open, published, time, by, backlog }
     }
 }
 
