@@ -2,9 +2,12 @@
 //!
 //! A device that is silent as a whole is one alert; its vitals are not told one by one.
 
+mod words;
+
 use std::sync::Arc;
 
-use super::{Analysis, Analyzer, View};
+use self::words::words;
+use super::{Analysis, Analyzer, Rule, View};
 use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
 use crate::chart::Latest;
 use crate::clock::{Span, Timestamp, Uptime};
@@ -13,8 +16,15 @@ use crate::devices::Device;
 use crate::settings::Settings;
 use crate::vitals::Vital;
 
-/// The rule's name.
-pub const NAME: RuleName = RuleName::Borrowed("missing");
+/// The rule in the list.
+pub const RULE: Rule = Rule {
+    name: "missing",
+    make: |settings| Box::new(MissingAnalyzer::new(settings)),
+    words,
+    owns: |condition| {
+        matches!(condition, Condition::Missing(_) | Condition::DeviceSilent(_) | Condition::DeviceOffline(_))
+    },
+};
 
 /// Finds vitals and devices that have fallen silent.
 pub struct MissingAnalyzer {
@@ -30,7 +40,7 @@ impl MissingAnalyzer {
 
 impl Analyzer for MissingAnalyzer {
     fn name(&self) -> RuleName {
-        NAME
+        RuleName::Borrowed(RULE.name)
     }
 
     fn analyze(&self, view: &View) -> Analysis {

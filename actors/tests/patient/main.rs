@@ -4,5 +4,6 @@ mod admission;
 mod backlog;
 mod limits;
 mod restart;
+mod rules;
 mod silence;
 mod ward;

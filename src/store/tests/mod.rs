@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::time::Instant;
-use wardwatch_actors::alerts::change::{Event, Signal, alert_id};
-use wardwatch_actors::alerts::{AlertChange, Cause, Presence};
+use wardwatch_actors::alerts::change::{Event, alert_id};
+use wardwatch_actors::alerts::{AlertChange, Cause, Presence, Signal};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
 use wardwatch_actors::conditions::{Condition, Priority};
 use wardwatch_actors::patient::Patient;
