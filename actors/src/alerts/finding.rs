@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::vitals::ReadingRef;
-use crate::vitals::{Quantity, Vital};
+use crate::vitals::{Quantity, Vital, VitalSet};
 
 /// Whether the fact is so, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,8 +66,13 @@ pub enum Cause {
     },
     /// Any other number, and the limit of each priority.
     Measure { value: Quantity, ucum: Cow<'static, str>, limits: [Option<Quantity>; 3] },
-    /// Nothing of this vital sign since then.
-    Missing { vital: Vital, since: Timestamp },
+    /// Nothing of this vital sign since then, nor of those that the same probe measures.
+    Missing {
+        vital: Vital,
+        #[serde(default)]
+        with: VitalSet,
+        since: Timestamp,
+    },
     /// Nothing from the device since then.
     Silent { since: Timestamp },
     /// The device's last will, or its own word.

@@ -1,4 +1,4 @@
-//! How a stay ends.
+//! How the stay of a patient ends.
 
 /// How a stay ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

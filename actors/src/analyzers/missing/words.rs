@@ -6,8 +6,10 @@ use crate::alerts::{Cause, Said, wording};
 pub(super) fn words(said: &Said<'_>) -> String {
     match (said.cause, said.is_over()) {
         (Cause::Missing { vital, .. }, true) => format!("{} is measured again", vital.facts().words),
-        (Cause::Missing { vital, since }, false) => {
-            format!("{} has not been measured since {since}", vital.facts().words)
+        (Cause::Missing { vital, with, since }, false) => {
+            let others: String =
+                with.iter().map(|other| format!(", nor {}", other.facts().words.to_lowercase())).collect();
+            format!("{} has not been measured since {since}{others}", vital.facts().words)
         }
         (Cause::Silent { .. }, true) => "Device sends again".to_owned(),
         (Cause::Silent { since }, false) => format!("Nothing from the device since {since}"),
