@@ -1,5 +1,6 @@
 //! The devices of one patient, each as one record: its clock, its repeats, its rhythm, when it was heard.
 
+pub mod clock;
 pub mod device;
 pub mod device_clock;
 pub mod rate;
