@@ -8,6 +8,7 @@ pub mod config;
 pub mod contract;
 pub mod fatal;
 pub mod link;
+pub mod log_queue;
 pub mod mqtt;
 pub mod run;
 pub mod simulator;

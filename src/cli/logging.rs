@@ -4,18 +4,22 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 use wardwatch::config::{LogConfig, LogFormat};
+use wardwatch::log_queue::LogQueue;
 
 /// Logs from now on; `RUST_LOG` may say more exactly what.
 ///
 /// The embedded broker and the clients' libraries are held to warnings: their own notes repeat ours.
+/// Nothing here waits for whoever reads the log, or fails with it.
 pub fn start(config: &LogConfig) {
     let ours = config.level.name();
     let usual = format!("warn,wardwatch={ours},wardwatch_actors={ours},rmqtt=error,rmqtt_net=error");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let queue = LogQueue::standard_error();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_ansi(shows_colours())
+        .with_writer(move || queue)
+        .log_internal_errors(false);
     match config.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
@@ -25,4 +29,11 @@ pub fn start(config: &LogConfig) {
         let words = panic.payload_as_str().unwrap_or("no words");
         tracing::error!(place, words, "a panic");
     }));
+}
+
+/// Whether who reads this sees colours, and wants them.
+fn shows_colours() -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
+    std::io::stderr().is_terminal() && !unwanted && !dumb
 }

@@ -30,13 +30,7 @@ impl Run {
             let shutdown = super::asked_to_end().map_err(|fault| Fatal::Setup(fault.to_string()))?;
             wardwatch::run::run(config, shutdown).await
         });
-        match ended {
-            Ok(()) => Ok(ExitCode::SUCCESS),
-            Err(fatal) => {
-                let code = fatal.exit_code();
-                eprintln!("wardwatch: {:#}", anyhow::Error::from(fatal));
-                Ok(code)
-            }
-        }
+        ended?;
+        Ok(ExitCode::SUCCESS)
     }
 }

@@ -9,6 +9,7 @@ use wardwatch_actors::settings::Mode;
 
 use crate::contract::payload::json;
 use crate::contract::payload::system::{Status, SystemMessage};
+use crate::log_queue;
 use crate::mqtt::publisher::{Outbox, OutboxStatus, Outgoing, Way};
 use crate::mqtt::ring::Ring;
 use crate::store::Store;
@@ -100,6 +101,7 @@ impl Heartbeat {
             unbacked: store.counts.unbacked,
             undeliverable: outbox.undeliverable,
             dropped: outbox.dropped,
+            log_dropped: log_queue::dropped(),
             probe_ms,
         });
         let topic = self.topic.clone();

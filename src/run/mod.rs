@@ -3,6 +3,7 @@
 mod heartbeat;
 mod inbound_router;
 mod links;
+mod provoked;
 mod publisher_thread;
 mod shard_output;
 mod supervisor;
@@ -46,7 +47,7 @@ use inbound_router::{DuplicateInstance, InboundRouter};
 use links::{BrokerWatch, StoreTeller, tell_store};
 use publisher_thread::PublisherThread;
 use shard_output::{BusPublisher, PublishConfirmations, ShardOutput};
-use watchdog::Watchdog;
+use watchdog::{Pulse, Watchdog};
 
 /// How long a shutdown waits for receipts; with the two waits below it is over within 10 s.
 const DRAIN_WITHIN: Duration = Duration::from_secs(6);
@@ -68,6 +69,9 @@ const MOST_CHANGES: usize = 100_000;
 
 /// A tick of a second that comes this late tells that the process stood still.
 const STOOD_STILL: Duration = Duration::from_secs(3);
+
+/// How long a part that died may take to say so.
+const CAUSE_WITHIN: Duration = Duration::from_millis(200);
 
 /// Runs the service until `shutdown`, on the thread of an actix system, which is its shard.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
@@ -110,6 +114,7 @@ impl Service {
         let instance = config.mqtt.client_id.clone();
         let link = link(config)?;
         let (fatal_tx, fatal) = mpsc::unbounded_channel();
+        let pulse = Pulse::default();
 
         // What is kept comes first, and says what the last run owed. Whoever may not have it connects nowhere:
         // the broker would throw out the instance that has.
@@ -120,10 +125,10 @@ impl Service {
             Publisher::new(publisher_settings(config, &topics, &link, started, &settings), courier);
         let herald = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
-        let (store, restored) = open_store(config, &settings, &herald, &opened, events_tx)?;
+        let (store, restored) = open_store(config, &settings, &herald, &opened, events_tx, fatal_tx.clone())?;
 
         // Then the way out: that goes out before anything new is heard.
-        let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
+        let publisher = PublisherThread::start(publisher, pulse.clone(), fatal_tx.clone())?;
 
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
@@ -176,7 +181,7 @@ impl Service {
             started,
         };
         let ears = InboundRouter { inbox, rival, hearsay, fatal: fatal_tx.clone() };
-        let watchdog = Watchdog::start(fatal_tx)?;
+        let watchdog = Watchdog::start(pulse)?;
         let tending = Housekeeping {
             watchdog,
             desk,
@@ -202,7 +207,10 @@ impl Service {
             let mut shutdown = pin!(shutdown);
             loop {
                 tokio::select! {
-                    done = &mut listen => break done.map_err(Fatal::from),
+                    done = &mut listen => match done {
+                        Ok(()) => break Ok(()),
+                        Err(fault) => break Err(cause_of(fault, &mut fatal).await),
+                    },
                     () = &mut tend => {}
                     Some(fatal) = fatal.recv() => break Err(fatal),
                     () = &mut shutdown, if !*stop.borrow() => {
@@ -231,6 +239,14 @@ impl Service {
             Err(fatal) => error!(%fatal, "ending at once"),
         }
         ended
+    }
+}
+
+/// A part that dies drops the receipts it held, which the ingest may learn first: what died is the cause.
+async fn cause_of(fault: IngestFault, fatal: &mut mpsc::UnboundedReceiver<Fatal>) -> Fatal {
+    match timeout(CAUSE_WITHIN, fatal.recv()).await {
+        Ok(Some(cause)) => cause,
+        _ => fault.into(),
     }
 }
 
@@ -287,12 +303,7 @@ impl Housekeeping {
                 _ = beat.tick() => {}
                 Ok(()) = self.heard.changed() => {}
                 Some(event) = self.links.recv() => self.broker.link(event),
-                Some(event) = self.store.recv() => {
-                    if let Some(fault) = tell_store(&self.broker.census, &self.broker.clock, event) {
-                        // Without a service to end there is nothing to tell.
-                        let _ = self.desk.fatal.send(fault);
-                    }
-                }
+                Some(event) = self.store.recv() => tell_store(&self.broker.census, &self.broker.clock, event),
             }
             let hearsay = self.heard.borrow_and_update().clone();
             self.heartbeat.outbox.publish(self.heartbeat.message(&hearsay));
@@ -301,6 +312,7 @@ impl Housekeeping {
 
     /// A second that took `passed` is over.
     fn second(&mut self, passed: Duration) {
+        provoked::hang("shard");
         self.watchdog.tick();
         supervisor::alive();
         self.desk.turn();
@@ -352,9 +364,11 @@ fn open_store(
     herald: &BusPublisher,
     opened: &OnceLock<Store>,
     events: mpsc::UnboundedSender<StoreEvent>,
+    fatal: mpsc::UnboundedSender<Fatal>,
 ) -> Result<(Store, store::Restored), Fatal> {
     let publish_within = settings.alerts.publish_within;
-    let (store, restored) = Store::open(&config.store, publish_within, herald.clone(), StoreTeller(events))?;
+    let (store, restored) =
+        Store::open(&config.store, publish_within, herald.clone(), StoreTeller { events, fatal })?;
     let _ = opened.set(store.clone());
     for (row, change) in &restored.outbox {
         herald.change(change, Some(*row), &Receipt::none());
@@ -430,6 +444,7 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode, store: &str) -> Vec
         unbacked: 0,
         undeliverable: 0,
         dropped: 0,
+        log_dropped: 0,
         probe_ms: None,
     })
 }

@@ -16,6 +16,7 @@ use wardwatch_actors::patient::outcome::Refused;
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::receipt::Receipt;
 
+use super::provoked;
 use crate::contract::announcement::{self, Announcement};
 use crate::contract::inbox::Refusals;
 use crate::contract::payload::rejected::RejectedMessage;
@@ -66,6 +67,10 @@ impl ShardOutput {
 
 impl Outlet for ShardOutput {
     fn keep(&self, Kept { subject, reading, outcome, saved, record, receipt }: Kept) {
+        provoked::panic("actor");
+        if provoked::is("receipt") {
+            drop(receipt.clone());
+        }
         self.store.keep(Entry {
             subject,
             at: self.clock.now().wall,
@@ -157,6 +162,7 @@ impl BusPublisher {
 
 impl Publish for BusPublisher {
     fn publish(&self, publication: Publication) {
+        provoked::panic("recorder");
         let Publication { subject, at, changes, scores, state, receipt } = publication;
         for Logged { row, change } in &changes {
             self.change(change, *row, &receipt);
