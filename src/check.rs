@@ -1,16 +1,22 @@
 //! `wardwatch check`: every fault of a configuration at once, then what it means for the patients.
 
+use std::error::Error;
 use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use thiserror::Error;
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::Class;
 use wardwatch_actors::settings::{Limits, Settings};
 use wardwatch_actors::vitals::{Quantity, Vital};
 
+use crate::causes::Causes;
 use crate::config::fault::Fault;
 use crate::config::given::Givens;
-use crate::config::{Config, Place};
+use crate::config::{Config, DashboardConfig, Override, StoreUrl};
+use crate::link::{Link, LinkSettings};
 
 /// What `check` found.
 #[derive(Debug, Clone)]
@@ -24,26 +30,98 @@ pub struct Report {
     settings: Option<Settings>,
 }
 
-/// Checks the file as `run` would read it, in this environment.
+/// Checks the file as `run` would read it, in this environment, and opens what `run` would open.
 pub fn check(path: &Path, environment: &[(String, String)]) -> Report {
     let givens = Givens::collect(Some(path), environment, &[]);
-    let notes = notes(&givens);
-    let (faults, settings) = match Config::judged(&givens) {
-        Ok(config) => (Vec::new(), config.settings().ok()),
-        Err(faults) => (faults, None),
+    let (faults, notes, settings) = match Config::judged(&givens) {
+        Ok(config) => {
+            let broker = broker_faults(&config, &givens);
+            let faults = broker.into_iter().chain(store_fault(&config, &givens)).collect();
+            (faults, notes(&config, &givens), config.settings().ok())
+        }
+        Err(faults) => (faults, Vec::new(), None),
     };
     Report { path: path.to_owned(), faults, notes, settings }
 }
 
-/// The keys that are known, and not used yet.
-fn notes(givens: &Givens) -> Vec<Fault> {
-    let path = ["dashboard", "listen"].map(str::to_owned);
-    let note = |place: Place| Fault {
-        place,
-        key: Some(path.join(".")),
-        wrong: "is not used by this version".to_owned(),
+/// The configuration, where all that it names of the broker can be used; else every fault.
+///
+/// The store is not among it: its disk may come later, and `run` waits for that by being started again.
+pub fn load(
+    path: Option<&Path>,
+    environment: &[(String, String)],
+    overrides: &[Override],
+) -> Result<Config, Vec<Fault>> {
+    let givens = Givens::collect(path, environment, overrides);
+    let config = Config::judged(&givens)?;
+    let faults = broker_faults(&config, &givens);
+    if faults.is_empty() { Ok(config) } else { Err(faults) }
+}
+
+/// What keeps the broker from even being tried: a password, a certificate or a key that is none.
+fn broker_faults(config: &Config, givens: &Givens) -> Vec<Fault> {
+    let settings = match LinkSettings::of(&config.mqtt) {
+        Ok(settings) => settings,
+        Err(fault) => return vec![fault_at(givens, "mqtt", "password_file", &fault)],
     };
-    givens.exact_place(&path).map(note).into_iter().collect()
+    let fault = Link::new(&settings).err();
+    fault.map(|fault| fault_at(givens, "mqtt", fault.setting(), &fault)).into_iter().collect()
+}
+
+/// Why the store could not be opened or written to now.
+fn store_fault(config: &Config, givens: &Givens) -> Option<Fault> {
+    let StoreUrl::Sqlite(path) = &config.store.url else { return None };
+    let fault = probe_store(path).err()?;
+    Some(fault_at(givens, "store", "url", &fault))
+}
+
+/// Why nothing can be kept there.
+#[derive(Debug, Error)]
+enum StoreFault {
+    #[error("{} is no folder that can be written to; allowed is one that exists and may be", .0.display())]
+    Folder(PathBuf, #[source] io::Error),
+    #[error("{} cannot be opened; allowed is a file that may be read and written", .0.display())]
+    File(PathBuf, #[source] io::Error),
+    #[error("{} is no SQLite database; allowed is one, or a file that is not there yet", .0.display())]
+    NoDatabase(PathBuf),
+}
+
+/// Writes beside the database and reads its beginning, as SQLite would; leaves nothing behind.
+fn probe_store(path: &Path) -> Result<(), StoreFault> {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let probe = folder.join(format!(".wardwatch-check-{}", std::process::id()));
+    let written = File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
+    written.map_err(|fault| StoreFault::Folder(folder.to_owned(), fault))?;
+    let mut start = Vec::new();
+    let opened = File::options().read(true).write(true).open(path);
+    match opened.and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut start)) {
+        Ok(0) => Ok(()),
+        Ok(_) if start == SQLITE => Ok(()),
+        Ok(_) => Err(StoreFault::NoDatabase(path.to_owned())),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(fault) => Err(StoreFault::File(path.to_owned(), fault)),
+    }
+}
+
+/// What every SQLite database begins with.
+const SQLITE: &[u8] = b"SQLite format 3\0";
+
+fn fault_at(givens: &Givens, section: &str, key: &str, fault: &(dyn Error + 'static)) -> Fault {
+    let path = [section, key].map(str::to_owned);
+    Fault { place: givens.place(&path), key: Some(path.join(".")), wrong: Causes(fault).to_string() }
+}
+
+/// The keys that say something of their own and are not used yet.
+fn notes(config: &Config, givens: &Givens) -> Vec<Fault> {
+    if config.dashboard == DashboardConfig::default() {
+        return Vec::new();
+    }
+    let path = ["dashboard", "listen"].map(str::to_owned);
+    let wrong = "is not used by this version".to_owned();
+    vec![Fault { place: givens.place(&path), key: Some(path.join(".")), wrong }]
 }
 
 impl fmt::Display for Report {

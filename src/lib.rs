@@ -2,7 +2,9 @@
 
 pub mod assess;
 pub mod bench;
+#[cfg(feature = "demo")]
 pub mod broker;
+pub mod causes;
 pub mod check;
 pub mod config;
 pub mod contract;

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 /// How much may wait to be written, in bytes; what comes beyond is dropped.
-const CAPACITY: usize = 4 << 20;
+const CAPACITY: usize = 1 << 20;
 /// The longest line; the rest of a longer one is cut off.
 const LONGEST_LINE: usize = 64 << 10;
 /// The pause where standard error takes nothing for now and does not wait by itself.
@@ -59,7 +59,7 @@ struct State {
     lines: VecDeque<Vec<u8>>,
     /// Of `lines` and of what is being written.
     bytes: usize,
-    /// There is no thread to write: nothing will ever be written.
+    /// There is no thread to write, or no queue any more: nothing is taken.
     dead: bool,
 }
 
@@ -110,6 +110,13 @@ impl LogQueue {
     }
 }
 
+impl Drop for LogQueue {
+    fn drop(&mut self) {
+        self.shared.lock().dead = true;
+        self.shared.wake.notify_one();
+    }
+}
+
 /// Each write is one line.
 impl Write for &LogQueue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
@@ -138,8 +145,8 @@ struct Writer<W> {
 
 impl<W: Write> Writer<W> {
     fn run(mut self) {
-        loop {
-            for line in self.next_lines() {
+        while let Some(lines) = self.next_lines() {
+            for line in lines {
                 match write_whole(&mut self.output, &line) {
                     Ok(()) => self.report_lost(),
                     Err(_) => _ = self.shared.dropped.fetch_add(1, Ordering::Relaxed),
@@ -149,14 +156,15 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Waits for lines, and takes all that are there.
-    fn next_lines(&self) -> VecDeque<Vec<u8>> {
+    /// Waits for lines, and takes all that are there; none once the queue is gone.
+    fn next_lines(&self) -> Option<VecDeque<Vec<u8>>> {
         let mut state = self.shared.lock();
-        while state.lines.is_empty() {
+        while state.lines.is_empty() && !state.dead {
             self.shared.written.notify_all();
             state = self.shared.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        std::mem::take(&mut state.lines)
+        let lines = std::mem::take(&mut state.lines);
+        (!lines.is_empty()).then_some(lines)
     }
 
     /// The log is written again: says how much of it is missing.

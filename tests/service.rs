@@ -11,6 +11,7 @@ mod admission;
 mod commands;
 #[path = "service/devices.rs"]
 mod devices;
+#[cfg(feature = "demo")]
 #[path = "service/embedded.rs"]
 mod embedded;
 #[path = "service/ends.rs"]

@@ -469,8 +469,8 @@ impl Handler<Notify> for CensusActor {
                 }
                 self.doubt_own_clock();
             }
-            Notice::Leans(device, leaning) => {
-                self.census.leans(&device, leaning);
+            Notice::ClockSkew(device, skew) => {
+                self.census.note_skew(&device, skew);
                 self.doubt_own_clock();
             }
             Notice::Floods(device) => {

@@ -1,5 +1,7 @@
 //! The decisions of WardWatch: who is here, what a reading means, which alert follows. No I/O.
 
+#![forbid(unsafe_code)]
+
 pub mod admission;
 pub mod alerts;
 pub mod analyzer_actor;

@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use clap::Args;
-use wardwatch::assess::{AssessSettings, assess};
+use wardwatch::assess::{AssessFault, AssessSettings, assess};
+use wardwatch::config::{self, Config};
 use wardwatch_actors::settings::duration;
+
+use super::output::{self, OutputFault};
 
 /// Assess a recording offline: writes the alerts, scores, states and rejections it would have caused
 ///
@@ -32,7 +35,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 impl Assess {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let config = super::load(self.config.as_deref(), &[])?;
+        let config = super::usable(Config::load(self.config.as_deref(), &config::environment(), &[]))?;
         let settings = AssessSettings {
             settings: Arc::new(config.settings().map_err(|_| anyhow!("the limits do not fit together"))?),
             sources: config.sources(),
@@ -47,8 +50,14 @@ impl Assess {
                 .with_context(|| format!("cannot open the recording {}", self.recording.display()))?;
             system.block_on(assess(settings, BufReader::with_capacity(1 << 16, file), io::stdout()))
         };
-        let summary = summary.with_context(|| format!("cannot assess {}", self.recording.display()))?;
-        eprintln!("{} lines, {} readings, {} patients", summary.lines, summary.readings, summary.patients);
+        let summary = match summary {
+            Err(AssessFault::Write(fault)) => return Err(OutputFault::from(fault).into()),
+            other => other.with_context(|| format!("cannot assess {}", self.recording.display()))?,
+        };
+        let lines = output::count(summary.lines as u64, "line");
+        let readings = output::count(summary.readings, "reading");
+        let patients = output::count(summary.patients, "patient");
+        output::remark(format_args!("{lines}, {readings}, {patients}"));
         Ok(ExitCode::SUCCESS)
     }
 }

@@ -1,6 +1,5 @@
 //! `wardwatch bench`: what a reading costs, beside a client that only acknowledges.
 
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,6 +9,8 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use wardwatch::bench::{self, BenchSettings, Part};
 use wardwatch::config::BrokerUrl;
+
+use super::output;
 
 /// A process that has just started is slower for a moment.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -87,11 +88,11 @@ impl Bench {
             measured
         })?;
         let Some(report) = report else {
-            eprintln!("stopped before the end: no figures");
+            output::remark("stopped before the end: no figures");
             return Ok(ExitCode::SUCCESS);
         };
         let text = if self.json { serde_json::to_string_pretty(&report)? + "\n" } else { report.to_string() };
-        std::io::stdout().write_all(text.as_bytes()).context("cannot print the figures")?;
+        output::print(text)?;
         Ok(ExitCode::SUCCESS)
     }
 }

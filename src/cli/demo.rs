@@ -1,6 +1,8 @@
 //! `wardwatch demo`: broker, simulated ward and monitoring in one process, with nothing else to install.
 
+use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,9 +11,14 @@ use clap::Args;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use wardwatch::broker;
-use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel, StoreUrl};
+use wardwatch::causes::Causes;
+use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel, MqttConfig, StoreUrl};
+use wardwatch::fatal::Fatal;
+use wardwatch::link::{Link, LinkSettings};
 use wardwatch::simulator::FleetSettings;
+use wardwatch::simulator::runner::RunSettings;
 
+use super::output::{self, OutputFault};
 use super::{listener, logging, simulate};
 
 /// How long the monitoring may take to end: whoever types Ctrl-C waits.
@@ -21,8 +28,8 @@ const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 #[derive(Debug, Args)]
 pub struct Demo {
     /// How many patients
-    #[arg(long, default_value_t = 12)]
-    patients: usize,
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    patients: u32,
     /// The same seed gives the same ward
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -47,47 +54,53 @@ impl Demo {
         let mut config = Config::default();
         config.mqtt.url = url.clone();
         config.store.url = StoreUrl::Memory;
-        self.explain(port);
+        output::print(self.introduction(port))?;
 
         let (stop, stopped) = watch::channel(false);
-        let fleet = FleetSettings::demo(self.patients, self.seed);
+        let fleet = FleetSettings::demo(self.patients as usize, self.seed);
         let ward = ward_thread(fleet, url.clone(), stopped.clone())?;
-        let listener = listener::show_alerts(&url.host, port, stopping(stopped.clone()));
+        let shown = listener::show(&url.host, port, stopping(stopped.clone()));
         let monitoring = wardwatch::run::run(config, stopping(stopped));
-        let ended = {
-            let (mut listener, mut monitoring) = (std::pin::pin!(listener), std::pin::pin!(monitoring));
-            let mut asked = std::pin::pin!(super::asked_to_end()?);
-            loop {
-                tokio::select! {
-                    () = &mut asked => {
-                        stop.send_replace(true);
-                        // Nothing here outlives the process: what has not ended by then need not.
-                        break timeout(GOODBYE_WITHIN, monitoring).await.unwrap_or(Ok(()));
-                    }
-                    () = &mut listener, if !*stop.borrow() => {}
-                    ended = &mut monitoring => break ended,
-                }
-            }
-        };
+        let ended = until_the_end(shown, monitoring, &stop).await;
         stop.send_replace(true);
         // Neither the ward nor the broker need be waited for.
         drop((ward, broker));
-        ended.context("the monitoring ended")
+        ended
     }
 
-    fn explain(&self, port: u16) {
-        println!(
-            "WardWatch demo: {} simulated patients on a broker on 127.0.0.1:{port}. Not a medical device.",
-            self.patients
-        );
-        println!("Alerts appear below as they come. Listen yourself, from another terminal:");
-        println!("  mosquitto_sub -p {port} -t 'wardwatch/alerts/#' -v");
-        println!("and be a device yourself:");
-        println!(
-            "  mosquitto_pub -p {port} -q 1 -t wardwatch/vitals/sim-1/me -m '{{\"heart_rate\":170,\"oxygen_saturation\":79}}'"
-        );
-        println!("Ctrl-C ends it.\n");
+    /// What the demo is, and how to take part in it.
+    fn introduction(&self, port: u16) -> String {
+        let patients = output::count(self.patients, "simulated patient");
+        format!(
+            "WardWatch demo: {patients} on a broker on 127.0.0.1:{port}. Not a medical device.
+Alerts appear below as they come. Listen yourself, from another terminal:
+  mosquitto_sub -p {port} -t 'wardwatch/alerts/#' -v
+and be a device yourself:
+  mosquitto_pub -p {port} -q 1 -t wardwatch/vitals/sim-1/me -m '{{\"heart_rate\":170,\"oxygen_saturation\":79}}'
+Ctrl-C ends it.
+
+"
+        )
     }
+}
+
+/// Waits until somebody asks for the end, nobody reads on, or the monitoring ends by itself.
+async fn until_the_end(
+    shown: impl Future<Output = Result<(), OutputFault>>,
+    monitoring: impl Future<Output = Result<(), Fatal>>,
+    stop: &watch::Sender<bool>,
+) -> anyhow::Result<()> {
+    let mut monitoring = pin!(monitoring);
+    let why = tokio::select! {
+        () = super::asked_to_end()? => Ok(()),
+        shown = shown => shown,
+        ended = &mut monitoring => return ended.context("the monitoring ended"),
+    };
+    stop.send_replace(true);
+    // Nothing here outlives the process: what has not ended by then need not.
+    let ended = timeout(GOODBYE_WITHIN, monitoring).await.unwrap_or(Ok(()));
+    why?;
+    ended.context("the monitoring ended")
 }
 
 async fn stopping(mut stopped: watch::Receiver<bool>) {
@@ -102,10 +115,15 @@ fn ward_thread(
     stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<std::thread::JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mqtt = MqttConfig { url, client_id: "wardwatch-demo-ward".to_owned(), ..MqttConfig::default() };
+    let link = Link::new(&LinkSettings::of(&mqtt)?)?;
+    // Broker and monitoring end with the ward: nobody is left to take anything back from.
+    let settings =
+        RunSettings { client_id: mqtt.client_id, keep: true, ..RunSettings::new(super::time_of_day) };
     let work = move || {
-        let sent = simulate::send(fleet, &url, "wardwatch-demo-ward", None, |_| {}, stopping(stopped));
+        let sent = simulate::send(fleet, &link, settings, |_| {}, stopping(stopped));
         if let Err(fault) = runtime.block_on(sent) {
-            tracing::error!("the simulated ward ended: {fault:#}");
+            tracing::error!("the simulated ward ended: {}", Causes(fault.as_ref()));
         }
     };
     Ok(std::thread::Builder::new().name("ward".to_owned()).spawn(work)?)

@@ -1,15 +1,16 @@
-//! A listener on the bus that shows alerts on a terminal as they come.
+//! A listener on the bus that shows alerts and rejections on a terminal as they come.
 
 use std::future::Future;
-use std::io::{IsTerminal, Write};
 
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde::Deserialize;
 use wardwatch::contract::topics::Topics;
 
+use super::output::{self, OutputFault};
+
 /// What is shown of an alert change.
 #[derive(Deserialize)]
-struct Shown {
+struct Alert {
     event: String,
     priority: String,
     unit: Option<String>,
@@ -19,60 +20,111 @@ struct Shown {
     time: String,
 }
 
-/// Shows every alert change until `stop`.
-pub async fn show_alerts(host: &str, port: u16, stop: impl Future<Output = ()>) {
+/// What is shown of a rejection.
+#[derive(Deserialize)]
+struct Rejected {
+    time: String,
+    topic: String,
+    field: Option<String>,
+    reason: String,
+    count: u64,
+}
+
+/// Shows every alert change and every rejection until `stop`, or until nobody reads on.
+pub async fn show(host: &str, port: u16, stop: impl Future<Output = ()>) -> Result<(), OutputFault> {
     let mut options = MqttOptions::new("wardwatch-demo-listener", host, port);
     options.set_max_packet_size(1 << 20, 1 << 20);
     let (client, mut events) = AsyncClient::new(options, 16);
-    let colour = std::io::stdout().is_terminal();
+    let colour = output::colourful(&std::io::stdout());
+    let topics = Topics::new("wardwatch");
     let mut stop = std::pin::pin!(stop);
     loop {
         let event = tokio::select! {
             event = events.poll() => event,
-            () = &mut stop => return,
+            () = &mut stop => return Ok(()),
         };
         match event {
             Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                let alerts = Topics::new("wardwatch").all_alerts();
-                if client.subscribe(alerts, QoS::AtLeastOnce).await.is_err() {
-                    return;
+                for filter in [topics.all_alerts(), topics.rejected()] {
+                    // It fails only where the loop above is gone.
+                    let _ = client.subscribe(filter, QoS::AtLeastOnce).await;
                 }
             }
-            Ok(Event::Incoming(Packet::Publish(message))) => show(&message.payload, &message.topic, colour),
+            Ok(Event::Incoming(Packet::Publish(message))) => {
+                let line = match message.topic == topics.rejected() {
+                    true => rejected_line(&message.payload, colour),
+                    false => alert_line(&message.payload, &message.topic, colour),
+                };
+                output::print(line.unwrap_or_default())?;
+            }
             Ok(_) => {}
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(200)).await,
         }
     }
 }
 
-fn show(payload: &[u8], topic: &str, colour: bool) {
-    let Ok(alert) = serde_json::from_slice::<Shown>(payload) else { return };
-    // A change of priority comes on two topics; one line is enough.
-    if !topic.contains(&format!("/{}/", alert.priority)) {
-        return;
+/// A line about a change; none where it comes a second time, on the topic of its priority before.
+fn alert_line(payload: &[u8], topic: &str, colour: bool) -> Option<String> {
+    let Alert { event, priority, unit, patient, bed, message, time } =
+        serde_json::from_slice(payload).ok()?;
+    if !topic.contains(&format!("/{priority}/")) {
+        return None;
     }
-    let paint = match alert.priority.as_str() {
-        _ if !colour => "",
-        _ if alert.event == "cleared" => "\x1b[32m",
+    let paint = match priority.as_str() {
+        _ if event == "cleared" => "\x1b[32m",
         "high" => "\x1b[1;31m",
         "medium" => "\x1b[33m",
         "low" => "\x1b[36m",
         _ => "\x1b[2m",
     };
-    let plain = if colour { "\x1b[0m" } else { "" };
-    let who = match (alert.unit, alert.patient) {
+    let who = match (unit, patient) {
         (Some(unit), Some(patient)) => format!("{unit}/{patient}"),
         (Some(unit), None) => unit,
         _ => "installation".to_owned(),
     };
-    let bed = alert.bed.map(|bed| format!(" bed {bed}")).unwrap_or_default();
-    let time = alert.time.get(11..19).unwrap_or("");
-    let Shown { event, priority, message, .. } = alert;
-    // A terminal that is gone has nobody to tell.
-    let _ = writeln!(
-        std::io::stdout(),
-        "{time}  {paint}{:<6} {event:<11}{plain} {:<18} {message}",
-        priority.to_uppercase(),
-        format!("{who}{bed}"),
-    );
+    let bed = bed.map(|bed| format!(" bed {bed}")).unwrap_or_default();
+    let what = painted(&format!("{:<6} {event:<11}", priority.to_uppercase()), paint, colour);
+    Some(format!("{}  {what} {:<18} {message}\n", time_of_day(&time), format!("{who}{bed}")))
+}
+
+fn rejected_line(payload: &[u8], colour: bool) -> Option<String> {
+    let Rejected { time, topic, field, reason, count } = serde_json::from_slice(payload).ok()?;
+    let what = painted(&format!("{:<18}", "REJECTED"), "\x1b[35m", colour);
+    let field = field.map(|field| format!("{field}: ")).unwrap_or_default();
+    let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
+    Some(format!("{}  {what} {topic}: {field}{reason}{times}\n", time_of_day(&time)))
+}
+
+/// A text in a colour, where colours may be used.
+fn painted(text: &str, paint: &str, colour: bool) -> String {
+    if colour { format!("{paint}{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// The hour, minute and second of a time as it is on the bus.
+fn time_of_day(time: &str) -> &str {
+    time.get(11..19).unwrap_or("")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_priority_is_shown_once() {
+        let change = br#"{"event":"escalated","priority":"high","unit":"sim-1","patient":"p-001","bed":"A",
+            "message":"Heart rate 0 /min, below 40 /min","time":"2026-11-22T10:10:28.000Z"}"#;
+        let shown = alert_line(change, "wardwatch/alerts/high/sim-1/p-001", false);
+        let line = "10:10:28  HIGH   escalated   sim-1/p-001 bed A  Heart rate 0 /min, below 40 /min\n";
+        assert_eq!(shown.as_deref(), Some(line));
+        assert_eq!(alert_line(change, "wardwatch/alerts/medium/sim-1/p-001", false), None);
+    }
+
+    #[test]
+    fn a_rejection_says_where_and_why() {
+        let rejected = br#"{"time":"2026-11-22T10:10:28.000Z","topic":"wardwatch/vitals/sim-1/me",
+            "reason":"460 is outside 0 to 350 /min","field":"heart_rate","payload":"","count":2}"#;
+        let line = "10:10:28  REJECTED           wardwatch/vitals/sim-1/me: heart_rate: 460 is outside 0 to 350 /min (2 times)\n";
+        assert_eq!(rejected_line(rejected, false).as_deref(), Some(line));
+        assert!(rejected_line(rejected, true).is_some_and(|line| line.contains("\x1b[35m")));
+    }
 }

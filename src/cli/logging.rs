@@ -1,10 +1,10 @@
 //! What is logged: to standard error, for people or for machines.
 
-use std::io::IsTerminal;
-
 use tracing_subscriber::EnvFilter;
 use wardwatch::config::{LogConfig, LogFormat};
 use wardwatch::log_queue::LogQueue;
+
+use super::output;
 
 /// Logs from now on; `RUST_LOG` may say more exactly what.
 ///
@@ -17,7 +17,7 @@ pub fn start(config: &LogConfig) {
     let queue = LogQueue::standard_error();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(shows_colours())
+        .with_ansi(output::colourful(&std::io::stderr()))
         .with_writer(move || queue)
         .log_internal_errors(false);
     match config.format {
@@ -29,11 +29,4 @@ pub fn start(config: &LogConfig) {
         let words = panic.payload_as_str().unwrap_or("no words");
         tracing::error!(place, words, "a panic");
     }));
-}
-
-/// Whether who reads this sees colours, and wants them.
-fn shows_colours() -> bool {
-    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_some_and(|terminal| terminal == "dumb");
-    std::io::stderr().is_terminal() && !unwanted && !dumb
 }

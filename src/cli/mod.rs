@@ -3,22 +3,28 @@
 mod assess;
 mod bench;
 mod check;
+#[cfg(feature = "demo")]
 mod demo;
+#[cfg(feature = "demo")]
 mod listener;
 mod logging;
+mod output;
 mod run;
 mod simulate;
 
 use std::future::Future;
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
-use wardwatch::config::{self, Config, Override};
+use wardwatch::causes::Causes;
+use wardwatch::config::{Config, Fault};
 use wardwatch::fatal::Fatal;
 use wardwatch_actors::clock::Clock;
+
+use output::OutputFault;
 
 /// Real-time patient monitoring on an MQTT broker. Not a medical device.
 #[derive(Debug, Parser)]
@@ -30,6 +36,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    #[cfg(feature = "demo")]
     Demo(demo::Demo),
     Run(run::Run),
     Simulate(simulate::Simulate),
@@ -40,28 +47,64 @@ enum Command {
     AcknowledgeOnly(bench::AcknowledgeOnly),
 }
 
+/// Flags that cannot be used together, or with these values.
+#[derive(Debug, Error)]
+#[error(transparent)]
+struct Unusable(#[from] anyhow::Error);
+
+/// The exit status of flags and settings that cannot be used.
+const UNUSABLE: u8 = 2;
+
+/// Reads the arguments, carries out what was asked, and says what went wrong.
+pub fn main() -> ExitCode {
+    let status = match Arguments::try_parse() {
+        Ok(arguments) => run(arguments).unwrap_or_else(|fault| ended_by(&fault)),
+        Err(usage) => show_usage(&usage),
+    };
+    output::finish_log();
+    status
+}
+
+/// Prints help to standard output, or what is wrong with the arguments to standard error.
+fn show_usage(usage: &clap::Error) -> ExitCode {
+    match usage.print().map_err(OutputFault::from) {
+        _ if usage.use_stderr() => ExitCode::from(UNUSABLE),
+        Err(fault) => ended_by(&fault.into()),
+        Ok(()) => ExitCode::SUCCESS,
+    }
+}
+
+/// Says once why a command ended; its status says the same to whoever called it.
+fn ended_by(fault: &anyhow::Error) -> ExitCode {
+    if fault.downcast_ref::<OutputFault>().is_some_and(OutputFault::reader_is_gone) {
+        return ExitCode::SUCCESS;
+    }
+    output::remark(format_args!("wardwatch: {}", Causes(fault.as_ref())));
+    match (fault.downcast_ref::<Fatal>(), fault.downcast_ref::<Unusable>()) {
+        (Some(fatal), _) => fatal.exit_code(),
+        (_, Some(_)) => ExitCode::from(UNUSABLE),
+        _ => ExitCode::FAILURE,
+    }
+}
+
 /// Carries out what was asked.
-pub fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
+        #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run(),
         Command::Run(run) => run.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Assess(assess) => assess.run(),
-        Command::Check(check) => Ok(check.run()),
+        Command::Check(check) => check.run(),
         Command::Bench(bench) => bench.run(),
         Command::AcknowledgeOnly(client) => client.run(),
     }
 }
 
-/// Reads the configuration, or tells every fault of it.
-fn load(path: Option<&Path>, overrides: &[Override]) -> anyhow::Result<Config> {
-    match Config::load(path, &config::environment(), overrides) {
-        Ok(config) => Ok(config),
-        Err(faults) => {
-            let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            Err(Fatal::Setup(faults.join("\n")).into())
-        }
-    }
+/// The configuration, or the end of the command with every fault of it.
+fn usable(loaded: Result<Config, Vec<Fault>>) -> anyhow::Result<Config> {
+    let every = |faults: Vec<Fault>| faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n");
+    loaded.map_err(|faults| Fatal::Setup(every(faults)).into())
 }
 
 /// Waits for Ctrl-C or SIGTERM.

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use wardwatch::config::Override;
+use wardwatch::causes::Causes;
+use wardwatch::check;
+use wardwatch::config::{self, Override};
 use wardwatch::fatal::Fatal;
 
 use super::logging;
@@ -20,17 +22,23 @@ pub struct Run {
     url: Option<String>,
 }
 
+/// Says why the service ended, where it has said everything else.
+fn logged(fatal: &Fatal) -> ExitCode {
+    tracing::error!("ended: {}", Causes(fatal));
+    fatal.exit_code()
+}
+
 impl Run {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let url = self.url.map(|url| Override { flag: "--url", key: "mqtt.url", value: url });
-        let config = super::load(self.config.as_deref(), url.as_slice())?;
+        let loaded = check::load(self.config.as_deref(), &config::environment(), url.as_slice());
+        let config = super::usable(loaded)?;
         logging::start(&config.log);
         let system = actix::System::new();
         let ended: Result<(), Fatal> = system.block_on(async {
             let shutdown = super::asked_to_end().map_err(|fault| Fatal::Setup(fault.to_string()))?;
             wardwatch::run::run(config, shutdown).await
         });
-        ended?;
-        Ok(ExitCode::SUCCESS)
+        Ok(ended.map_or_else(|fatal| logged(&fatal), |()| ExitCode::SUCCESS))
     }
 }

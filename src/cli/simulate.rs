@@ -1,18 +1,20 @@
 //! `wardwatch simulate`: a fleet of devices on any broker.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use rumqttc::MqttOptions;
-use wardwatch::config::BrokerUrl;
+use wardwatch::config::{BrokerUrl, MqttConfig};
+use wardwatch::link::{Link, LinkSettings};
 use wardwatch::simulator::runner::{self, RunSettings};
 use wardwatch::simulator::{Fleet, FleetSettings, Progress, Schedule, check_units};
 
 use super::assess::parse_duration;
+use super::{Unusable, output};
 
 /// Simulate a fleet of devices on any broker
 ///
@@ -55,11 +57,36 @@ pub struct Simulate {
     /// What the client ids begin with; two fleets on one broker need two
     #[arg(long, default_value = "wardwatch-simulator")]
     client_id: String,
+    /// Leave the retained admission records and device statuses at the broker at the end
+    #[arg(long)]
+    keep: bool,
+    #[command(flatten)]
+    credentials: Credentials,
+}
+
+/// What the broker asks for, and who vouches for it where the URL is mqtts://
+#[derive(Debug, Args)]
+struct Credentials {
+    /// The user at the broker
+    #[arg(long)]
+    username: Option<String>,
+    /// A file with the password on its first line
+    #[arg(long, value_name = "FILE", requires = "username")]
+    password_file: Option<PathBuf>,
+    /// The authorities that may vouch for the broker (PEM); without it, those of the system
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+    /// A certificate of one's own (PEM)
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    certificate_file: Option<PathBuf>,
+    /// The key to it (PEM)
+    #[arg(long, value_name = "FILE", requires = "certificate_file")]
+    key_file: Option<PathBuf>,
 }
 
 impl Simulate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        check_units(&self.units, self.i_know)?;
+        check_units(&self.units, self.i_know).map_err(|fault| Unusable(fault.into()))?;
         let settings = FleetSettings {
             patients: self.patients,
             seed: self.seed,
@@ -71,19 +98,47 @@ impl Simulate {
             prefix: self.prefix.clone(),
             ..FleetSettings::default()
         };
+        let link = self.link()?;
+        let run = RunSettings {
+            client_id: self.client_id.clone(),
+            duration: self.duration,
+            keep: self.keep,
+            ..RunSettings::new(super::time_of_day)
+        };
         let bar = self.bar();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.context("cannot start the simulator")?;
         let progress = runtime.block_on(async {
             let stop = super::asked_to_end()?;
             let tell = |progress: Progress| show(&bar, &progress);
-            send(settings, &self.url, &self.client_id, self.duration, tell, stop).await
+            send(settings, &link, run, tell, stop).await
         })?;
         bar.finish_and_clear();
         let Progress { sent, acknowledged, elapsed, .. } = progress;
         let seconds = elapsed.as_secs_f64();
-        println!("{sent} readings sent, {acknowledged} acknowledged, in {seconds:.1} s");
+        let sent = output::count(sent, "reading");
+        output::print(format_args!("{sent} sent, {acknowledged} acknowledged, in {seconds:.1} s\n"))?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The broker, with certificates and password read.
+    fn link(&self) -> Result<Link, Unusable> {
+        let Credentials { username, password_file, ca_file, certificate_file, key_file } = &self.credentials;
+        let mqtt = MqttConfig {
+            url: self.url.clone(),
+            client_id: self.client_id.clone(),
+            username: username.clone(),
+            password_file: password_file.clone(),
+            ca_file: ca_file.clone(),
+            certificate_file: certificate_file.clone(),
+            key_file: key_file.clone(),
+            ..MqttConfig::default()
+        };
+        let settings = LinkSettings::of(&mqtt).map_err(|fault| Unusable(fault.into()))?;
+        Link::new(&settings).map_err(|fault| {
+            let flag = fault.setting().replace('_', "-");
+            Unusable(anyhow::Error::from(fault).context(format!("--{flag}")))
+        })
     }
 
     fn bar(&self) -> ProgressBar {
@@ -110,20 +165,16 @@ fn show(bar: &ProgressBar, progress: &Progress) {
     bar.set_message(format!("{per_second:.0} readings/s, {sent} sent, {acknowledged} acknowledged{late}"));
 }
 
-/// Sends a fleet to a broker without TLS.
+/// Sends a fleet to a broker.
 pub async fn send(
     settings: FleetSettings,
-    url: &BrokerUrl,
-    client_id: &str,
-    duration: Option<Duration>,
+    link: &Link,
+    run: RunSettings,
     tell: impl FnMut(Progress),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Progress> {
-    anyhow::ensure!(!url.tls, "the simulator speaks plain MQTT only; give it a listener without TLS");
-    let fleet = Fleet::new(settings, super::time_of_day())?;
-    let run =
-        RunSettings { client_id: client_id.to_owned(), duration, ..RunSettings::new(super::time_of_day) };
-    let connect = |client_id: &str| MqttOptions::new(client_id, &url.host, url.port);
+    let fleet = Fleet::new(settings, super::time_of_day()).map_err(|fault| Unusable(fault.into()))?;
+    let connect = |client_id: &str| link.with_client_id(client_id).v4().0;
     let sent = runner::run(fleet, run, connect, tell, stop).await;
-    sent.with_context(|| format!("cannot simulate on {url}"))
+    sent.with_context(|| format!("cannot simulate on {}", link.address()))
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
@@ -56,16 +56,22 @@ impl Default for MqttConfig {
 
 impl MqttConfig {
     /// The password: from the environment, else the first line of `password_file` as it is now.
-    pub fn current_password(&self) -> io::Result<Option<Secret>> {
+    pub fn current_password(&self) -> Result<Option<Secret>, PasswordFault> {
         match (&self.password, &self.password_file) {
             (Some(password), _) => Ok(Some(password.clone())),
-            (None, Some(path)) => {
-                let text = std::fs::read_to_string(path)?;
-                Ok(Some(Secret(text.lines().next().unwrap_or_default().to_owned())))
-            }
+            (None, Some(path)) => Secret::read(path).map(Some),
             (None, None) => Ok(None),
         }
     }
+}
+
+/// Why a file gives no password.
+#[derive(Debug, Error)]
+pub enum PasswordFault {
+    #[error("{} cannot be read; allowed is a file with the password on its first line", .0.display())]
+    Unreadable(PathBuf, #[source] io::Error),
+    #[error("{} has no password on its first line; allowed is one there", .0.display())]
+    Empty(PathBuf),
 }
 
 /// A text that is never printed.
@@ -74,6 +80,16 @@ impl MqttConfig {
 pub struct Secret(String);
 
 impl Secret {
+    /// The first line of a file.
+    pub fn read(path: &Path) -> Result<Self, PasswordFault> {
+        let unreadable = |fault| PasswordFault::Unreadable(path.to_owned(), fault);
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        match text.lines().next() {
+            None | Some("") => Err(PasswordFault::Empty(path.to_owned())),
+            Some(password) => Ok(Self(password.to_owned())),
+        }
+    }
+
     /// The text itself, for the one who needs it.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -148,6 +164,9 @@ impl FromStr for BrokerUrl {
         if host.is_empty() || !host.bytes().all(valid) {
             return Err(fault("names no host"));
         }
+        if tls && host.contains(':') {
+            return Err(fault("needs a host name for TLS, not an IPv6 address"));
+        }
         Ok(Self { tls, host: host.to_owned(), port })
     }
 }
@@ -188,7 +207,7 @@ mod tests {
             ("mqtts://broker.example.org/", "mqtts://broker.example.org:8883"),
             ("mqtt://10.0.0.1:11883", "mqtt://10.0.0.1:11883"),
             ("mqtt://[::1]", "mqtt://[::1]:1883"),
-            ("mqtts://[fe80::1]:9000", "mqtts://[fe80::1]:9000"),
+            ("mqtt://[fe80::1]:9000", "mqtt://[fe80::1]:9000"),
         ];
         for (text, url) in cases {
             assert_eq!(text.parse::<BrokerUrl>().unwrap().to_string(), url);
@@ -207,6 +226,9 @@ mod tests {
             "mqtt://b:x",
             "mqtt://b/topic",
             "mqtt://a b",
+            "mqtts://[::1]",
+            "mqtt://broker:",
+            "mqtt://broker:70000",
         ] {
             assert!(text.parse::<BrokerUrl>().is_err(), "{text}");
         }

@@ -14,8 +14,9 @@ use wardwatch_actors::vitals::Reading;
 
 use super::payload::reading::{self, Rejection};
 use super::payload::record;
-use super::payload::rejected::{RejectedMessage, with_causes};
+use super::payload::rejected::RejectedMessage;
 use super::topics::{Address, Topics};
+use crate::causes::Causes;
 use crate::config::Sources;
 
 /// Takes what is refused at the door.
@@ -109,8 +110,8 @@ impl Inbox {
         }
     }
 
-    fn refuse(&self, letter: Letter<'_>, fault: &dyn std::error::Error, now: Timestamp) {
-        let reason = with_causes(fault);
+    fn refuse(&self, letter: Letter<'_>, fault: &(dyn std::error::Error + 'static), now: Timestamp) {
+        let reason = Causes(fault).to_string();
         self.refuse_part(RejectedMessage::new(now, letter.topic, reason, None, &letter.payload));
         letter.receipt.settle();
     }

@@ -1,6 +1,5 @@
 //! Where the broker is and how to get there: address, TLS, credentials, and the pause before another try.
 
-use std::error::Error;
 use std::fmt;
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,8 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
+
+use crate::config::mqtt::{BrokerUrl, MqttConfig, PasswordFault, UrlFault};
 
 /// The largest packet MQTT can express, in bytes.
 ///
@@ -41,6 +42,22 @@ pub struct LinkSettings {
     pub keep_alive: Duration,
 }
 
+impl LinkSettings {
+    /// What the configuration says of the broker, with the password as it is now.
+    pub fn of(mqtt: &MqttConfig) -> Result<Self, PasswordFault> {
+        Ok(Self {
+            url: mqtt.url.to_string(),
+            client_id: mqtt.client_id.clone(),
+            username: mqtt.username.clone(),
+            password: mqtt.current_password()?.map(|secret| secret.reveal().to_owned()),
+            ca_file: mqtt.ca_file.clone(),
+            certificate_file: mqtt.certificate_file.clone(),
+            key_file: mqtt.key_file.clone(),
+            keep_alive: mqtt.keep_alive.to_duration(),
+        })
+    }
+}
+
 impl fmt::Debug for LinkSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LinkSettings")
@@ -54,23 +71,40 @@ impl fmt::Debug for LinkSettings {
     }
 }
 
-/// Why the broker cannot even be tried.
+/// Why the broker cannot even be tried; [`LinkFault::setting`] is what to mend.
 #[derive(Debug, Error)]
 pub enum LinkFault {
-    #[error("mqtt.url `{url}` {fault}; write mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS")]
-    Url { url: String, fault: &'static str },
-    #[error("mqtt.client_id is empty; give this installation a name of its own at the broker")]
+    #[error(transparent)]
+    Url(#[from] UrlFault),
+    #[error("is empty; allowed is a name of this installation's own at the broker")]
     NoClientId,
-    #[error("mqtt.{key} `{}` cannot be used; it must be a PEM file that WardWatch may read", path.display())]
-    File { key: &'static str, path: PathBuf, source: pem::Error },
-    #[error("mqtt.ca_file `{}` holds no certificate that can be used", .0.display())]
-    NoAuthority(PathBuf),
-    #[error("this system has no trusted certificates; set mqtt.ca_file to the authority of the broker")]
+    #[error("{} cannot be read as PEM; allowed is a PEM file that WardWatch may read", path.display())]
+    File { setting: &'static str, path: PathBuf, source: pem::Error },
+    #[error("{} holds no certificate that can be used; allowed is a PEM file with at least one", path.display())]
+    NoCertificate { setting: &'static str, path: PathBuf },
+    #[error("is not given, and this system trusts nobody; allowed is the authority of the broker, in PEM")]
     NoSystemAuthority,
-    #[error("mqtt.certificate_file and mqtt.key_file only work together; set both or none")]
-    HalfAnIdentity,
-    #[error("TLS cannot be set up with the certificates given in [mqtt]")]
+    #[error("is given without {other}; allowed are both or none")]
+    HalfAnIdentity { setting: &'static str, other: &'static str },
+    #[error("{} is no key of the certificate in certificate_file; allowed is the one that belongs to it", path.display())]
+    OtherKey { path: PathBuf, source: rustls::Error },
+    #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),
+}
+
+impl LinkFault {
+    /// The setting that is at fault: `ca_file` is `mqtt.ca_file` of the configuration.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Url(_) | Self::Tls(_) => "url",
+            Self::NoClientId => "client_id",
+            Self::NoSystemAuthority => "ca_file",
+            Self::OtherKey { .. } => "key_file",
+            Self::File { setting, .. }
+            | Self::NoCertificate { setting, .. }
+            | Self::HalfAnIdentity { setting, .. } => setting,
+        }
+    }
 }
 
 /// A broker that can be connected to: settings checked, certificates read.
@@ -90,13 +124,13 @@ impl Link {
         if settings.client_id.is_empty() {
             return Err(LinkFault::NoClientId);
         }
-        let address = Address::read(&settings.url)
-            .map_err(|fault| LinkFault::Url { url: settings.url.clone(), fault })?;
-        let tls = address.tls.then(|| client_config(settings)).transpose()?;
+        let url: BrokerUrl = settings.url.parse()?;
+        let tls = url.tls.then(|| client_config(settings)).transpose()?;
         let password = settings.password.clone().unwrap_or_default();
         Ok(Self {
-            host: address.host.to_owned(),
-            port: address.port,
+            // What connects wants an IPv6 address in brackets.
+            host: if url.host.contains(':') { format!("[{}]", url.host) } else { url.host },
+            port: url.port,
             tls: tls.map(Arc::new),
             client_id: settings.client_id.clone(),
             login: settings.username.clone().map(|username| (username, password)),
@@ -166,45 +200,6 @@ fn without_delay() -> NetworkOptions {
     options
 }
 
-/// The parts of `mqtt://host:port`.
-#[derive(Debug, PartialEq, Eq)]
-struct Address<'a> {
-    host: &'a str,
-    port: u16,
-    tls: bool,
-}
-
-impl<'a> Address<'a> {
-    fn read(url: &'a str) -> Result<Self, &'static str> {
-        let (scheme, rest) = url.split_once("://").ok_or("has no scheme")?;
-        let (tls, default_port) = match scheme {
-            "mqtt" => (false, 1883),
-            "mqtts" => (true, 8883),
-            _ => return Err("is neither mqtt:// nor mqtts://"),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        if rest.contains('@') {
-            return Err("carries a login, which belongs in mqtt.username and mqtt.password_file");
-        }
-        if rest.contains(['/', '?', '#']) {
-            return Err("goes on after the port");
-        }
-        let after_brackets = rest.rfind(']').map_or(0, |bracket| bracket + 1);
-        let (host, port) = match rest[after_brackets..].rfind(':') {
-            Some(colon) => {
-                let (host, port) = rest.split_at(after_brackets + colon);
-                (host, port[1..].parse().ok().filter(|&port| port != 0).ok_or("has no valid port")?)
-            }
-            None => (rest, default_port),
-        };
-        match host {
-            "" => Err("names no host"),
-            _ if tls && host.starts_with('[') => Err("needs a host name for TLS, not an IPv6 address"),
-            _ => Ok(Self { host, port, tls }),
-        }
-    }
-}
-
 fn client_config(settings: &LinkSettings) -> Result<ClientConfig, LinkFault> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
@@ -213,16 +208,18 @@ fn client_config(settings: &LinkSettings) -> Result<ClientConfig, LinkFault> {
         .with_root_certificates(authorities(settings.ca_file.as_deref())?);
     match (&settings.certificate_file, &settings.key_file) {
         (None, None) => Ok(builder.with_no_client_auth()),
-        (Some(certificate), Some(key)) => {
+        (Some(certificate), Some(path)) => {
             let chain = certificates("certificate_file", certificate)?;
-            let key = PrivateKeyDer::from_pem_file(key).map_err(|source| LinkFault::File {
-                key: "key_file",
-                path: key.clone(),
+            let key = PrivateKeyDer::from_pem_file(path).map_err(|source| LinkFault::File {
+                setting: "key_file",
+                path: path.clone(),
                 source,
             })?;
-            builder.with_client_auth_cert(chain, key).map_err(LinkFault::Tls)
+            let other_key = |source| LinkFault::OtherKey { path: path.clone(), source };
+            builder.with_client_auth_cert(chain, key).map_err(other_key)
         }
-        _ => Err(LinkFault::HalfAnIdentity),
+        (Some(_), None) => Err(LinkFault::HalfAnIdentity { setting: "certificate_file", other: "key_file" }),
+        (None, Some(_)) => Err(LinkFault::HalfAnIdentity { setting: "key_file", other: "certificate_file" }),
     }
 }
 
@@ -231,7 +228,8 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, LinkFault> {
     match ca_file {
         Some(path) => {
             roots.add_parsable_certificates(certificates("ca_file", path)?);
-            if roots.is_empty() { Err(LinkFault::NoAuthority(path.to_owned())) } else { Ok(roots) }
+            let nobody = || LinkFault::NoCertificate { setting: "ca_file", path: path.to_owned() };
+            if roots.is_empty() { Err(nobody()) } else { Ok(roots) }
         }
         None => {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -240,12 +238,14 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, LinkFault> {
     }
 }
 
-fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkFault> {
-    CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(|source| LinkFault::File {
-        key,
-        path: path.to_owned(),
-        source,
-    })
+/// The certificates of a file, at least one.
+fn certificates(setting: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkFault> {
+    let file = |source| LinkFault::File { setting, path: path.to_owned(), source };
+    let found: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(file)?;
+    match found.is_empty() {
+        true => Err(LinkFault::NoCertificate { setting, path: path.to_owned() }),
+        false => Ok(found),
+    }
 }
 
 /// The pause before another try: doubled from 200 ms to 2 s, each time cut by up to half at random, so
@@ -288,14 +288,6 @@ pub(crate) fn random() -> u64 {
     std::hash::RandomState::new().hash_one(())
 }
 
-/// An error and what caused it, in one line.
-pub(crate) fn explain(error: &dyn Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,46 +296,30 @@ mod tests {
         LinkSettings { url: url.to_owned(), client_id: "wardwatch".to_owned(), ..LinkSettings::default() }
     }
 
-    #[test]
-    fn a_url_names_host_port_and_tls() {
-        let read = |url| Address::read(url).map(|a| (a.host, a.port, a.tls));
-        assert_eq!(read("mqtt://broker"), Ok(("broker", 1883, false)));
-        assert_eq!(read("mqtt://127.0.0.1:1884/"), Ok(("127.0.0.1", 1884, false)));
-        assert_eq!(read("mqtts://broker.ward.example"), Ok(("broker.ward.example", 8883, true)));
-        assert_eq!(read("mqtt://[::1]:1885"), Ok(("[::1]", 1885, false)));
-        assert_eq!(read("mqtt://[::1]"), Ok(("[::1]", 1883, false)));
-    }
-
-    #[test]
-    fn a_url_that_cannot_work_is_refused() {
-        let bad = [
-            "broker:1883",
-            "http://broker",
-            "mqtt://",
-            "mqtt://:1883",
-            "mqtt://broker:",
-            "mqtt://broker:0",
-            "mqtt://broker:70000",
-            "mqtt://nurse:secret@broker",
-            "mqtt://broker/ward",
-            "mqtts://[::1]",
-        ];
-        for url in bad {
-            assert!(matches!(Link::new(&settings(url)), Err(LinkFault::Url { .. })), "{url}");
-        }
-    }
-
-    #[test]
-    fn a_missing_certificate_file_is_named_with_its_setting() {
+    /// Why settings that name this as a file cannot be used.
+    fn fault(set: impl FnOnce(&mut LinkSettings)) -> (&'static str, String) {
         let mut settings = settings("mqtts://broker");
-        settings.ca_file = Some(PathBuf::from("nowhere/ca.pem"));
-        let fault = Link::new(&settings).err().map(|fault| fault.to_string());
-        assert_eq!(
-            fault.as_deref(),
-            Some(
-                "mqtt.ca_file `nowhere/ca.pem` cannot be used; it must be a PEM file that WardWatch may read"
-            )
-        );
+        set(&mut settings);
+        let fault = Link::new(&settings).err().unwrap();
+        (fault.setting(), fault.to_string())
+    }
+
+    #[test]
+    fn an_ipv6_address_is_connected_to_in_brackets() {
+        let address = |url| Link::new(&settings(url)).map(|link| link.address()).ok();
+        assert_eq!(address("mqtt://[::1]:1885").as_deref(), Some("[::1]:1885"));
+        assert_eq!(address("mqtt://127.0.0.1").as_deref(), Some("127.0.0.1:1883"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_used_is_named_with_its_setting() {
+        let missing = fault(|settings| settings.ca_file = Some(PathBuf::from("nowhere/ca.pem")));
+        let words = "nowhere/ca.pem cannot be read as PEM; allowed is a PEM file that WardWatch may read";
+        assert_eq!(missing, ("ca_file", words.to_owned()));
+        let no_pem = fault(|settings| settings.ca_file = Some(PathBuf::from("Cargo.toml")));
+        let words =
+            "Cargo.toml holds no certificate that can be used; allowed is a PEM file with at least one";
+        assert_eq!(no_pem, ("ca_file", words.to_owned()));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tracing::{info, warn};
 use super::outbox::Verdict;
 use super::publisher::{KEEP_ALIVE, Shared};
 use super::wire5::{Answer, Wire5, Wire5Fault};
-use crate::link::explain;
+use crate::causes::Causes;
 
 /// A broker that acknowledges nothing for this long is gone. Counted in seconds that really ran.
 const ANSWER_WITHIN_S: u32 = 15;
@@ -31,7 +31,7 @@ pub(super) enum Ended {
 
 impl From<Wire5Fault> for Ended {
     fn from(fault: Wire5Fault) -> Self {
-        Self::Lost(explain(&fault))
+        Self::Lost(Causes(&fault).to_string())
     }
 }
 

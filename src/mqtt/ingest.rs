@@ -21,7 +21,8 @@ use wardwatch_actors::receipt::{Ledger, Receipt};
 use super::connection::{Connection, Ended};
 use super::ring::{Ring, RingFault};
 use super::wire::{Wire, WireFault};
-use crate::link::{Backoff, Link, explain};
+use crate::causes::Causes;
+use crate::link::{Backoff, Link};
 
 /// After so many connections in a row that were lost before a mark came back, the marks are the likely cause.
 const LOST_FOR_MARKS: u32 = 3;
@@ -183,7 +184,7 @@ async fn fault(ring: &Ring) -> RingFault {
 }
 
 fn tell_lost(lost: &WireFault, pause: Duration, inbox: &mut impl Inbox) {
-    let reason = explain(lost);
+    let reason = Causes(lost).to_string();
     match lost {
         WireFault::Refused(_) => error!(reason, ?pause, "the broker does not let us hear; trying again"),
         _ => warn!(reason, ?pause, "the broker is not heard; trying again"),

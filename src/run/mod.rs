@@ -29,6 +29,7 @@ use wardwatch_actors::counters::Counters;
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
+use crate::causes::Causes;
 use crate::config::{Config, StoreUrl};
 use crate::contract::inbox::{self};
 use crate::contract::payload::json;
@@ -36,7 +37,7 @@ use crate::contract::payload::system::{Status, SystemMessage};
 use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
 use crate::fatal::Fatal;
-use crate::link::{Link, LinkSettings};
+use crate::link::{Link, LinkFault, LinkSettings};
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
 use crate::mqtt::publisher::{LinkEvent, Outbox, Publisher, PublisherSettings};
 use crate::mqtt::ring::Ring;
@@ -236,7 +237,8 @@ impl Service {
                 }
                 publisher.end(heartbeat.farewell()).await;
             }
-            Err(fatal) => error!(%fatal, "ending at once"),
+            // Whoever asked for the service tells why it ended.
+            Err(fatal) => tracing::debug!(%fatal, "ending at once"),
         }
         ended
     }
@@ -403,22 +405,10 @@ fn tell_restored(config: &Config, restored: &store::Restored) {
 
 /// The connection to the broker, as the configuration describes it.
 fn link(config: &Config) -> Result<Link, Fatal> {
-    let mqtt = &config.mqtt;
-    let password = mqtt.current_password().map_err(|fault| {
-        let path = mqtt.password_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        Fatal::Setup(format!("mqtt.password_file {path} cannot be read: {fault}"))
-    })?;
-    Link::new(&LinkSettings {
-        url: mqtt.url.to_string(),
-        client_id: mqtt.client_id.clone(),
-        username: mqtt.username.clone(),
-        password: password.map(|secret| secret.reveal().to_owned()),
-        ca_file: mqtt.ca_file.clone(),
-        certificate_file: mqtt.certificate_file.clone(),
-        key_file: mqtt.key_file.clone(),
-        keep_alive: mqtt.keep_alive.to_duration(),
-    })
-    .map_err(|fault| Fatal::Setup(crate::contract::payload::rejected::with_causes(&fault)))
+    let password = |fault| Fatal::Setup(format!("mqtt.password_file: {}", Causes(&fault)));
+    let settings = LinkSettings::of(&config.mqtt).map_err(password)?;
+    let fault = |fault: LinkFault| Fatal::Setup(format!("mqtt.{}: {}", fault.setting(), Causes(&fault)));
+    Link::new(&settings).map_err(fault)
 }
 
 /// What the broker publishes for us when we are gone without a word.

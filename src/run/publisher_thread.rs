@@ -33,6 +33,7 @@ impl PublisherThread {
                 Err(stalled @ Fatal::Stalled(_)) => end_process(&stalled),
                 Err(fault) => _ = fatal.send(fault),
             }
+            #[allow(clippy::mem_forget, reason = "the guard tells of a panic, and there was none")]
             std::mem::forget(guard);
             let _ = end.send(());
         };

@@ -100,11 +100,13 @@ fn watch(pulse: &Pulse, watching: &Weak<()>) {
 /// Ends the process from here: whoever would be told of the fault is the one that stands still.
 ///
 /// Saying so must not keep it from ending, whatever holds the log or standard error.
+#[allow(clippy::exit, reason = "nobody is left who could end the process in order")]
 pub fn end_process(fault: &Fatal) -> ! {
-    let (status, words) = (i32::from(fault.status()), format!("wardwatch: {fault}"));
+    let (status, words) = (i32::from(fault.status()), fault.to_string());
     let (done, said) = mpsc::channel();
     let say = move || {
-        log_queue::last_words(&words, LAST_WORDS_WITHIN);
+        tracing::error!("ended: {words}");
+        log_queue::flush(LAST_WORDS_WITHIN);
         let _ = done.send(());
     };
     // Without a thread there are no last words.

@@ -115,6 +115,11 @@ impl Fleet {
         &self.beds[patient].status_topic
     }
 
+    /// Where this patient's admission record is, or would be.
+    pub fn record_topic(&self, patient: usize) -> &Arc<str> {
+        &self.beds[patient].record_topic
+    }
+
     /// The admission record of this patient, retained; none if the settings want none.
     pub fn record(&self, patient: usize) -> Option<Retained> {
         let class = self.settings.class_of(patient);

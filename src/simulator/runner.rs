@@ -1,6 +1,6 @@
 //! Sends a fleet to a broker at its pace.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +20,6 @@ use super::fleet::{Act, Event, Fleet};
 const BURST: usize = 1024;
 /// How often progress is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
-/// How long the goodbye may take; a demo ends within 2 s.
-const LEAVE_WITHIN: Duration = Duration::from_millis(1500);
 /// A wall clock that has moved by this much was set, or the machine slept.
 const CLOCK_STEP_MS: u64 = 1000;
 
@@ -42,6 +40,10 @@ pub struct RunSettings {
     pub duration: Option<Duration>,
     /// How many patients share one connection, as behind a ward's gateway.
     pub patients_per_connection: usize,
+    /// Whether records and statuses stay at the broker when the fleet leaves.
+    pub keep: bool,
+    /// How long the goodbye may take.
+    pub leave_within: Duration,
     /// The wall clock: devices are set by it.
     pub wall: fn() -> Timestamp,
 }
@@ -53,6 +55,8 @@ impl RunSettings {
             client_id: "wardwatch-simulator".to_owned(),
             duration: None,
             patients_per_connection: 200,
+            keep: false,
+            leave_within: Duration::from_secs(10),
             wall,
         }
     }
@@ -100,10 +104,11 @@ struct Runner<C, T> {
     connect: C,
     tell: T,
     gateways: Vec<Connection>,
+    gateway_topics: Vec<String>,
     /// Of devices that have a connection of their own at the moment, by patient.
-    own: HashMap<usize, Connection>,
+    own: BTreeMap<usize, Connection>,
     /// The last one that ended, or is about to.
-    ending: HashMap<usize, JoinHandle<()>>,
+    ending: BTreeMap<usize, JoinHandle<()>>,
     acknowledged: Arc<AtomicU64>,
     reports: mpsc::Sender<Report>,
     heard: mpsc::Receiver<Report>,
@@ -121,8 +126,9 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
             connect,
             tell,
             gateways: Vec::new(),
-            own: HashMap::new(),
-            ending: HashMap::new(),
+            gateway_topics: Vec::new(),
+            own: BTreeMap::new(),
+            ending: BTreeMap::new(),
             acknowledged: Arc::default(),
             reports,
             heard,
@@ -163,6 +169,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
                 greeting.extend(record.map(|(topic, record)| retained(&topic, record)));
                 greeting.push(status(self.fleet.status_topic(patient), "online"));
             }
+            self.gateway_topics.push(status_topic.clone());
             let gateway = self.open(None, &name, Presence { status_topic, greeting });
             self.gateways.push(gateway);
         }
@@ -261,19 +268,41 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
         }
     }
 
-    /// Every device says that it is offline, then every connection closes in order.
+    /// Takes back what is retained, or says that every device is offline; then every connection closes in order.
     async fn leave(mut self) -> Progress {
-        for patient in 0..self.fleet.patients() {
-            let goodbye = status(self.fleet.status_topic(patient), "offline");
-            self.connection_of(patient).add(goodbye);
-        }
-        let own = self.own.drain().map(|(_, device)| device);
-        let leaving: JoinSet<()> = self.gateways.drain(..).chain(own).map(Connection::leave).collect();
         // A broker that does not answer finds out by itself that they are gone.
-        let _ = tokio::time::timeout(LEAVE_WITHIN, leaving.join_all()).await;
+        let _ = tokio::time::timeout(self.settings.leave_within, self.say_goodbye()).await;
         self.progress.elapsed = self.began.elapsed();
         self.progress.acknowledged = self.acknowledged.load(Ordering::Relaxed);
         self.progress
+    }
+}
+
+impl<C, T> Runner<C, T> {
+    async fn say_goodbye(&mut self) {
+        // The last wills of those who vanished come first, so that nothing is retained after this.
+        for (_, gone) in std::mem::take(&mut self.ending) {
+            let _ = gone.await;
+        }
+        let share = self.settings.patients_per_connection.max(1);
+        for (gateway, connection) in self.gateways.iter_mut().enumerate() {
+            let patients = gateway * share..self.fleet.patients().min((gateway + 1) * share);
+            let devices = patients.clone().map(|patient| &**self.fleet.status_topic(patient));
+            let statuses = devices.chain([&*self.gateway_topics[gateway]]);
+            if self.settings.keep {
+                statuses.for_each(|topic| connection.add(status(topic, "offline")));
+                continue;
+            }
+            // First the people, so that nobody is alerted of a device that is gone.
+            let records = patients.map(|patient| &**self.fleet.record_topic(patient));
+            records.chain(statuses).for_each(|topic| connection.add(retained(topic, Vec::new())));
+        }
+        // A device's own connection closes before its gateway speaks for it.
+        let leaving: JoinSet<()> =
+            std::mem::take(&mut self.own).into_values().map(Connection::leave).collect();
+        leaving.join_all().await;
+        let leaving: JoinSet<()> = self.gateways.drain(..).map(Connection::leave).collect();
+        leaving.join_all().await;
     }
 }
 

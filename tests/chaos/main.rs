@@ -3,6 +3,8 @@
 //! A seeded load on a real Mosquitto, faults at seeded moments, and the truth worked out beside it.
 //! The short form is part of `tests/run.sh`; `tests/run.sh --long SEED…` runs the long one for each seed.
 
+#![allow(clippy::print_stdout, reason = "a long run says how far it is")]
+
 mod backlogs;
 mod faults;
 mod load;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use super::mosquitto::{DEADLINE, Mosquitto, publish};
-use super::ward::{AT_ONCE, Bus, Program, Ward, retained};
+use super::ward::{AT_ONCE, Bus, Program, Service, Ward, retained};
 
 const REGISTERED: &str =
     "[admission]\nmode = \"registered\"\n[limits.adult]\nheart_rate = { delay = \"0s\" }\n";
@@ -57,8 +57,24 @@ async fn registered_admission_hears_nobody_without_a_record_and_ends_a_stay_with
 async fn a_reading_from_before_the_start_is_judged_by_the_record_that_comes_after_it() {
     let Ward { broker, service, bus } = Ward::open(AT_ONCE).await;
     service.end().await.expect("no fault");
-    super::embedded::a_queued_reading_waits_for_the_record(&bus).await;
+    a_queued_reading_waits_for_the_record(&bus).await;
     drop(broker);
+}
+
+/// While WardWatch is away a reading comes, and then the record by whose limits it is none to alert of.
+pub async fn a_queued_reading_waits_for_the_record(bus: &Bus) {
+    bus.until_status("offline").await;
+    bus.read("icu-1/p-17", r#"{"seq":1,"heart_rate":170}"#).await;
+    let limits = r#"{"limits":{"heart_rate":{"high":200,"extreme_high":220}}}"#;
+    bus.keep("patients/icu-1/p-17", limits).await;
+    let service = Service::start(bus.port, AT_ONCE);
+    let charted = |states: &[serde_json::Value]| {
+        states.iter().any(|state| state["vitals"]["heart_rate"]["value"].as_u64() == Some(170))
+    };
+    bus.until("the state with the reading", "state/icu-1/p-17", charted).await;
+    bus.until_judged("m").await;
+    assert_eq!(bus.heard("alerts/").len(), 1, "only the marker's: {:?}", bus.heard("alerts/"));
+    service.end().await.expect("no fault");
 }
 
 /// The records come behind what was queued, and would never come.

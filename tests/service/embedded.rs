@@ -33,21 +33,5 @@ async fn on_the_embedded_broker_records_are_heard_before_readings_are_judged() {
     let service = Service::start(bus.port, AT_ONCE);
     bus.until_status("online").await;
     service.end().await.expect("no fault");
-    a_queued_reading_waits_for_the_record(&bus).await;
-}
-
-/// While WardWatch is away a reading comes, and then the record by whose limits it is none to alert of.
-pub async fn a_queued_reading_waits_for_the_record(bus: &Bus) {
-    bus.until_status("offline").await;
-    bus.read("icu-1/p-17", r#"{"seq":1,"heart_rate":170}"#).await;
-    let limits = r#"{"limits":{"heart_rate":{"high":200,"extreme_high":220}}}"#;
-    bus.keep("patients/icu-1/p-17", limits).await;
-    let service = Service::start(bus.port, AT_ONCE);
-    let charted = |states: &[serde_json::Value]| {
-        states.iter().any(|state| state["vitals"]["heart_rate"]["value"].as_u64() == Some(170))
-    };
-    bus.until("the state with the reading", "state/icu-1/p-17", charted).await;
-    bus.until_judged("m").await;
-    assert_eq!(bus.heard("alerts/").len(), 1, "only the marker's: {:?}", bus.heard("alerts/"));
-    service.end().await.expect("no fault");
+    super::admission::a_queued_reading_waits_for_the_record(&bus).await;
 }

@@ -5,18 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::Finding;
 use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName, Stage};
-use crate::clock::{Span, Timestamp, Uptime};
-use crate::conditions::{Condition, Priority};
+use crate::alerts::standing::{Passed, Standing};
+use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::conditions::Condition;
 use crate::people::DeviceId;
-
-/// A condition that came and went while nothing was told.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Passed {
-    pub condition: Condition,
-    pub priority: Priority,
-    pub onset: Timestamp,
-    pub end: Timestamp,
-}
 
 /// How many of what passed are named in a summary; the rest is counted.
 const PASSED_NAMED: usize = 20;
@@ -84,14 +76,44 @@ impl AlertSet {
         self.life_cycles.iter_mut().for_each(|of| of.shift(by));
     }
 
-    /// The clock of a device is found to be `behind`: what began with its readings, and was not told yet, began later.
+    /// The clock of a device is found to be `behind`: what began with its readings, and was not published yet, began later.
     pub fn correct(&mut self, device: Option<&DeviceId>, behind: Span) {
         self.life_cycles.iter_mut().for_each(|of| of.correct(device, behind));
     }
 
-    /// Publishes the difference between what is so and what has been told.
-    pub fn tell(&mut self, caption: &Caption<'_>) -> Vec<AlertChange> {
-        self.tell_all(caption, false)
+    /// Publishes the difference between what is so and what has been published.
+    ///
+    /// `backlog` marks the changes as held back until a backlog was drained.
+    pub fn publish(&mut self, caption: &Caption<'_>, backlog: bool) -> Vec<AlertChange> {
+        let mut changes = Vec::new();
+        for of in self.life_cycles.iter_mut().filter(|of| of.withheld_by.is_none()) {
+            of.publish(caption, backlog, &mut changes);
+        }
+        self.life_cycles.retain(|of| !of.is_over());
+        changes
+    }
+
+    /// What is still reached or open: of a kept track, what its live track takes over at the end.
+    pub fn standing(&self) -> Vec<Standing> {
+        self.life_cycles.iter().filter_map(LifeCycle::standing).collect()
+    }
+
+    /// The delays of what a kept track found still so begin where they began there.
+    ///
+    /// An alert that is open already stays as it is. What the next finding does not reach is broken by it; where none
+    /// comes, a timer decides when what is left of the delay is over.
+    pub fn take_over(&mut self, standing: Vec<Standing>, now: Now) {
+        for standing in standing {
+            match self.life_cycles.binary_search_by(|of| of.condition.cmp(&standing.condition)) {
+                Ok(place) => self.life_cycles[place].take_over(&standing, now),
+                Err(place) => self.life_cycles.insert(place, LifeCycle::taken_over(standing, now)),
+            }
+        }
+    }
+
+    /// What came and went unpublished: the first of it by name, and how many in all.
+    pub fn passed(&self) -> (&[Passed], u32) {
+        (&self.passed, self.passed_in_all)
     }
 
     /// The devices whose backlog holds something back.
@@ -99,7 +121,7 @@ impl AlertSet {
         self.life_cycles.iter().filter_map(|of| of.withheld_by.as_ref())
     }
 
-    /// The device's backlog is drained: tells what is left of it, and what came and went.
+    /// The device's backlog is drained: publishes what is left of it, and what came and went.
     pub fn release(
         &mut self,
         device: &DeviceId,
@@ -108,24 +130,24 @@ impl AlertSet {
         for of in &mut self.life_cycles {
             of.withheld_by.take_if(|by| by == device);
         }
-        let changes = self.tell_all(caption, true);
+        let changes = self.publish(caption, true);
         (changes, std::mem::take(&mut self.passed), std::mem::take(&mut self.passed_in_all))
     }
 
     /// Ends everything for a reason: discharged, transferred, left.
     pub fn end(&mut self, reason: &str, at: Timestamp, caption: &Caption<'_>) -> Vec<AlertChange> {
         self.life_cycles.iter_mut().for_each(|of| of.end(reason, at));
-        self.tell_all(caption, false)
+        self.publish(caption, false)
     }
 
-    /// What is open goes on under another subject, where nothing of it has been told yet.
+    /// What is open goes on under another subject, where nothing of it has been published yet.
     pub fn continue_as(&mut self, caption: &Caption<'_>) {
         self.life_cycles.iter_mut().for_each(|of| of.continue_as(caption));
     }
 
     /// The last change of each alert that is open for all who listen.
-    pub fn told(&self) -> impl Iterator<Item = &AlertChange> {
-        self.life_cycles.iter().filter_map(LifeCycle::told)
+    pub fn published(&self) -> impl Iterator<Item = &AlertChange> {
+        self.life_cycles.iter().filter_map(LifeCycle::published)
     }
 
     /// The conditions under way, of which findings should say even that they ended.
@@ -135,9 +157,9 @@ impl AlertSet {
 
     /// Takes up alerts that are open for those who listen, of which nothing else is remembered.
     pub fn adopt(&mut self, open: Vec<AlertChange>, rule: impl Fn(&Condition) -> RuleName) {
-        for told in open {
-            if let Err(place) = self.life_cycles.binary_search_by(|of| of.condition.cmp(&told.condition)) {
-                self.life_cycles.insert(place, LifeCycle::adopt(rule(&told.condition), told));
+        for alert in open {
+            if let Err(place) = self.life_cycles.binary_search_by(|of| of.condition.cmp(&alert.condition)) {
+                self.life_cycles.insert(place, LifeCycle::adopt(rule(&alert.condition), alert));
             }
         }
     }
@@ -147,18 +169,9 @@ impl AlertSet {
         self.life_cycles.iter().map(LifeCycle::stage)
     }
 
-    /// Whether the condition exists, told or not.
+    /// Whether the condition exists, published or not.
     pub fn is_open(&self, condition: &Condition) -> bool {
         self.life_cycles.iter().any(|of| of.condition == *condition && of.is_open())
-    }
-
-    fn tell_all(&mut self, caption: &Caption<'_>, backlog: bool) -> Vec<AlertChange> {
-        let mut changes = Vec::new();
-        for of in self.life_cycles.iter_mut().filter(|of| of.withheld_by.is_none()) {
-            of.tell(caption, backlog, &mut changes);
-        }
-        self.life_cycles.retain(|of| !of.is_over());
-        changes
     }
 
     /// What names an alert of this life cycle that begins without a reading.
@@ -167,7 +180,7 @@ impl AlertSet {
         self.ends.iter().find(|(ended, _)| ended == condition).map_or(caption.stay, |(_, end)| *end)
     }
 
-    /// Remembers an end that names the next such alert, and what came and went unheard.
+    /// Remembers an end that names the next such alert, and what came and went unpublished.
     fn note_end(&mut self, place: usize, ended: Option<Open>) {
         let Some(ended) = ended else { return };
         let of = &self.life_cycles[place];
@@ -175,7 +188,7 @@ impl AlertSet {
             self.ends.retain(|(condition, _)| *condition != of.condition);
             self.ends.push((of.condition.clone(), of.time()));
         }
-        if of.withheld_by.is_some() && of.told().is_none_or(|told| told.id != ended.id) {
+        if of.published().is_none_or(|published| published.id != ended.id) {
             self.passed_in_all += 1;
             if self.passed.len() < PASSED_NAMED {
                 let (condition, end) = (of.condition.clone(), of.time());

@@ -29,6 +29,12 @@ pub struct Timing {
 impl Timing {
     /// At once, at every priority.
     pub const IMMEDIATE: Self = Self { delay: [Span::ZERO; 3], clear_delay: Span::ZERO };
+
+    /// The condition delay of this priority; information has none.
+    pub fn delay_of(&self, priority: Priority) -> Span {
+        let index = Priority::ALERTING.iter().position(|p| *p == priority);
+        index.map_or(Span::ZERO, |index| self.delay[index])
+    }
 }
 
 /// On which side of its limits a value is.
@@ -95,13 +101,13 @@ impl Cause {
         }
     }
 
-    /// Whether `self` is another cause than `told` at this priority; a new value alone is not.
+    /// Whether `self` is another cause than `published` at this priority; a new value alone is not.
     ///
-    /// Nor is a score's new risk: that is a priority, and told as one when its delay is over.
-    pub fn differs(&self, told: &Self, priority: Priority) -> bool {
-        match (self, told) {
+    /// Nor is a score's new risk: that is a priority, and published as one when its delay is over.
+    pub fn differs(&self, published: &Self, priority: Priority) -> bool {
+        match (self, published) {
             (Self::Limit { vital: now, .. }, Self::Limit { vital: then, .. }) => {
-                now != then || self.limit(priority) != told.limit(priority)
+                now != then || self.limit(priority) != published.limit(priority)
             }
             (Self::Failed { rules: now }, Self::Failed { rules: then }) => now != then,
             _ => false,

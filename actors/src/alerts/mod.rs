@@ -3,9 +3,12 @@
 mod alert_set;
 pub mod change;
 pub mod finding;
+mod level;
 mod life_cycle;
+mod standing;
 
-pub use alert_set::{AlertSet, Passed};
+pub use alert_set::AlertSet;
 pub use change::{AlertChange, Event};
 pub use finding::{Cause, Finding, Presence, Side, Timing};
 pub use life_cycle::{Caption, Moment, RuleName, Stage};
+pub use standing::{Onset, Passed, Standing};

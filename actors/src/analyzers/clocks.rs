@@ -16,7 +16,7 @@ impl Analyzer for ClockAnalyzer {
     }
 
     fn analyze(&self, view: &View) -> Analysis {
-        let wrong = view.chart.equipment.iter().filter_map(|e| Some((&e.device, e.off_by?)));
+        let wrong = view.devices.iter().filter_map(|device| Some((&device.id, device.off_by()?)));
         let findings = wrong.map(|(device, off_by)| Finding {
             condition: Condition::ClockWrong(Some(device.clone())),
             reached: Some(Priority::Low).filter(|_| !view.own_clock_suspect),

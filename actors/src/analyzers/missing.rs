@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::{Analysis, Analyzer, View};
 use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
-use crate::chart::{Equipment, Latest};
+use crate::chart::Latest;
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
+use crate::devices::Device;
 use crate::settings::Settings;
 use crate::vitals::Vital;
 
@@ -35,8 +36,8 @@ impl Analyzer for MissingAnalyzer {
     fn analyze(&self, view: &View) -> Analysis {
         let mut inquiry =
             Inquiry { view, medium_after: self.settings.missing.medium_after, told: Analysis::default() };
-        for equipment in &view.chart.equipment {
-            inquiry.device(equipment);
+        for device in view.devices.iter() {
+            inquiry.device(device);
         }
         inquiry.told
     }
@@ -52,56 +53,56 @@ struct Inquiry<'a> {
 }
 
 impl<'a> Inquiry<'a> {
-    fn device(&mut self, equipment: &Equipment) {
-        let vitals: Vec<_> = self.watched(equipment).collect();
+    fn device(&mut self, device: &Device) {
+        let vitals: Vec<_> = self.watched(device).collect();
         // A vital that was silent already when the device last spoke says nothing of the device; one
         // that only said that it is online has yet to speak.
-        let speaks = vitals.iter().any(|(_, latest, _)| latest.heard >= equipment.back);
-        let left_out = |latest: &Latest, span: Span| speaks && equipment.heard.since(latest.heard) >= span;
+        let speaks = vitals.iter().any(|(_, latest, _)| latest.heard >= device.back);
+        let left_out = |latest: &Latest, span: Span| speaks && device.heard.since(latest.heard) >= span;
         let verdict_after = vitals
             .iter()
             .filter(|(_, latest, span)| !left_out(latest, *span))
             .map(|(_, _, span)| *span)
             .min();
-        if let Some(since) = equipment.offline {
-            self.offline(equipment, since);
+        if let Some(since) = device.offline {
+            self.offline(device, since);
         } else if let Some(span) = verdict_after {
-            self.silent(equipment, span);
+            self.silent(device, span);
         }
-        let heard_for = self.view.silent_for(equipment.heard);
-        let gone = equipment.offline.is_some() || verdict_after.is_some_and(|span| heard_for >= span);
+        let heard_for = self.view.silent_for(device.heard);
+        let gone = device.offline.is_some() || verdict_after.is_some_and(|span| heard_for >= span);
         for (vital, latest, span) in vitals {
             let heard_lately = heard_for.as_ms() * 2 < span.as_ms() || left_out(latest, span);
-            self.vital(vital, latest, span, equipment.back, !gone && heard_lately);
+            self.vital(vital, latest, span, device.back, !gone && heard_lately);
         }
     }
 
     /// The watched vitals that this device holds.
-    fn watched<'e>(&self, equipment: &'e Equipment) -> impl Iterator<Item = Watched<'a>> + use<'a, 'e> {
-        let (view, device) = (self.view, &equipment.device);
+    fn watched<'e>(&self, device: &'e Device) -> impl Iterator<Item = Watched<'a>> + use<'a, 'e> {
+        let view = self.view;
         view.chart.present().iter().filter_map(move |vital| {
             let latest = view.chart.latest(vital)?;
             let span = view.silent_after(vital, latest)?;
-            latest.is_of(device).then_some((vital, latest, span))
+            latest.is_of(&device.id).then_some((vital, latest, span))
         })
     }
 
-    fn offline(&mut self, equipment: &Equipment, since: Uptime) {
-        let condition = Condition::DeviceOffline(equipment.device.clone());
+    fn offline(&mut self, device: &Device, since: Uptime) {
+        let condition = Condition::DeviceOffline(device.id.clone());
         let lasted = self.view.now.uptime.since(since);
         let reached = self.priority(lasted, Span::ZERO, since);
         self.find(condition, reached, None, Cause::Offline, None);
-        let silent = Condition::DeviceSilent(equipment.device.clone());
+        let silent = Condition::DeviceSilent(device.id.clone());
         if self.view.tracks(&silent) {
-            let cause = Cause::Silent { since: equipment.heard_at };
+            let cause = Cause::Silent { since: device.heard_at };
             self.find(silent, None, None, cause, Some("device.offline"));
         }
     }
 
-    fn silent(&mut self, equipment: &Equipment, span: Span) {
-        let condition = Condition::DeviceSilent(equipment.device.clone());
-        let cause = Cause::Silent { since: equipment.heard_at };
-        let heard = equipment.heard;
+    fn silent(&mut self, device: &Device, span: Span) {
+        let condition = Condition::DeviceSilent(device.id.clone());
+        let cause = Cause::Silent { since: device.heard_at };
+        let heard = device.heard;
         self.judge(condition, heard, heard, span, cause, true);
     }
 
@@ -189,14 +190,10 @@ mod tests {
         let chart = Arc::make_mut(&mut view.chart);
         chart.hear_for_tests(Vital::HeartRate, heard(heart_rate_s));
         chart.hear_for_tests(Vital::OxygenSaturation, heard(saturation_s));
-        chart.equipment = vec![Equipment {
-            device: crate::people::DeviceId::unnamed(),
-            heard: heard(heart_rate_s.min(saturation_s)),
-            heard_at: view.now.wall,
-            back: Uptime::from_ms(i64::MIN / 4),
-            offline: None,
-            off_by: None,
-        }];
+        let mut device = Device::new(crate::people::DeviceId::unnamed());
+        device.heard = heard(heart_rate_s.min(saturation_s));
+        device.back = Uptime::from_ms(i64::MIN / 4);
+        view.devices = Arc::new([device].into_iter().collect());
         view.now.uptime = start;
         view.tracked = tracked.into();
         let analysis = MissingAnalyzer::new(&Arc::default()).analyze(&view);

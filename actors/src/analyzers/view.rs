@@ -7,6 +7,7 @@ use crate::chart::Chart;
 use crate::chart::Latest;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
+use crate::devices::Devices;
 use crate::people::{Class, PatientId};
 use crate::settings::Limits;
 use crate::vitals::ReadingRef;
@@ -18,6 +19,7 @@ pub struct View {
     pub patient: PatientId,
     pub record: Arc<AdmissionRecord>,
     pub chart: Arc<Chart>,
+    pub devices: Arc<Devices>,
     pub limits: Arc<Limits>,
     /// Where the site fixes after how long a vital is missing.
     pub fixed_silence: Arc<[Option<Span>; Vital::COUNT]>,
@@ -124,6 +126,7 @@ pub(crate) mod testing {
             patient: "icu-1/p-1".parse().unwrap(),
             record: Arc::default(),
             chart: Arc::new(chart),
+            devices: Arc::default(),
             limits: Arc::default(),
             fixed_silence: Arc::new([None; Vital::COUNT]),
             tracked: Arc::new([]),

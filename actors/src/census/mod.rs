@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
-use crate::devices::device_clock::Leaning;
+use crate::devices::device_clock::Skew;
 use crate::patient::outcome::Refusal;
 use crate::people::{DeviceId, PatientId, Subject, UnitId};
 use crate::settings::Mode;
@@ -50,7 +50,7 @@ pub struct Census {
     measures: BTreeMap<DeviceId, Vec<PatientId>>,
     /// Devices that said they are gone, and whether a reading of theirs came since.
     offline: BTreeMap<DeviceId, bool>,
-    leanings: BTreeMap<DeviceId, Leaning>,
+    skews: BTreeMap<DeviceId, Skew>,
     own_clock_suspect: bool,
     installation: AlertSet,
     /// Facts about the installation that hold now, told by those who know.
@@ -72,7 +72,7 @@ impl Census {
             departed: HashMap::new(),
             measures: BTreeMap::new(),
             offline: BTreeMap::new(),
-            leanings: BTreeMap::new(),
+            skews: BTreeMap::new(),
             own_clock_suspect: false,
             installation: AlertSet::default(),
             facts: BTreeMap::new(),
@@ -174,7 +174,7 @@ impl Census {
             patients.retain(|of| of != patient);
             !patients.is_empty()
         });
-        self.leanings.retain(|device, _| self.measures.contains_key(device));
+        self.skews.retain(|device, _| self.measures.contains_key(device));
     }
 
     /// The patient left by itself: a reading admits it again at once.
@@ -216,17 +216,17 @@ impl Census {
     }
 
     /// A device's clock seems to be off, or no longer.
-    pub fn leans(&mut self, device: &DeviceId, leaning: Option<Leaning>) {
-        match leaning {
-            Some(leaning) => self.leanings.insert(device.clone(), leaning),
-            None => self.leanings.remove(device),
+    pub fn note_skew(&mut self, device: &DeviceId, skew: Option<Skew>) {
+        match skew {
+            Some(skew) => self.skews.insert(device.clone(), skew),
+            None => self.skews.remove(device),
         };
     }
 
     /// Whether our own clock is the likelier fault, of all the devices that are known now.
     pub fn doubt_own_clock(&mut self, now: Now) -> (bool, Announcements) {
-        let behind = self.leanings.values().filter(|leaning| **leaning == Leaning::Behind).count();
-        let most = behind.max(self.leanings.len() - behind);
+        let behind = self.skews.values().filter(|skew| **skew == Skew::Behind).count();
+        let most = behind.max(self.skews.len() - behind);
         let known = self.measures.len();
         self.own_clock_suspect = known >= DEVICES_TO_BLAME_OURSELVES && most * 2 > known;
         let fact = self.own_clock_suspect.then(|| Cause::Words {
@@ -278,7 +278,7 @@ impl Census {
         let subject = Subject::Installation;
         let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
         self.installation.judge(&CENSUS, findings, &moment(at, now), &caption);
-        self.installation.tell(&caption)
+        self.installation.publish(&caption, false)
     }
 
     /// A device sends more than can be meant.
@@ -325,7 +325,7 @@ impl Census {
         let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
         let alerts = self.units.entry(unit.clone()).or_default();
         alerts.judge(&CENSUS, findings, &moment(now.wall, now), &caption);
-        alerts.tell(&caption)
+        alerts.publish(&caption, false)
     }
 }
 

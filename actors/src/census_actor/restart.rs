@@ -35,10 +35,10 @@ impl CensusActor {
     fn restore(&mut self, Restored { patient, memory, readings }: Restored) -> bool {
         let lost = matches!(memory, Memory::Alerts { .. });
         let memory = Patient::restored(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
-        for (device, leaning) in memory.devices() {
+        for (device, skew) in memory.devices() {
             self.census.measures(device, &patient);
-            if leaning.is_some() {
-                self.census.leans(device, leaning);
+            if skew.is_some() {
+                self.census.note_skew(device, skew);
             }
         }
         let Some(actor) = self.seat(&patient, Some(memory), false) else { return false };

@@ -34,21 +34,6 @@ pub struct Held<T> {
     pub measured: Uptime,
 }
 
-/// A device that measures this patient.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Equipment {
-    pub device: DeviceId,
-    /// When anything at all last came from it.
-    pub heard: Uptime,
-    pub heard_at: Timestamp,
-    /// When it last came back after it had been silent or gone: its vitals have to come anew from here.
-    pub back: Uptime,
-    /// Since when its last will, or its own word, says it is gone.
-    pub offline: Option<Uptime>,
-    /// By how much its clock is wrong, if it is; positive: behind ours.
-    pub off_by: Option<Span>,
-}
-
 /// What is known of one patient now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Chart {
@@ -58,7 +43,6 @@ pub struct Chart {
     pub consciousness: Option<Held<Consciousness>>,
     /// Whether the patient breathes additional oxygen.
     pub oxygen: Option<Held<bool>>,
-    pub equipment: Vec<Equipment>,
 }
 
 /// One reading as it is charted.
@@ -95,11 +79,6 @@ impl Chart {
     /// Every vital that has a value.
     pub fn present(&self) -> VitalSet {
         self.present
-    }
-
-    /// The device of this name.
-    pub fn equipment_of(&mut self, device: &DeviceId) -> Option<&mut Equipment> {
-        self.equipment.iter_mut().find(|equipment| equipment.device == *device)
     }
 
     /// Charts a reading: each value that is not older than the one known, and not held by another device.
@@ -155,57 +134,10 @@ impl Chart {
         charted
     }
 
-    /// Notes that a device exists and, where it was heard, when.
-    pub fn hear(&mut self, device: &DeviceId, off_by: Option<Span>, heard: Option<Now>, backlog: bool) {
-        let is_new = !self.equipment.iter().any(|known| known.device == *device);
-        let equipment = self.equipment_or_new(device, off_by);
-        if let Some(now) = heard {
-            if is_new {
-                equipment.back = now.uptime;
-            }
-            (equipment.heard, equipment.heard_at, equipment.off_by) = (now.uptime, now.wall, off_by);
-            if !backlog && equipment.offline.take().is_some() {
-                equipment.come_back(now);
-            }
-        }
-    }
-
-    /// Notes that a device says that it is gone, or back.
-    pub fn note_status(&mut self, device: &DeviceId, online: bool, now: Now) {
-        let equipment = self.equipment_or_new(device, None);
-        if !online {
-            equipment.offline.get_or_insert(now.uptime);
-        } else if equipment.offline.take().is_some() {
-            equipment.come_back(now);
-        }
-    }
-
-    /// A device that was silent sends again: its vitals have as long as ever to come, each in its turn.
-    pub fn come_back(&mut self, device: &DeviceId, now: Now) {
-        if let Some(equipment) = self.equipment_of(device) {
-            equipment.come_back(now);
-        }
-    }
-
-    fn equipment_or_new(&mut self, device: &DeviceId, off_by: Option<Span>) -> &mut Equipment {
-        let place = self.equipment.iter().position(|known| known.device == *device).unwrap_or_else(|| {
-            let (heard, heard_at) = (Uptime::START, Timestamp::from_unix_ms(0));
-            let device = device.clone();
-            self.equipment.reserve_exact(1);
-            self.equipment.push(Equipment { device, heard, heard_at, offline: None, back: heard, off_by });
-            self.equipment.len() - 1
-        });
-        &mut self.equipment[place]
-    }
-
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
     pub fn shift(&mut self, by: Span) {
         for latest in &mut self.latest {
             (latest.measured, latest.heard) = (latest.measured + by, latest.heard + by);
-        }
-        for equipment in &mut self.equipment {
-            (equipment.heard, equipment.back) = (equipment.heard + by, equipment.back + by);
-            equipment.offline = equipment.offline.map(|since| since + by);
         }
         if let Some(held) = &mut self.consciousness {
             held.measured = held.measured + by;
@@ -217,13 +149,6 @@ impl Chart {
 
     fn place(&self, vital: Vital) -> usize {
         self.present.before(vital)
-    }
-}
-
-impl Equipment {
-    /// It was silent or gone, and is there again.
-    fn come_back(&mut self, now: Now) {
-        (self.heard, self.heard_at, self.back) = (now.uptime, now.wall, now.uptime);
     }
 }
 

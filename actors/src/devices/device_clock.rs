@@ -163,15 +163,15 @@ impl DeviceClock {
     /// The sign of a lag beyond the tolerance, known before the clock is called wrong.
     ///
     /// A device that is behind may be sending what it kept through an outage, as all others then do:
-    /// it leans once that has lasted for half of `catch_up` without the lag shrinking.
-    pub fn leaning(&self, now: Uptime, rules: &AlertSettings) -> Option<Leaning> {
+    /// it is skewed once that has lasted for half of `catch_up` without the lag shrinking.
+    pub fn skew(&self, now: Uptime, rules: &AlertSettings) -> Option<Skew> {
         let suspicion = self.suspicion.filter(|_| !self.in_backlog || self.wrong)?;
         let (lag, passed) = (self.lag(), now.since(suspicion.since));
         if lag <= Span::ZERO {
-            return Some(Leaning::Ahead);
+            return Some(Skew::Ahead);
         }
         let explained = passed.as_ms() * 2 < rules.catch_up.as_ms() || shrinking(suspicion.lag, lag, passed);
-        (self.wrong || !explained).then_some(Leaning::Behind)
+        (self.wrong || !explained).then_some(Skew::Behind)
     }
 
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
@@ -184,7 +184,7 @@ impl DeviceClock {
 
 /// In which direction a clock is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Leaning {
+pub enum Skew {
     Behind,
     Ahead,
 }
@@ -278,20 +278,20 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_sends_what_it_kept_for_twenty_seconds_leans_nowhere() {
+    fn a_device_that_sends_what_it_kept_for_twenty_seconds_is_skewed_in_no_direction() {
         let rules = AlertSettings::default();
         let live: Vec<_> = (0..20).map(|s| (s, s, s as u64)).collect();
         for kept in 1..=20 {
             let burst = (0..kept).map(|n| (40, 20 + n, 20 + n as u64));
             let (clock, _) = judged(&live.iter().copied().chain(burst).collect::<Vec<_>>());
-            assert_eq!(clock.leaning(Uptime::from_ms(40_000), &rules), None, "{kept} readings");
+            assert_eq!(clock.skew(Uptime::from_ms(40_000), &rules), None, "{kept} readings");
         }
         let behind: Vec<_> = (0..8).map(|s| (s, s - 20, s as u64)).collect();
-        let leaning =
-            |readings: &[_], second: i64| judged(readings).0.leaning(Uptime::from_ms(second * 1000), &rules);
-        assert_eq!(leaning(&behind[..5], 4), None);
-        assert_eq!(leaning(&behind[..6], 5), Some(Leaning::Behind));
-        assert_eq!(leaning(&[(0, 20, 0)], 0), Some(Leaning::Ahead));
+        let skew =
+            |readings: &[_], second: i64| judged(readings).0.skew(Uptime::from_ms(second * 1000), &rules);
+        assert_eq!(skew(&behind[..5], 4), None);
+        assert_eq!(skew(&behind[..6], 5), Some(Skew::Behind));
+        assert_eq!(skew(&[(0, 20, 0)], 0), Some(Skew::Ahead));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{LastSaved, Patient, SAVED_EVERY};
 use crate::analyzers;
 use crate::clock::{Now, Span};
-use crate::devices::device_clock::Leaning;
+use crate::devices::device_clock::Skew;
 use crate::patient::snapshot::{self, Memory, Snapshot};
 use crate::people::{DeviceId, PatientId};
 use crate::settings::Settings;
@@ -34,7 +34,7 @@ impl Patient {
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
     fn shift(&mut self, by: Span) {
         Arc::make_mut(&mut self.chart).shift(by);
-        self.sources.iter_mut().for_each(|source| source.shift(by));
+        Arc::make_mut(&mut self.devices).shift(by);
         self.alerts.shift(by);
         self.heard = self.heard + by;
         self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
@@ -52,8 +52,8 @@ impl Patient {
         Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
     }
 
-    /// The devices that are known to measure this patient, and what the census was told of their clocks.
-    pub fn devices(&self) -> impl Iterator<Item = (&DeviceId, Option<Leaning>)> {
-        self.sources.iter().map(|source| (&source.device, source.told_leaning()))
+    /// The devices that are known to measure this patient, and what the census knows of their clocks.
+    pub fn devices(&self) -> impl Iterator<Item = (&DeviceId, Option<Skew>)> {
+        self.devices.iter().map(|device| (&device.id, device.published_skew()))
     }
 }

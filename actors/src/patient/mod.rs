@@ -5,6 +5,7 @@ mod failure;
 mod memory;
 pub mod outcome;
 pub mod snapshot;
+mod version_1;
 
 use std::collections::BTreeSet;
 use std::slice;
@@ -19,7 +20,7 @@ use crate::chart::Chart;
 use crate::chart::{Charted, Entry};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
-use crate::devices::source::Source;
+use crate::devices::{Device, Devices};
 use crate::patient::backlog::release;
 use crate::patient::failure::{CORE, failure};
 use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
@@ -33,9 +34,6 @@ const STATE_EVERY: Span = Span::from_secs(10);
 
 /// How often the memory is saved where no life cycle moved.
 const SAVED_EVERY: Span = Span::from_secs(10);
-
-/// How many devices of one patient are remembered; the one not heard for longest goes first.
-const MOST_DEVICES: usize = 16;
 
 /// Shared by all patients for whom no site fixes a silence.
 static NOTHING_FIXED: LazyLock<FixedSilence> = LazyLock::new(|| Arc::new([None; Vital::COUNT]));
@@ -64,7 +62,7 @@ pub struct Patient {
     /// Whether a record admitted the patient, or a reading.
     recorded: bool,
     chart: Arc<Chart>,
-    sources: Vec<Source>,
+    devices: Arc<Devices>,
     alerts: AlertSet,
     scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
@@ -113,7 +111,7 @@ impl Patient {
             record: Arc::clone(&NO_RECORD),
             recorded: false,
             chart: Arc::default(),
-            sources: Vec::new(),
+            devices: Arc::default(),
             alerts: AlertSet::default(),
             scores: Arc::default(),
             recheck_at: None,
@@ -147,7 +145,7 @@ impl Patient {
 
     /// How many alerts are open for those who listen.
     pub fn open_alerts(&self) -> usize {
-        self.alerts.told().count()
+        self.alerts.published().count()
     }
 
     /// A reading arrived.
@@ -159,17 +157,16 @@ impl Patient {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
         }
         let settings = Arc::clone(&self.site.settings);
-        let source = self.source(&device);
-        if source.repeats(reading) {
+        let known = Arc::make_mut(&mut self.devices).known_or_new(&device);
+        if known.repeats.repeats(reading) {
             return Observed::Duplicate;
         }
         let arrival = Now { wall: reading.received_at, ..now };
-        let judged = source.judge_time(reading, arrival, &settings.alerts);
+        let judged = known.clock.judge(reading.observed_at, reading.seq, arrival, &settings.alerts);
         let max = settings.admission.max_rate;
-        if source.floods(judged.at, max) {
+        if known.rate.exceeds(max, judged.at) {
             return Observed::Refused(Refusal::Flooding { device, max });
         }
-        let off_by = source.clock.off_by();
         if judged.behind > Span::ZERO {
             self.alerts.correct(reading.device.as_ref(), judged.behind);
         }
@@ -184,11 +181,11 @@ impl Patient {
         let entry = Entry { reading, device: &device, at: judged.at, origin: &origin, now, listening_since };
         let charted = chart.enter(&entry);
         let live = charted > Charted::Late;
-        if live && self.alerts.is_open(&Condition::DeviceSilent(device.clone())) {
-            chart.come_back(&device, now);
-        }
-        chart.hear(&device, off_by, live.then_some(now), judged.backlog);
         if live {
+            if self.alerts.is_open(&Condition::DeviceSilent(device.clone())) {
+                known.come_back(now);
+            }
+            known.hear(now, judged.backlog);
             (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
         }
         if charted < Charted::New && !judged.backlog_ended {
@@ -221,7 +218,7 @@ impl Patient {
         if !failed.is_empty() || inquiry.moment.reading.is_some() {
             self.alerts.judge(&CORE, failure(failed, &inquiry.moment), &inquiry.moment, &caption);
         }
-        outcome.changes = self.alerts.tell(&caption);
+        outcome.changes = self.alerts.publish(&caption, false);
         for device in self.drained(inquiry.backlog_ended.as_ref()) {
             outcome.changes.extend(release(&mut self.alerts, &device, &inquiry.moment, &caption));
         }
@@ -237,7 +234,7 @@ impl Patient {
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         self.alerts.judge(&CORE, failure(vec![CORE.into_owned()], &moment), &moment, &caption);
-        let mut outcome = Outcome { changes: self.alerts.tell(&caption), ..Outcome::default() };
+        let mut outcome = Outcome { changes: self.alerts.publish(&caption, false), ..Outcome::default() };
         self.conclude(&mut outcome, now);
         outcome
     }
@@ -251,13 +248,16 @@ impl Patient {
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
         let mut outcome = Outcome::default();
         while self.alerts.run_out(due, &caption) {
-            outcome.changes.extend(self.alerts.tell(&caption));
+            outcome.changes.extend(self.alerts.publish(&caption, false));
         }
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         let rules = &self.site.settings.alerts;
-        for source in &mut self.sources {
-            if source.clock.backlog_due(due, rules) {
-                outcome.changes.extend(release(&mut self.alerts, &source.device, &moment, &caption));
+        let is_due = |device: &Device| device.clock.backlog_deadline(rules).is_some_and(|end| end <= due);
+        if self.devices.iter().any(is_due) {
+            for device in Arc::make_mut(&mut self.devices).iter_mut() {
+                if device.clock.backlog_due(due, rules) {
+                    outcome.changes.extend(release(&mut self.alerts, &device.id, &moment, &caption));
+                }
             }
         }
         if self.leave_at().is_some_and(|leave| leave <= due) {
@@ -279,7 +279,7 @@ impl Patient {
     /// When something is due without any message.
     pub fn next_deadline(&self) -> Option<Uptime> {
         let rules = &self.site.settings.alerts;
-        let backlogs = self.sources.iter().filter_map(|source| source.clock.backlog_deadline(rules));
+        let backlogs = self.devices.iter().filter_map(|device| device.clock.backlog_deadline(rules));
         let state = self.stated.filter(|_| self.state_is_old).map(|stated| stated + STATE_EVERY);
         let others = [self.alerts.next_deadline(), self.recheck_at, state, self.leave_at()];
         others.into_iter().flatten().chain(backlogs).min()
@@ -307,7 +307,7 @@ impl Patient {
         listening: Listening,
         now: Now,
     ) -> Inquiry {
-        Arc::make_mut(&mut self.chart).note_status(device, online, now);
+        Arc::make_mut(&mut self.devices).known_or_new(device).note_status(online, now);
         let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
         self.inquiry(moment, None, listening)
     }
@@ -336,6 +336,7 @@ impl Patient {
             patient: self.id.clone(),
             record: Arc::clone(&self.record),
             chart: Arc::clone(&self.chart),
+            devices: Arc::clone(&self.devices),
             limits: Arc::clone(&self.site.limits),
             fixed_silence: Arc::clone(&self.site.fixed_silence),
             tracked: Arc::clone(&self.site.tracked),
@@ -351,34 +352,10 @@ impl Patient {
 
     /// The device whose backlog just ended, and each that holds something back without one.
     fn drained(&self, ended: Option<&DeviceId>) -> BTreeSet<DeviceId> {
-        let draining = |device: &DeviceId| {
-            self.sources.iter().any(|source| source.device == *device && source.clock.in_backlog())
-        };
+        let draining =
+            |device: &DeviceId| self.devices.get(device).is_some_and(|device| device.clock.in_backlog());
         let without = self.alerts.withheld_by().filter(|device| !draining(device));
         without.chain(ended).cloned().collect()
-    }
-
-    /// What is remembered of a device.
-    fn source(&mut self, device: &DeviceId) -> &mut Source {
-        let place = self.sources.iter().position(|source| source.device == *device).unwrap_or_else(|| {
-            if self.sources.len() == MOST_DEVICES {
-                self.forget_a_device();
-            }
-            self.sources.reserve_exact(1);
-            self.sources.push(Source::new(device.clone()));
-            self.sources.len() - 1
-        });
-        &mut self.sources[place]
-    }
-
-    /// Makes room: forgets the device that was not heard for longest.
-    fn forget_a_device(&mut self) {
-        let chart = Arc::make_mut(&mut self.chart);
-        let longest = chart.equipment.iter().enumerate().min_by_key(|(_, equipment)| equipment.heard);
-        if let Some((place, _)) = longest {
-            let forgotten = chart.equipment.remove(place);
-            self.sources.retain(|source| source.device != forgotten.device);
-        }
     }
 
     /// Works out what the site's settings mean for this patient.
@@ -420,10 +397,19 @@ impl Patient {
     /// What the census must know of the device whose reading was judged.
     fn notices(&mut self, moment: &Moment) -> Vec<Notice> {
         let Some(reading) = &moment.reading else { return Vec::new() };
-        let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
-        let source = self.sources.iter_mut().find(|source| source.device == device);
-        let (live, now, rules) = (moment.backlog_of.is_none(), moment.now.uptime, &self.site.settings.alerts);
-        source.map(|source| source.news(live, now, rules)).unwrap_or_default()
+        let id = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
+        let news = self
+            .devices
+            .get(&id)
+            .and_then(|device| device.news(moment.now.uptime, &self.site.settings.alerts));
+        let Some(news) = news else { return Vec::new() };
+        if let Some(device) = Arc::make_mut(&mut self.devices).get_mut(&id) {
+            device.note_published(news);
+        }
+        let live = moment.backlog_of.is_none();
+        let measures = news.is_new.then(|| Notice::Measures { device: id.clone(), live });
+        let skew = news.skew_changed.then_some(Notice::ClockSkew(id, news.skew));
+        measures.into_iter().chain(skew).collect()
     }
 
     /// After each step: what is under way now, and whether the state is to be published.
@@ -444,7 +430,7 @@ impl Patient {
             chart: Arc::clone(&self.chart),
             time: now.wall,
             missing: Vital::ALL.into_iter().filter(is_missing).collect(),
-            alerts: self.alerts.told().cloned().collect(),
+            alerts: self.alerts.published().cloned().collect(),
             scores: self.scores.clone(),
             simulated: self.simulated,
         }

@@ -10,7 +10,7 @@ use crate::alerts::{AlertChange, Moment};
 use crate::analyzers::{Score, View};
 use crate::chart::Chart;
 use crate::clock::Timestamp;
-use crate::devices::device_clock::Leaning;
+use crate::devices::device_clock::Skew;
 use crate::people::{DeviceId, PatientId};
 use crate::vitals::Vital;
 
@@ -60,8 +60,8 @@ pub enum Refusal {
 pub enum Notice {
     /// The device measures this patient; `live` if it does so now, and not in a backlog.
     Measures { device: DeviceId, live: bool },
-    /// Its clock seems to be off, or no longer.
-    Leans(DeviceId, Option<Leaning>),
+    /// Its clock seems to be off in this direction, or no longer.
+    ClockSkew(DeviceId, Option<Skew>),
     /// It sends more than can be meant.
     Floods(DeviceId),
     /// The patient was not heard of for so long that it leaves.

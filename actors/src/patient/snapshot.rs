@@ -6,23 +6,74 @@
 //! or take away what is written, raise [`VERSION`] and read both. `actors/tests/fixtures` has a memory of each
 //! version, which is never written anew; `actors/tests/patient/restart.rs` reads them.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::alerts::AlertChange;
 use crate::clock::{Now, Span, Timestamp};
 use crate::patient::Patient;
+use crate::patient::version_1::PatientOfVersion1;
 use crate::people::PatientId;
 use crate::vitals::Reading;
 
-/// The version of the form in which a memory is saved. Older ones are read; fields are only added.
-pub const VERSION: u32 = 1;
+/// The version of the form in which a memory is saved. Older ones are read.
+pub const VERSION: u32 = 2;
 
 /// A patient's memory at one moment.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize)]
 pub struct Snapshot {
     pub version: u32,
     pub taken: Now,
     pub patient: Patient,
+}
+
+/// The keys of a memory, in the order in which they are written.
+#[derive(Deserialize)]
+#[serde(field_identifier, rename_all = "snake_case")]
+enum Key {
+    Version,
+    Taken,
+    Patient,
+    #[serde(other)]
+    Unknown,
+}
+
+impl<'de> Deserialize<'de> for Snapshot {
+    /// Its version stands first and says how the patient is written.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(AnyVersion)
+    }
+}
+
+struct AnyVersion;
+
+impl<'de> Visitor<'de> for AnyVersion {
+    type Value = Snapshot;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the memory of a patient, its version first")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Snapshot, A::Error> {
+        let (mut version, mut taken, mut patient) = (None, None, None);
+        while let Some(key) = map.next_key()? {
+            match (key, version) {
+                (Key::Version, _) => version = Some(map.next_value()?),
+                (Key::Taken, _) => taken = Some(map.next_value()?),
+                (Key::Patient, Some(1)) => patient = Some(map.next_value::<PatientOfVersion1>()?.into()),
+                (Key::Patient, Some(_)) => patient = Some(map.next_value()?),
+                (Key::Patient, None) => return Err(A::Error::missing_field("version")),
+                (Key::Unknown, _) => drop(map.next_value::<IgnoredAny>()?),
+            }
+        }
+        Ok(Snapshot {
+            version: version.ok_or_else(|| A::Error::missing_field("version"))?,
+            taken: taken.ok_or_else(|| A::Error::missing_field("taken"))?,
+            patient: patient.ok_or_else(|| A::Error::missing_field("patient"))?,
+        })
+    }
 }
 
 /// What is to be saved of a patient.

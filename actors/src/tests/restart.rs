@@ -52,7 +52,7 @@ async fn all_an_hour_ahead(ward: &Ward, seconds: std::ops::Range<u64>) {
     }
 }
 
-/// Seen to fail with the leanings of restored devices taken out: each of them is blamed.
+/// Seen to fail with the clock skews of restored devices taken out: each of them is blamed.
 #[test]
 fn a_clock_of_our_own_that_was_found_wrong_stays_so_and_no_device_is_blamed() {
     on_paused_time(|| async {

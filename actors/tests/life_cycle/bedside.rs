@@ -80,6 +80,23 @@ impl Bedside {
         self.comes(at, at, found, None);
     }
 
+    /// Both clocks at this second.
+    pub fn now(at: i64) -> Now {
+        Now { uptime: Uptime::from_ms(at * 1000), wall: second(at) }
+    }
+
+    /// A reading on a kept track, of which nothing is published.
+    pub fn reads_unpublished(&mut self, at: i64, found: Found) {
+        self.seq += 1;
+        let reading = self.reading(at);
+        self.find(at, at, found, Some(reading), None);
+    }
+
+    fn reading(&self, at: i64) -> ReadingRef {
+        let device = Some("mon-1".parse().unwrap());
+        ReadingRef { device, seq: Some(self.seq), time: second(at), timed: true }
+    }
+
     /// A verdict without a reading.
     pub fn rechecks(&mut self, at: i64, found: Found) {
         self.seq += 1;
@@ -91,16 +108,11 @@ impl Bedside {
     pub fn comes(&mut self, arrival: i64, at: i64, found: Found, backlog_of: Option<&str>) {
         self.seq += 1;
         self.timers(arrival * 1000);
-        let reading = ReadingRef {
-            device: Some("mon-1".parse().unwrap()),
-            seq: Some(self.seq),
-            time: second(at),
-            timed: true,
-        };
+        let reading = self.reading(at);
         self.judge(arrival, at, found, Some(reading), backlog_of);
     }
 
-    pub fn judge(
+    fn judge(
         &mut self,
         arrival: i64,
         at: i64,
@@ -108,13 +120,25 @@ impl Bedside {
         reading: Option<ReadingRef>,
         backlog_of: Option<&str>,
     ) {
-        let now = Now { uptime: Uptime::from_ms(arrival * 1000), wall: second(arrival) };
+        self.find(arrival, at, found, reading, backlog_of);
+        let changes = self.alerts.publish(&Self::caption(&self.subject), false);
+        self.told.extend(changes);
+    }
+
+    fn find(
+        &mut self,
+        arrival: i64,
+        at: i64,
+        found: Found,
+        reading: Option<ReadingRef>,
+        backlog_of: Option<&str>,
+    ) {
+        let now = Self::now(arrival);
         let findings = self.findings(at, found, reading.clone());
         let backlog_of = backlog_of.map(|device| device.parse().unwrap());
         let moment = Moment { at: second(at), now, reading, backlog_of };
         let caption = Self::caption(&self.subject);
         self.alerts.judge(&RULE, findings, &moment, &caption);
-        self.told.extend(self.alerts.tell(&caption));
     }
 
     /// The device's backlog is drained; answers what came and went.
@@ -132,7 +156,7 @@ impl Bedside {
         while self.alerts.run_out(until, &Self::caption(&self.subject)) {
             in_all += 1;
             assert!(in_all < 1000, "a timer that is never over");
-            self.told.extend(self.alerts.tell(&Self::caption(&self.subject)));
+            self.told.extend(self.alerts.publish(&Self::caption(&self.subject), false));
         }
     }
 

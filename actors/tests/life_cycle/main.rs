@@ -4,4 +4,5 @@ mod backlog;
 mod bedside;
 mod delays;
 mod identity;
+mod standing;
 mod well_formed;

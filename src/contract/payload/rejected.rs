@@ -33,14 +33,3 @@ impl RejectedMessage {
         Self { time, topic: topic.to_owned(), reason, field, payload, count: 1 }
     }
 }
-
-/// An error with everything that caused it, in one line.
-pub fn with_causes(fault: &dyn std::error::Error) -> String {
-    let mut words = fault.to_string();
-    let mut cause = fault.source();
-    while let Some(source) = cause {
-        words.push_str(&format!(": {source}"));
-        cause = source.source();
-    }
-    words
-}

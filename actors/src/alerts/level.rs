@@ -1,0 +1,393 @@
+//! What is so of one condition: a small automaton for each priority, moved by findings and by timers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::alerts::finding::{Finding, Presence, Timing};
+use crate::alerts::life_cycle::Moment;
+use crate::alerts::standing::Onset;
+use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::conditions::Priority;
+use crate::vitals::ReadingRef;
+
+/// How long the next reading may be late before a timer decides in its place.
+pub(super) const GRACE: Span = Span::from_secs(1);
+
+/// Since when a priority has been reached, or has not been held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Since {
+    pub at: Timestamp,
+    pub reading: Option<ReadingRef>,
+    /// When a timer ends the delay if no reading does.
+    pub deadline: Uptime,
+    /// Whether it began with a kept reading, and was taken over.
+    #[serde(default)]
+    pub backlog: bool,
+}
+
+/// Where one priority of a condition stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Place {
+    /// Not so.
+    #[default]
+    Out,
+    /// Reached since then; its delay runs.
+    Rising(Since),
+    /// So, and reached since then without a break.
+    In(Since),
+    /// So, but not held any more since the second; its clear delay runs.
+    Falling(Since, Since),
+}
+
+/// What a finding says of one priority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The value is beyond its limit.
+    Reached,
+    /// The value is within the limit, but not by the hysteresis.
+    Held,
+    /// The value is within the limit.
+    Neither,
+    /// The value is too old or came no more; it was beyond the limit.
+    Lapsed,
+    /// Nothing can be said: the next measured value decides.
+    Unknown,
+}
+
+/// What ends by itself when no reading ends it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Timer {
+    /// The delay of this priority is over: it has been reached all the time, as far as was heard.
+    Rise(Priority),
+    /// The clear delay of this priority is over: it has not been held all the time, as far as was heard.
+    Fall(Priority),
+}
+
+/// The three priorities of one condition.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Level {
+    places: [Place; 3],
+    /// Whose timers wait for the next measured value.
+    #[serde(default)]
+    held: [bool; 3],
+}
+
+impl Verdict {
+    fn of(finding: Option<&Finding>, priority: Priority, moment: &Moment) -> Self {
+        let Some(found) = finding else { return Self::Neither };
+        let decides = found.reading.is_some() && found.reading == moment.reading;
+        let known = found.presence != Presence::Unknown || decides;
+        match (found.reached >= Some(priority), found.kept >= Some(priority), known) {
+            (true, _, true) => Self::Reached,
+            (true, _, false) => Self::Lapsed,
+            (false, true, true) => Self::Held,
+            (false, true, false) => Self::Unknown,
+            (false, false, _) => Self::Neither,
+        }
+    }
+}
+
+impl Place {
+    /// What a verdict makes of it: every case.
+    fn after(self, verdict: Verdict, begins: impl FnOnce() -> Since, ends: impl FnOnce() -> Since) -> Self {
+        use Verdict::{Held, Lapsed, Neither, Reached, Unknown};
+        match (self, verdict) {
+            (Self::Out, Reached) => Self::Rising(begins()),
+            (Self::Out, Held | Neither | Lapsed | Unknown) => Self::Out,
+            (Self::Rising(since), Reached | Lapsed | Unknown) => Self::Rising(since),
+            (Self::Rising(_), Held | Neither) => Self::Out,
+            (Self::In(since), Reached | Held | Lapsed | Unknown) => Self::In(since),
+            (Self::In(since), Neither) => Self::Falling(since, ends()),
+            (Self::Falling(since, _), Reached | Held | Lapsed) => Self::In(since),
+            (Self::Falling(since, end), Neither | Unknown) => Self::Falling(since, end),
+        }
+    }
+
+    /// Since when it has been reached, if it is.
+    pub fn since(&self) -> Option<&Since> {
+        match self {
+            Self::Out => None,
+            Self::Rising(since) | Self::In(since) | Self::Falling(since, _) => Some(since),
+        }
+    }
+
+    fn since_mut(&mut self) -> Option<&mut Since> {
+        match self {
+            Self::Out => None,
+            Self::Rising(since) | Self::In(since) | Self::Falling(since, _) => Some(since),
+        }
+    }
+
+    /// Whether it is so: its delay is over, and its clear delay is not.
+    const fn is_so(&self) -> bool {
+        matches!(self, Self::In(_) | Self::Falling(..))
+    }
+
+    /// The delay, or the clear delay, that runs.
+    const fn running(&self) -> Option<&Since> {
+        match self {
+            Self::Rising(since) | Self::Falling(_, since) => Some(since),
+            Self::Out | Self::In(_) => None,
+        }
+    }
+
+    fn running_mut(&mut self) -> Option<&mut Since> {
+        match self {
+            Self::Rising(since) | Self::Falling(_, since) => Some(since),
+            Self::Out | Self::In(_) => None,
+        }
+    }
+}
+
+impl Level {
+    pub const fn new(places: [Place; 3]) -> Self {
+        Self { places, held: [false; 3] }
+    }
+
+    /// The priority of what is so.
+    pub fn priority(&self) -> Option<Priority> {
+        self.so().last()
+    }
+
+    /// The priorities that are so.
+    fn so(&self) -> impl DoubleEndedIterator<Item = Priority> {
+        let places = Priority::ALERTING.into_iter().zip(&self.places);
+        places.filter(|(_, place)| place.is_so()).map(|(priority, _)| priority)
+    }
+
+    /// Each priority with where it stands.
+    pub fn places(&self) -> impl Iterator<Item = (Priority, &Place)> {
+        Priority::ALERTING.into_iter().zip(&self.places)
+    }
+
+    /// With what it began: the first that is reached, or so.
+    pub fn onset(&self) -> Option<&Since> {
+        self.places.iter().filter_map(Place::since).min_by_key(|since| since.at)
+    }
+
+    /// Since when this priority has been reached.
+    pub fn since(&self, priority: Priority) -> Option<&Since> {
+        self.places().find(|(of, _)| *of == priority).and_then(|(_, place)| place.since())
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_out(&self) -> bool {
+        self.places.iter().all(|place| *place == Place::Out)
+    }
+
+    /// Whether a fall or the end is held back by its clear delay.
+    pub fn is_falling(&self) -> bool {
+        self.places.iter().any(|place| matches!(place, Place::Falling(..)))
+    }
+
+    /// Where each priority stands, without values and times.
+    pub fn stage(&self) -> [u8; 3] {
+        self.places.each_ref().map(|place| match place {
+            Place::Out => 0,
+            Place::Rising(_) => 1,
+            Place::In(_) => 2,
+            Place::Falling(..) => 3,
+        })
+    }
+
+    /// Takes what was found; `None` says that the rule found nothing of it.
+    pub fn judge(&mut self, finding: Option<&Finding>, timing: &Timing, moment: &Moment) {
+        let at = finding.map_or(moment.at, |found| found.at);
+        let verdicts = Priority::ALERTING.map(|priority| Verdict::of(finding, priority, moment));
+        for (index, verdict) in verdicts.into_iter().enumerate() {
+            let begins = || Since {
+                at,
+                reading: finding.and_then(|found| found.reading.clone()),
+                deadline: moment.now.uptime + timing.delay[index] + GRACE,
+                backlog: false,
+            };
+            let ends = || Since {
+                at: moment.at,
+                reading: None,
+                deadline: moment.now.uptime + timing.clear_delay + GRACE,
+                backlog: false,
+            };
+            let place = std::mem::take(&mut self.places[index]);
+            self.places[index] = place.after(verdict, begins, ends);
+            self.held[index] = verdict == Verdict::Unknown;
+        }
+        self.order_falls();
+        let reached = |index: &usize| verdicts[*index] == Verdict::Reached;
+        if let Some(index) = (0..3).rev().filter(reached).find(|index| self.is_risen(*index, timing, at)) {
+            self.rise(index);
+        }
+        for (index, verdict) in verdicts.into_iter().enumerate() {
+            if verdict == Verdict::Neither {
+                self.fall(index, timing, moment.at);
+            }
+        }
+    }
+
+    /// Whoever does not hold the lower does not hold the higher, though readings may come late.
+    fn order_falls(&mut self) {
+        let mut lower: Option<(Timestamp, Uptime)> = None;
+        for place in &mut self.places {
+            let Place::Falling(_, end) = place else { continue };
+            if let Some((at, deadline)) = lower {
+                (end.at, end.deadline) = (end.at.min(at), end.deadline.min(deadline));
+            }
+            lower = Some((end.at, end.deadline));
+        }
+    }
+
+    /// Whether the delay of this priority is over at `at`.
+    fn is_risen(&self, index: usize, timing: &Timing, at: Timestamp) -> bool {
+        let Place::Rising(since) = &self.places[index] else { return false };
+        at.since(since.at) >= timing.delay[index]
+    }
+
+    /// It is so, and with it what is lower.
+    fn rise(&mut self, index: usize) {
+        let Some(risen) = self.places[index].since().cloned() else { return };
+        for place in &mut self.places[..=index] {
+            *place = Place::In(place.since().unwrap_or(&risen).clone());
+        }
+    }
+
+    /// It is not so any more, if its clear delay is over at `at`.
+    fn fall(&mut self, index: usize, timing: &Timing, at: Timestamp) {
+        if let Place::Falling(_, end) = &self.places[index]
+            && at.since(end.at) >= timing.clear_delay
+        {
+            self.places[index] = Place::Out;
+        }
+    }
+
+    /// The first timer; of those due at the same time, that of the highest priority.
+    fn first_timer(&self) -> Option<(Uptime, usize, Timer)> {
+        let running = self.places.iter().enumerate().filter_map(|(index, place)| {
+            let priority = Priority::ALERTING[index];
+            let timer = match place {
+                Place::Rising(_) => Timer::Rise(priority),
+                Place::Falling(..) => Timer::Fall(priority),
+                Place::Out | Place::In(_) => return None,
+            };
+            Some((place.running()?.deadline, index, timer)).filter(|_| !self.held[index])
+        });
+        running.min_by_key(|(deadline, index, _)| (*deadline, std::cmp::Reverse(*index)))
+    }
+
+    /// When the next delay ends by itself.
+    pub fn deadline(&self) -> Option<Uptime> {
+        self.first_timer().map(|(deadline, _, _)| deadline)
+    }
+
+    /// The first delay ends by itself; answers its end.
+    pub fn run_out(&mut self, timing: &Timing) -> Option<Timestamp> {
+        let (_, index, timer) = self.first_timer()?;
+        let since = self.places[index].running()?.at;
+        match timer {
+            Timer::Rise(_) => {
+                self.rise(index);
+                Some(since + timing.delay[index])
+            }
+            Timer::Fall(_) => {
+                let end = since + timing.clear_delay;
+                (0..3).for_each(|index| self.fall(index, timing, end));
+                Some(end)
+            }
+        }
+    }
+
+    /// Another timing holds from now on: what runs ends sooner or later by the difference.
+    pub fn retime(&mut self, before: &Timing, timing: &Timing) {
+        for (index, place) in self.places.iter_mut().enumerate() {
+            match place {
+                Place::Rising(since) => {
+                    since.deadline = since.deadline + (timing.delay[index] - before.delay[index]);
+                }
+                Place::Falling(_, end) => {
+                    end.deadline = end.deadline + (timing.clear_delay - before.clear_delay);
+                }
+                Place::Out | Place::In(_) => {}
+            }
+        }
+    }
+
+    /// Gives up every timer that is due: what was rising has yet to begin, what was falling stays.
+    pub fn drop_timers(&mut self, due: Uptime) {
+        for place in &mut self.places {
+            if place.running().is_none_or(|running| running.deadline > due) {
+                continue;
+            }
+            *place = match std::mem::take(place) {
+                Place::Falling(since, _) => Place::In(since),
+                Place::Out | Place::Rising(_) | Place::In(_) => Place::Out,
+            };
+        }
+    }
+
+    /// Moves the deadlines by `by`: the clock that counts uptime started anew.
+    pub fn shift(&mut self, by: Span) {
+        for running in self.places.iter_mut().filter_map(Place::running_mut) {
+            running.deadline = running.deadline + by;
+        }
+    }
+
+    /// What began with these readings, and is not so yet, began `by` later.
+    pub fn correct(&mut self, concerns: impl Fn(&Option<ReadingRef>) -> bool, by: Span) {
+        for since in self.places.iter_mut().filter_map(Place::since_mut) {
+            if concerns(&since.reading) {
+                since.at = since.at + by;
+            }
+        }
+    }
+
+    /// What a kept track found still so: its delays begin where they began there. What is so already stays as it is.
+    pub fn take_over(&mut self, onsets: &[Option<Onset>; 3], timing: &Timing, now: Now) {
+        for (index, onset) in onsets.iter().enumerate() {
+            let Some(onset) = onset else { continue };
+            let left = (onset.at + timing.delay[index]).since(now.wall).max(Span::ZERO);
+            let since = Since {
+                at: onset.at,
+                reading: onset.reading.clone(),
+                deadline: now.uptime + left + GRACE,
+                backlog: true,
+            };
+            let place = &mut self.places[index];
+            match place {
+                Place::Out => *place = Place::Rising(since),
+                Place::Rising(live) if onset.at < live.at => *place = Place::Rising(since),
+                Place::Rising(_) | Place::In(_) | Place::Falling(..) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn since(ms: i64) -> Since {
+        let at = Timestamp::from_unix_ms(ms);
+        Since { at, reading: None, deadline: Uptime::from_ms(ms), backlog: false }
+    }
+
+    #[test]
+    fn every_verdict_moves_every_place_as_this_table_says() {
+        use Verdict::{Held, Lapsed, Neither, Reached, Unknown};
+        let (begins, ends) = (since(1), since(2));
+        let out = || Place::Out;
+        let rising = || Place::Rising(since(0));
+        let so = || Place::In(since(0));
+        let falling = || Place::Falling(since(0), since(0));
+        let (begun, fell) = (Place::Rising(begins.clone()), Place::Falling(since(0), ends.clone()));
+        let table = [
+            (out(), [begun, out(), out(), out(), out()]),
+            (rising(), [rising(), out(), out(), rising(), rising()]),
+            (so(), [so(), so(), fell, so(), so()]),
+            (falling(), [so(), so(), falling(), so(), falling()]),
+        ];
+        for (place, after) in table {
+            for (verdict, expected) in [Reached, Held, Neither, Lapsed, Unknown].into_iter().zip(after) {
+                let found = place.clone().after(verdict, || begins.clone(), || ends.clone());
+                assert_eq!(found, expected, "{place:?} {verdict:?}");
+            }
+        }
+    }
+}

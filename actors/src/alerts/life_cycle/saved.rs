@@ -1,0 +1,85 @@
+//! How a life cycle is read from a saved memory, also from one of version 1.
+
+use serde::Deserialize;
+
+use super::{LifeCycle, Open, RuleName};
+use crate::alerts::change::AlertChange;
+use crate::alerts::finding::{Cause, Presence, Timing};
+use crate::alerts::level::{Level, Place, Since};
+use crate::clock::{Timestamp, Uptime};
+use crate::conditions::{Condition, Priority};
+use crate::people::DeviceId;
+use crate::vitals::ReadingRef;
+
+/// A life cycle as it was saved. Version 1 saved `rising` and `falling` in place of the level.
+#[derive(Deserialize)]
+pub(in crate::alerts) struct Saved {
+    condition: Condition,
+    rule: RuleName,
+    timing: Timing,
+    cause: Cause,
+    presence: Presence,
+    reason: Option<String>,
+    level: Option<Level>,
+    #[serde(default)]
+    rising: [Option<Since>; 3],
+    #[serde(default)]
+    falling: [Option<Since>; 3],
+    open: Option<Open>,
+    #[serde(alias = "told")]
+    published: Option<Box<AlertChange>>,
+    time: Timestamp,
+    by: Option<ReadingRef>,
+    #[serde(default)]
+    backlog: bool,
+    #[serde(default)]
+    withheld_by: Option<DeviceId>,
+}
+
+impl From<Saved> for LifeCycle {
+    fn from(saved: Saved) -> Self {
+        let Saved { condition, rule, timing, cause, presence, reason, open, published, .. } = saved;
+        let level = saved.level.unwrap_or_else(|| level_of(open.as_ref(), saved.rising, saved.falling));
+        let (time, by, backlog, withheld_by) = (saved.time, saved.by, saved.backlog, saved.withheld_by);
+        Self {
+            condition,
+            rule,
+            timing,
+            cause,
+            presence,
+            reason,
+            level,
+            open,
+            published,
+            time,
+            by,
+            backlog,
+            withheld_by,
+        }
+    }
+}
+
+/// The level of an alert of which only the priority is known, and what is rising and falling.
+pub(super) fn level_of(
+    open: Option<&Open>,
+    mut rising: [Option<Since>; 3],
+    mut falling: [Option<Since>; 3],
+) -> Level {
+    let mut place = |index: usize| {
+        let so = open.filter(|open| open.priority >= Priority::ALERTING[index]);
+        match (so, rising[index].take(), falling[index].take()) {
+            (None, None, _) => Place::Out,
+            (None, Some(since), _) => Place::Rising(since),
+            (Some(_), Some(since), None) => Place::In(since),
+            (Some(open), None, None) => Place::In(since_of(open)),
+            (Some(_), Some(since), Some(end)) => Place::Falling(since, end),
+            (Some(open), None, Some(end)) => Place::Falling(since_of(open), end),
+        }
+    };
+    Level::new(std::array::from_fn(&mut place))
+}
+
+/// Since when an open alert has been so.
+fn since_of(open: &Open) -> Since {
+    Since { at: open.onset, reading: open.onset_reading.clone(), deadline: Uptime::START, backlog: false }
+}
