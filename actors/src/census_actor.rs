@@ -24,7 +24,7 @@ use crate::patient::outcome::Notice;
 use crate::patient::snapshot::Restored;
 use crate::patient::{Listening, Patient};
 use crate::patient_actor::{HearOfDevice, PatientActor, Tick};
-use crate::people::{DeviceId, PatientId, Subject};
+use crate::people::{Departure, DeviceId, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Settings;
 use crate::shard::{PanicReporter, Shard};
@@ -209,9 +209,6 @@ impl CensusActor {
     }
 }
 
-/// Why a patient's stay ends by itself.
-pub(crate) const LEFT: &str = "left";
-
 impl Actor for CensusActor {
     type Context = Context<Self>;
 
@@ -266,7 +263,7 @@ impl Handler<Recorded> for CensusActor {
     fn handle(&mut self, Recorded { patient, record, receipt }: Recorded, _: &mut Self::Context) {
         match record {
             Some(record) => self.record(&patient, record, receipt),
-            None => self.discharge(&patient, "discharged", receipt),
+            None => self.discharge(&patient, Departure::Discharged, receipt),
         }
     }
 }
@@ -480,7 +477,7 @@ impl Handler<Notify> for CensusActor {
                     self.set_alarm(ctx);
                 }
             }
-            Notice::Leaves => self.discharge(&patient, LEFT, Receipt::none()),
+            Notice::Leaves => self.discharge(&patient, Departure::Left, Receipt::none()),
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::census_actor::WatchedAgain;
 use crate::clock::Uptime;
 use crate::patient::Patient;
 use crate::patient::outcome::{Inquiry, Outcome};
-use crate::people::{DeviceId, PatientId};
+use crate::people::{Departure, DeviceId, PatientId};
 use crate::receipt::Receipt;
 use crate::shard::{PanicReporter, Shard};
 use crate::vitals::Reading;
@@ -44,22 +44,43 @@ pub struct PatientActor {
     open_alerts: usize,
     /// The record that was just taken, to be kept.
     new_record: Option<Arc<AdmissionRecord>>,
-    /// Why the stay is over, once it is.
-    leaving: Option<&'static str>,
+    /// How the stay ended, once it has.
+    departure: Option<Departure>,
     _panic_reporter: PanicReporter,
 }
 
-/// One thing to do for the patient.
-enum Task {
-    Observe(Observe),
-    ObserveAgain(ObserveAgain),
-    TellMemoryLost,
-    ConfirmWatched,
-    Admit(Admit),
-    HearOfDevice(HearOfDevice),
-    Tick(Tick),
-    Leave(Leave),
-    HandOver(HandOver),
+/// One thing to do for the patient; each waits in a queue while a verdict is being found.
+macro_rules! tasks {
+    ($($message:ident)+) => {
+        enum Task {
+            $($message($message),)+
+        }
+
+        $(impl From<$message> for Task {
+            fn from(message: $message) -> Self {
+                Self::$message(message)
+            }
+        })+
+    };
+}
+
+tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice Tick Leave HandOver);
+
+/// Every task is done now, or in its turn.
+impl<M> Handler<M> for PatientActor
+where
+    M: Message<Result = ()> + Into<Task>,
+{
+    type Result = ();
+
+    fn handle(&mut self, message: M, ctx: &mut Self::Context) {
+        if self.waiting.is_empty() && self.is_free() {
+            self.begin(message.into(), ctx);
+        } else {
+            self.waiting.push_back(message.into());
+        }
+        self.go_on(ctx);
+    }
 }
 
 /// A verdict that the rules are being asked for.
@@ -105,20 +126,10 @@ impl PatientActor {
             timer_failures: 0,
             open_alerts: 0,
             new_record: None,
-            leaving: None,
+            departure: None,
             _panic_reporter: PanicReporter::new("patient", &shard.outlet),
         });
         me
-    }
-
-    /// Does a task now, or in its turn.
-    fn take(&mut self, task: Task, ctx: &mut Context<Self>) {
-        if self.waiting.is_empty() && self.is_free() {
-            self.begin(task, ctx);
-        } else {
-            self.waiting.push_back(task);
-        }
-        self.go_on(ctx);
     }
 
     /// Whether no verdict has to be waited for.
@@ -138,8 +149,8 @@ impl PatientActor {
         match task {
             Task::Observe(observe) => self.observe(observe),
             Task::ObserveAgain(again) => self.observe_again(again),
-            Task::TellMemoryLost => self.tell_failure(Receipt::none()),
-            Task::ConfirmWatched => self.shard.census.do_send(WatchedAgain),
+            Task::TellMemoryLost(_) => self.tell_failure(Receipt::none()),
+            Task::ConfirmWatched(_) => self.shard.census.do_send(WatchedAgain),
             Task::Admit(admit) => self.admit(admit),
             Task::HearOfDevice(status) => self.hear_of_device(status),
             Task::Tick(tick) => self.tick(&tick),
@@ -168,14 +179,14 @@ impl PatientActor {
 
     /// The stay ends, and with it this actor.
     fn leave(&mut self, leave: Leave, ctx: &mut Context<Self>) {
-        self.end_stay(leave.reason, leave.receipt);
+        self.end_stay(leave.departure, leave.receipt);
         ctx.stop();
     }
 
     /// The memory moves to the actor of the same person in another unit.
     fn hand_over(&mut self, HandOver { to, id }: HandOver, ctx: &mut Context<Self>) {
         let moved = self.patient.as_deref().map(|patient| Box::new(patient.clone().transferred_to(id)));
-        self.end_stay("transferred", Receipt::none());
+        self.end_stay(Departure::Transferred, Receipt::none());
         if let Some(patient) = moved {
             to.do_send(Inherit { patient });
         }
@@ -203,14 +214,6 @@ pub struct Observe {
     pub receipt: Receipt,
 }
 
-impl Handler<Observe> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, observe: Observe, ctx: &mut Self::Context) {
-        self.take(Task::Observe(observe), ctx);
-    }
-}
-
 /// A reading from before the restart, that came after the memory was saved.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -218,39 +221,15 @@ pub struct ObserveAgain {
     pub reading: Box<Reading>,
 }
 
-impl Handler<ObserveAgain> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, again: ObserveAgain, ctx: &mut Self::Context) {
-        self.take(Task::ObserveAgain(again), ctx);
-    }
-}
-
 /// The memory could not be read after the restart: says so, as an alert.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct TellMemoryLost;
 
-impl Handler<TellMemoryLost> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, _: TellMemoryLost, ctx: &mut Self::Context) {
-        self.take(Task::TellMemoryLost, ctx);
-    }
-}
-
 /// All from before the restart was sent: answered by [`WatchedAgain`] when it has been observed.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct ConfirmWatched;
-
-impl Handler<ConfirmWatched> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, _: ConfirmWatched, ctx: &mut Self::Context) {
-        self.take(Task::ConfirmWatched, ctx);
-    }
-}
 
 impl Handler<Found> for PatientActor {
     type Result = ();
@@ -270,14 +249,6 @@ pub struct Admit {
     pub receipt: Receipt,
 }
 
-impl Handler<Admit> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, admit: Admit, ctx: &mut Self::Context) {
-        self.take(Task::Admit(admit), ctx);
-    }
-}
-
 /// A device of this patient says that it is gone, or back.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -287,14 +258,6 @@ pub struct HearOfDevice {
     pub receipt: Receipt,
 }
 
-impl Handler<HearOfDevice> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, status: HearOfDevice, ctx: &mut Self::Context) {
-        self.take(Task::HearOfDevice(status), ctx);
-    }
-}
-
 /// The time has come that the patient asked to be woken for. Answered by [`Ticked`](crate::census_actor::Ticked).
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -302,28 +265,12 @@ pub struct Tick {
     pub due: Uptime,
 }
 
-impl Handler<Tick> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, tick: Tick, ctx: &mut Self::Context) {
-        self.take(Task::Tick(tick), ctx);
-    }
-}
-
 /// The stay ends.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Leave {
-    pub reason: &'static str,
+    pub departure: Departure,
     pub receipt: Receipt,
-}
-
-impl Handler<Leave> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, leave: Leave, ctx: &mut Self::Context) {
-        self.take(Task::Leave(leave), ctx);
-    }
 }
 
 /// The patient is transferred: its memory goes to another actor, under another id.
@@ -332,14 +279,6 @@ impl Handler<Leave> for PatientActor {
 pub struct HandOver {
     pub to: Arc<Addr<PatientActor>>,
     pub id: PatientId,
-}
-
-impl Handler<HandOver> for PatientActor {
-    type Result = ();
-
-    fn handle(&mut self, hand_over: HandOver, ctx: &mut Self::Context) {
-        self.take(Task::HandOver(hand_over), ctx);
-    }
 }
 
 /// The memory of a patient who was transferred here.

@@ -10,7 +10,7 @@ use tracing::warn;
 use wardwatch_actors::alerts::change::Event;
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::patient::snapshot::Snapshot;
-use wardwatch_actors::people::{PatientId, Subject};
+use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
 
 use super::entry::{Logged, Rejected};
@@ -323,7 +323,7 @@ impl<'a> Tables<'a> {
             }
         };
         let done = match stay {
-            Stay::Over { discharged: false } => {
+            Stay::Over { departure: Departure::Left } => {
                 of("DELETE FROM admissions WHERE patient = ?1")?.execute([id])
             }
             _ => {

@@ -14,7 +14,7 @@ use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::patient::outcome::StateChange;
 use wardwatch_actors::patient::snapshot::{Saved, Snapshot};
-use wardwatch_actors::people::{PatientId, Subject};
+use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::vitals::Reading;
 
@@ -56,8 +56,8 @@ const MAX_MARKS: usize = 200_000;
 pub enum Stay {
     /// This record holds from now on.
     Described(Arc<AdmissionRecord>),
-    /// The memory ends. Who was discharged is not admitted again by a mere reading.
-    Over { discharged: bool },
+    /// The memory ends.
+    Over { departure: Departure },
 }
 
 /// What of an entry is kept.
@@ -236,9 +236,9 @@ impl Queue {
                 self.snapshots.insert(patient.clone(), (number, snapshot));
                 None
             }
-            Saved::Gone { discharged } => {
+            Saved::Gone(departure) => {
                 self.snapshots.remove(patient);
-                Some(Stay::Over { discharged })
+                Some(Stay::Over { departure })
             }
         }
     }

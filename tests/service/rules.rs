@@ -30,6 +30,7 @@ impl Analyzer for ShockIndex {
             presence: if reached.is_some() { Presence::Present } else { Presence::Absent },
             cause: Cause::Words { words: "Shock index above 1".to_owned() },
             at: rate.at,
+            measured: rate.measured,
             reading: Some((*rate.reading).clone()),
             timing: Timing::IMMEDIATE,
             reason: None,

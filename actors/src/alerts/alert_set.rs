@@ -1,11 +1,14 @@
 //! Every alert of one subject: a patient, a unit or the installation.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::Finding;
 use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName, Stage};
 use crate::alerts::standing::{Passed, Standing};
+use crate::alerts::under_way::UnderWay;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
 use crate::people::DeviceId;
@@ -71,7 +74,7 @@ impl AlertSet {
         self.life_cycles.iter_mut().for_each(|of| of.drop_timers(due));
     }
 
-    /// Moves the deadlines by `by`: the clock that counts uptime started anew.
+    /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         self.life_cycles.iter_mut().for_each(|of| of.shift(by));
     }
@@ -150,9 +153,16 @@ impl AlertSet {
         self.life_cycles.iter().filter_map(LifeCycle::published)
     }
 
-    /// The conditions under way, of which findings should say even that they ended.
-    pub fn tracked(&self) -> impl Iterator<Item = &Condition> {
-        self.life_cycles.iter().map(|of| &of.condition)
+    /// The conditions under way, of which findings should say even that they ended, where they are others than `seen`.
+    pub fn under_way(&self, seen: &[UnderWay]) -> Option<Arc<[UnderWay]>> {
+        let same = self.life_cycles.len() == seen.len()
+            && self.life_cycles.iter().zip(seen).all(|(of, seen)| of.is_seen_as(seen));
+        (!same).then(|| self.life_cycles.iter().map(LifeCycle::under_way).collect())
+    }
+
+    /// Whether nothing is under way.
+    pub fn is_quiet(&self) -> bool {
+        self.life_cycles.is_empty()
     }
 
     /// Takes up alerts that are open for those who listen, of which nothing else is remembered.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::clock::{Span, Timestamp};
+use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::vitals::ReadingRef;
 use crate::vitals::{Quantity, Vital};
@@ -130,6 +130,8 @@ pub struct Finding {
     pub cause: Cause,
     /// When the fact was so: the judged time of the reading it rests on, or of the verdict.
     pub at: Timestamp,
+    /// The same on the uptime clock: delays count on it.
+    pub measured: Uptime,
     /// The reading that it rests on; none for silence.
     pub reading: Option<ReadingRef>,
     /// How long before it counts.

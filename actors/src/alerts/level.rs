@@ -15,7 +15,10 @@ pub(super) const GRACE: Span = Span::from_secs(1);
 /// Since when a priority has been reached, or has not been held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Since {
+    /// When, as it is published.
     pub at: Timestamp,
+    /// When on the uptime clock: delays count from here.
+    pub measured: Uptime,
     pub reading: Option<ReadingRef>,
     /// When a timer ends the delay if no reading does.
     pub deadline: Uptime,
@@ -130,13 +133,6 @@ impl Place {
             Self::Out | Self::In(_) => None,
         }
     }
-
-    fn running_mut(&mut self) -> Option<&mut Since> {
-        match self {
-            Self::Rising(since) | Self::Falling(_, since) => Some(since),
-            Self::Out | Self::In(_) => None,
-        }
-    }
 }
 
 impl Level {
@@ -162,7 +158,7 @@ impl Level {
 
     /// With what it began: the first that is reached, or so.
     pub fn onset(&self) -> Option<&Since> {
-        self.places.iter().filter_map(Place::since).min_by_key(|since| since.at)
+        self.places.iter().filter_map(Place::since).min_by_key(|since| since.measured)
     }
 
     /// Since when this priority has been reached.
@@ -192,17 +188,19 @@ impl Level {
 
     /// Takes what was found; `None` says that the rule found nothing of it.
     pub fn judge(&mut self, finding: Option<&Finding>, timing: &Timing, moment: &Moment) {
-        let at = finding.map_or(moment.at, |found| found.at);
+        let (at, measured) = finding.map_or((moment.at, moment.measured), |found| (found.at, found.measured));
         let verdicts = Priority::ALERTING.map(|priority| Verdict::of(finding, priority, moment));
         for (index, verdict) in verdicts.into_iter().enumerate() {
             let begins = || Since {
                 at,
+                measured,
                 reading: finding.and_then(|found| found.reading.clone()),
                 deadline: moment.now.uptime + timing.delay[index] + GRACE,
                 backlog: false,
             };
             let ends = || Since {
                 at: moment.at,
+                measured: moment.measured,
                 reading: None,
                 deadline: moment.now.uptime + timing.clear_delay + GRACE,
                 backlog: false,
@@ -213,32 +211,34 @@ impl Level {
         }
         self.order_falls();
         let reached = |index: &usize| verdicts[*index] == Verdict::Reached;
-        if let Some(index) = (0..3).rev().filter(reached).find(|index| self.is_risen(*index, timing, at)) {
+        if let Some(index) =
+            (0..3).rev().filter(reached).find(|index| self.is_risen(*index, timing, measured))
+        {
             self.rise(index);
         }
         for (index, verdict) in verdicts.into_iter().enumerate() {
             if verdict == Verdict::Neither {
-                self.fall(index, timing, moment.at);
+                self.fall(index, timing, moment.measured);
             }
         }
     }
 
     /// Whoever does not hold the lower does not hold the higher, though readings may come late.
     fn order_falls(&mut self) {
-        let mut lower: Option<(Timestamp, Uptime)> = None;
+        let mut lower: Option<Since> = None;
         for place in &mut self.places {
             let Place::Falling(_, end) = place else { continue };
-            if let Some((at, deadline)) = lower {
-                (end.at, end.deadline) = (end.at.min(at), end.deadline.min(deadline));
+            if let Some(lower) = lower.filter(|lower| lower.measured < end.measured) {
+                *end = lower;
             }
-            lower = Some((end.at, end.deadline));
+            lower = Some(end.clone());
         }
     }
 
     /// Whether the delay of this priority is over at `at`.
-    fn is_risen(&self, index: usize, timing: &Timing, at: Timestamp) -> bool {
+    fn is_risen(&self, index: usize, timing: &Timing, at: Uptime) -> bool {
         let Place::Rising(since) = &self.places[index] else { return false };
-        at.since(since.at) >= timing.delay[index]
+        at.since(since.measured) >= timing.delay[index]
     }
 
     /// It is so, and with it what is lower.
@@ -250,9 +250,9 @@ impl Level {
     }
 
     /// It is not so any more, if its clear delay is over at `at`.
-    fn fall(&mut self, index: usize, timing: &Timing, at: Timestamp) {
+    fn fall(&mut self, index: usize, timing: &Timing, at: Uptime) {
         if let Place::Falling(_, end) = &self.places[index]
-            && at.since(end.at) >= timing.clear_delay
+            && at.since(end.measured) >= timing.clear_delay
         {
             self.places[index] = Place::Out;
         }
@@ -277,19 +277,27 @@ impl Level {
         self.first_timer().map(|(deadline, _, _)| deadline)
     }
 
-    /// The first delay ends by itself; answers its end.
-    pub fn run_out(&mut self, timing: &Timing) -> Option<Timestamp> {
+    /// When the delay of each priority ends on the uptime clock, where one runs.
+    pub fn delays(&self) -> [Option<Uptime>; 3] {
+        self.places.each_ref().map(|place| match place {
+            Place::Rising(since) => Some(since.deadline - GRACE),
+            Place::Out | Place::In(_) | Place::Falling(..) => None,
+        })
+    }
+
+    /// The first delay ends by itself; answers its end on both clocks.
+    pub fn run_out(&mut self, timing: &Timing) -> Option<(Timestamp, Uptime)> {
         let (_, index, timer) = self.first_timer()?;
-        let since = self.places[index].running()?.at;
+        let Since { at, measured, .. } = *self.places[index].running()?;
         match timer {
             Timer::Rise(_) => {
                 self.rise(index);
-                Some(since + timing.delay[index])
+                Some((at + timing.delay[index], measured + timing.delay[index]))
             }
             Timer::Fall(_) => {
-                let end = since + timing.clear_delay;
+                let end = measured + timing.clear_delay;
                 (0..3).for_each(|index| self.fall(index, timing, end));
-                Some(end)
+                Some((at + timing.clear_delay, end))
             }
         }
     }
@@ -322,10 +330,17 @@ impl Level {
         }
     }
 
-    /// Moves the deadlines by `by`: the clock that counts uptime started anew.
+    /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
-        for running in self.places.iter_mut().filter_map(Place::running_mut) {
-            running.deadline = running.deadline + by;
+        let move_by = |since: &mut Since| {
+            (since.measured, since.deadline) = (since.measured + by, since.deadline + by);
+        };
+        for place in &mut self.places {
+            match place {
+                Place::Out => {}
+                Place::Rising(since) | Place::In(since) => move_by(since),
+                Place::Falling(since, end) => [since, end].into_iter().for_each(move_by),
+            }
         }
     }
 
@@ -333,7 +348,7 @@ impl Level {
     pub fn correct(&mut self, concerns: impl Fn(&Option<ReadingRef>) -> bool, by: Span) {
         for since in self.places.iter_mut().filter_map(Place::since_mut) {
             if concerns(&since.reading) {
-                since.at = since.at + by;
+                (since.at, since.measured) = (since.at + by, since.measured + by);
             }
         }
     }
@@ -342,9 +357,10 @@ impl Level {
     pub fn take_over(&mut self, onsets: &[Option<Onset>; 3], timing: &Timing, now: Now) {
         for (index, onset) in onsets.iter().enumerate() {
             let Some(onset) = onset else { continue };
-            let left = (onset.at + timing.delay[index]).since(now.wall).max(Span::ZERO);
+            let left = (onset.measured + timing.delay[index]).since(now.uptime).max(Span::ZERO);
             let since = Since {
                 at: onset.at,
+                measured: onset.measured,
                 reading: onset.reading.clone(),
                 deadline: now.uptime + left + GRACE,
                 backlog: true,
@@ -352,7 +368,7 @@ impl Level {
             let place = &mut self.places[index];
             match place {
                 Place::Out => *place = Place::Rising(since),
-                Place::Rising(live) if onset.at < live.at => *place = Place::Rising(since),
+                Place::Rising(live) if onset.measured < live.measured => *place = Place::Rising(since),
                 Place::Rising(_) | Place::In(_) | Place::Falling(..) => {}
             }
         }
@@ -365,7 +381,13 @@ mod tests {
 
     fn since(ms: i64) -> Since {
         let at = Timestamp::from_unix_ms(ms);
-        Since { at, reading: None, deadline: Uptime::from_ms(ms), backlog: false }
+        Since {
+            at,
+            measured: Uptime::from_ms(ms),
+            reading: None,
+            deadline: Uptime::from_ms(ms),
+            backlog: false,
+        }
     }
 
     #[test]

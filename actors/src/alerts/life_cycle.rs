@@ -13,6 +13,7 @@ use crate::alerts::change::{AlertChange, alert_id};
 use crate::alerts::finding::{Cause, Finding, Presence, Timing};
 use crate::alerts::level::{Level, Place};
 use crate::alerts::standing::{Onset, Standing};
+use crate::alerts::under_way::UnderWay;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::people::{DeviceId, Subject};
@@ -26,12 +27,21 @@ pub type RuleName = std::borrow::Cow<'static, str>;
 pub struct Moment {
     /// The judged time of the reading, or the time of the timer.
     pub at: Timestamp,
+    /// The same on the uptime clock, which no step of our own clock moves: delays count on it.
+    pub measured: Uptime,
     /// Both clocks.
     pub now: Now,
     /// The reading; none for a timer or a record.
     pub reading: Option<ReadingRef>,
     /// The device whose backlog the reading belongs to, if it does.
     pub backlog_of: Option<DeviceId>,
+}
+
+impl Moment {
+    /// Without a reading: a timer, a record, a device's word.
+    pub const fn without_reading(now: Now) -> Self {
+        Self { at: now.wall, measured: now.uptime, now, reading: None, backlog_of: None }
+    }
 }
 
 /// What every change of one subject carries.
@@ -50,6 +60,9 @@ pub(super) struct Open {
     pub id: Uuid,
     pub priority: Priority,
     pub onset: Timestamp,
+    /// When its delay was over; none where an older memory does not say.
+    #[serde(default)]
+    pub raised: Option<Uptime>,
     /// The reading with which it began, where it began with one.
     pub onset_reading: Option<ReadingRef>,
 }
@@ -128,7 +141,7 @@ impl LifeCycle {
         caption: &Caption<'_>,
         anchor: Timestamp,
     ) -> Option<Open> {
-        self.withhold(finding.as_ref().is_none_or(|f| f.at >= moment.at), moment);
+        self.withhold(finding.as_ref().is_none_or(|f| f.measured >= moment.measured), moment);
         if let Some(found) = &finding
             && found.timing != self.timing
         {
@@ -141,7 +154,7 @@ impl LifeCycle {
             None => self.presence = Presence::Present,
         }
         let time = if self.condition.is_silence() { moment.now.wall } else { moment.at };
-        self.follow_level(time, moment.reading.as_ref(), caption, anchor)
+        self.follow_level((time, moment.measured), moment.reading.as_ref(), caption, anchor)
     }
 
     /// A backlog is not published until it is drained, unless a live reading of another device decides.
@@ -170,7 +183,7 @@ impl LifeCycle {
     /// Makes the level the priority of the alert, which begins or ends where there was or is none.
     fn follow_level(
         &mut self,
-        time: Timestamp,
+        (time, measured): (Timestamp, Uptime),
         by: Option<&ReadingRef>,
         caption: &Caption<'_>,
         anchor: Timestamp,
@@ -195,7 +208,7 @@ impl LifeCycle {
                 let onset = first.map_or(time, |since| since.at);
                 let onset_reading = first.and_then(|since| since.reading.clone());
                 let id = alert_id(caption.subject, &self.condition, onset_reading.as_ref(), Some(anchor));
-                self.open = Some(Open { id, priority, onset, onset_reading });
+                self.open = Some(Open { id, priority, onset, raised: Some(measured), onset_reading });
                 None
             }
             (Some(_), None) => {
@@ -236,9 +249,12 @@ impl LifeCycle {
         }
     }
 
-    /// Moves the deadlines by `by`: the clock that counts uptime started anew.
+    /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         self.level.shift(by);
+        if let Some(open) = &mut self.open {
+            open.raised = open.raised.map(|raised| raised + by);
+        }
     }
 
     /// Ends it for a reason outside itself: the patient is discharged or transferred.
@@ -260,7 +276,7 @@ impl LifeCycle {
     /// Takes up an alert that is open for those who listen, of which nothing else is remembered.
     pub fn adopt(rule: RuleName, published: AlertChange) -> Self {
         let AlertChange { id, priority, onset, .. } = published;
-        let open = Open { id, priority, onset, onset_reading: published.reading.clone() };
+        let open = Open { id, priority, onset, raised: None, onset_reading: published.reading.clone() };
         let (condition, cause) = (published.condition.clone(), published.cause.clone());
         let mut adopted =
             Self::idle(condition, rule, Timing::IMMEDIATE, cause, published.presence, published.time);
@@ -269,10 +285,38 @@ impl LifeCycle {
         adopted
     }
 
+    /// As the rules see it.
+    pub fn under_way(&self) -> UnderWay {
+        UnderWay {
+            condition: self.condition.clone(),
+            priority: self.open.as_ref().map(|open| open.priority),
+            raised: self.raised(),
+            delays: self.level.delays(),
+        }
+    }
+
+    /// Whether the rules would see it as they did.
+    pub fn is_seen_as(&self, seen: &UnderWay) -> bool {
+        self.condition == seen.condition
+            && self.open.as_ref().map(|open| open.priority) == seen.priority
+            && self.raised() == seen.raised
+            && self.level.delays() == seen.delays
+    }
+
+    /// When the open alert was raised; long ago where an older memory does not say.
+    fn raised(&self) -> Option<Uptime> {
+        self.open.as_ref().map(|open| open.raised.unwrap_or(Uptime::from_ms(i64::MIN / 4)))
+    }
+
     /// What is still reached or open.
     pub fn standing(&self) -> Option<Standing> {
-        let onset =
-            |place: &Place| place.since().map(|since| Onset { at: since.at, reading: since.reading.clone() });
+        let onset = |place: &Place| {
+            place.since().map(|since| Onset {
+                at: since.at,
+                measured: since.measured,
+                reading: since.reading.clone(),
+            })
+        };
         let mut places = self.level.places().map(|(_, place)| onset(place));
         let onsets = std::array::from_fn(|_| places.next().flatten());
         (!self.level.is_out()).then(|| Standing {

@@ -6,9 +6,11 @@ pub mod finding;
 mod level;
 mod life_cycle;
 mod standing;
+mod under_way;
 
 pub use alert_set::AlertSet;
 pub use change::{AlertChange, Event};
 pub use finding::{Cause, Finding, Presence, Side, Timing};
 pub use life_cycle::{Caption, Moment, RuleName, Stage};
 pub use standing::{Onset, Passed, Standing};
+pub use under_way::{Delay, UnderWay};

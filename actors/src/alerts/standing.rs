@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alerts::finding::{Cause, Presence, Timing};
 use crate::alerts::life_cycle::RuleName;
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::vitals::ReadingRef;
 
@@ -12,6 +12,8 @@ use crate::vitals::ReadingRef;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Onset {
     pub at: Timestamp,
+    /// When on the uptime clock.
+    pub measured: Uptime,
     pub reading: Option<ReadingRef>,
 }
 

@@ -24,6 +24,7 @@ impl Analyzer for ClockAnalyzer {
             presence: Presence::Present,
             cause: Cause::Clock { off_by },
             at: view.at,
+            measured: view.measured,
             reading: view.reading.as_deref().cloned(),
             timing: Timing::IMMEDIATE,
             reason: None,

@@ -165,6 +165,7 @@ fn finding(
             extreme: beyond.extreme,
         },
         at: latest.at,
+        measured: latest.measured,
         reading: Some(ReadingRef::clone(&latest.reading)),
         timing: Timing { delay: [limits.delay, limits.delay, limits.extreme_delay], clear_delay: Span::ZERO },
         reason: None,
@@ -175,6 +176,7 @@ fn finding(
 mod tests {
     use super::super::view::testing::view_of;
     use super::*;
+    use crate::alerts::UnderWay;
 
     /// What an adult's value of this vital reaches and keeps.
     fn adult(vital: Vital, value: i32) -> Option<(String, Option<Priority>, Option<Priority>)> {
@@ -226,7 +228,7 @@ mod tests {
     #[test]
     fn a_condition_under_way_whose_value_grew_too_old_is_unknown_and_kept() {
         let mut view = view_of(&[(Vital::HeartRate, 160)]);
-        view.tracked = std::sync::Arc::new([Condition::High(Vital::HeartRate)]);
+        view.tracked = std::sync::Arc::new([UnderWay::open(Condition::High(Vital::HeartRate))]);
         view.now.uptime = view.now.uptime + Vital::HeartRate.facts().valid_for;
         let found = LimitAnalyzer.analyze(&view).findings.remove(0);
         assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));
@@ -235,7 +237,7 @@ mod tests {
     #[test]
     fn a_pulse_that_grew_too_old_keeps_the_alert_of_the_heart_rate_it_spoke_for() {
         let mut view = view_of(&[(Vital::PulseRate, 160)]);
-        view.tracked = std::sync::Arc::new([Condition::High(Vital::HeartRate)]);
+        view.tracked = std::sync::Arc::new([UnderWay::open(Condition::High(Vital::HeartRate))]);
         view.now.uptime = view.now.uptime + Vital::PulseRate.facts().valid_for;
         let found = LimitAnalyzer.analyze(&view).findings.remove(0);
         assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));

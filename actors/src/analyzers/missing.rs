@@ -161,6 +161,7 @@ impl<'a> Inquiry<'a> {
             presence: Presence::Present,
             cause,
             at: self.view.now.wall,
+            measured: self.view.now.uptime,
             reading: None,
             timing: Timing::IMMEDIATE,
             reason,
@@ -177,6 +178,7 @@ impl<'a> Inquiry<'a> {
 mod tests {
     use super::super::view::testing::view_of;
     use super::*;
+    use crate::alerts::UnderWay;
 
     /// A patient whose heart rate and SpO2 came each second from one device, `silent` seconds ago.
     fn silent_for(
@@ -195,7 +197,7 @@ mod tests {
         device.back = Uptime::from_ms(i64::MIN / 4);
         view.devices = Arc::new([device].into_iter().collect());
         view.now.uptime = start;
-        view.tracked = tracked.into();
+        view.tracked = tracked.iter().cloned().map(UnderWay::open).collect();
         let analysis = MissingAnalyzer::new(&Arc::default()).analyze(&view);
         analysis.findings.into_iter().map(|f| (f.condition.to_string(), f.reached)).collect()
     }

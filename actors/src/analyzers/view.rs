@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::admission::AdmissionRecord;
+use crate::alerts::{Delay, UnderWay};
 use crate::chart::Chart;
 use crate::chart::Latest;
 use crate::clock::{Now, Span, Timestamp, Uptime};
@@ -24,9 +25,11 @@ pub struct View {
     /// Where the site fixes after how long a vital is missing.
     pub fixed_silence: Arc<[Option<Span>; Vital::COUNT]>,
     /// The conditions under way, of which a rule says even that they ended.
-    pub tracked: Arc<[Condition]>,
+    pub tracked: Arc<[UnderWay]>,
     /// The judged time of the reading, or the time of the timer.
     pub at: Timestamp,
+    /// The same on the uptime clock.
+    pub measured: Uptime,
     /// Both clocks; of a timer, its deadline.
     pub now: Now,
     /// The reading that asks; none for a timer or a record.
@@ -58,7 +61,17 @@ impl View {
 
     /// Whether the condition is under way.
     pub fn tracks(&self, condition: &Condition) -> bool {
-        !self.tracked.is_empty() && self.tracked.contains(condition)
+        self.under_way(condition).is_some()
+    }
+
+    /// The condition, if it is under way.
+    pub fn under_way(&self, condition: &Condition) -> Option<&UnderWay> {
+        self.tracked.iter().find(|of| of.condition == *condition)
+    }
+
+    /// The delays that run.
+    pub fn delays(&self) -> impl Iterator<Item = Delay<'_>> {
+        self.tracked.iter().flat_map(UnderWay::delays)
     }
 
     /// After how long without a value this vital is missing; none for spot checks.
@@ -131,6 +144,7 @@ pub(crate) mod testing {
             fixed_silence: Arc::new([None; Vital::COUNT]),
             tracked: Arc::new([]),
             at: now.wall,
+            measured: now.uptime,
             now,
             reading: Some(origin),
             backlog: false,

@@ -273,7 +273,7 @@ impl Census {
             None => self.facts.remove(&condition),
         };
         let findings =
-            self.facts.iter().map(|(condition, cause)| finding(condition, cause, Priority::High, at));
+            self.facts.iter().map(|(condition, cause)| finding(condition, cause, Priority::High, at, now));
         let findings = findings.collect();
         let subject = Subject::Installation;
         let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
@@ -318,6 +318,7 @@ impl Census {
                 &Cause::Words { words },
                 Priority::Medium,
                 now.wall,
+                now,
             )
         });
         let findings = findings.collect();
@@ -330,10 +331,10 @@ impl Census {
 }
 
 fn moment(at: Timestamp, now: Now) -> Moment {
-    Moment { at, now, reading: None, backlog_of: None }
+    Moment { at, ..Moment::without_reading(now) }
 }
 
-fn finding(condition: &Condition, cause: &Cause, priority: Priority, at: Timestamp) -> Finding {
+fn finding(condition: &Condition, cause: &Cause, priority: Priority, at: Timestamp, now: Now) -> Finding {
     let priority = if matches!(condition, Condition::ClockWrong(_)) { Priority::Low } else { priority };
     Finding {
         condition: condition.clone(),
@@ -342,6 +343,7 @@ fn finding(condition: &Condition, cause: &Cause, priority: Priority, at: Timesta
         presence: Presence::Present,
         cause: cause.clone(),
         at,
+        measured: now.uptime,
         reading: None,
         timing: Timing::IMMEDIATE,
         reason: None,

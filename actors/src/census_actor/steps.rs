@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tracing::info;
 
-use super::{Arrived, CensusActor, LEFT, MOST_HELD, PatientAddress};
+use super::{Arrived, CensusActor, MOST_HELD, PatientAddress};
 use crate::admission::AdmissionRecord;
 use crate::census::{Announcements, Reception};
 use crate::outlet::Kept;
 use crate::patient::Listening;
 use crate::patient::outcome::{Outcome, Refusal, Refused};
 use crate::patient_actor::{Admit, HandOver, Leave, Observe};
-use crate::people::{PatientId, Subject};
+use crate::people::{Departure, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Mode;
 
@@ -52,16 +52,16 @@ impl CensusActor {
         }
     }
 
-    pub(super) fn discharge(&mut self, patient: &PatientId, reason: &'static str, receipt: Receipt) {
+    pub(super) fn discharge(&mut self, patient: &PatientId, departure: Departure, receipt: Receipt) {
         let Some(seat) = self.unseat(patient) else {
             return self.parts.outlet.keep_in_turn(Subject::Patient(patient.clone()), receipt);
         };
         let now = self.parts.clock.now();
-        info!(%patient, reason, "the stay has ended");
-        seat.actor.do_send(Leave { reason, receipt });
-        match reason {
-            LEFT => self.census.left(patient, now),
-            _ => self.census.departed(patient, now),
+        info!(%patient, reason = departure.reason(), "the stay has ended");
+        seat.actor.do_send(Leave { departure, receipt });
+        match departure {
+            Departure::Left => self.census.left(patient, now),
+            Departure::Discharged | Departure::Transferred => self.census.departed(patient, now),
         }
         if self.census.is_told_full() {
             let changes = self.census.note_full(now);
@@ -111,7 +111,7 @@ impl CensusActor {
         let unrecorded =
             self.seats.iter().filter(|(_, seat)| !seat.recorded).map(|(patient, _)| patient.clone());
         for patient in unrecorded.collect::<BTreeSet<_>>() {
-            self.discharge(&patient, "discharged", Receipt::none());
+            self.discharge(&patient, Departure::Discharged, Receipt::none());
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) fn failure(rules: Vec<String>, moment: &Moment) -> Vec<Finding> {
         presence: Presence::Present,
         cause: Cause::Failed { rules },
         at: moment.at,
+        measured: moment.measured,
         reading: moment.reading.clone(),
         timing: Timing::IMMEDIATE,
         reason: None,

@@ -14,7 +14,7 @@ use std::sync::{Arc, LazyLock};
 use serde::{Deserialize, Serialize};
 
 use crate::admission::AdmissionRecord;
-use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage};
+use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage, UnderWay};
 use crate::analyzers::{Analysis, Score, View};
 use crate::chart::Chart;
 use crate::chart::{Charted, Entry};
@@ -24,7 +24,7 @@ use crate::devices::{Device, Devices};
 use crate::patient::backlog::release;
 use crate::patient::failure::{CORE, failure};
 use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
-use crate::people::{DeviceId, PatientId, Subject};
+use crate::people::{Departure, DeviceId, PatientId, Subject};
 use crate::settings::{Limits, Settings};
 use crate::vitals::ReadingRef;
 use crate::vitals::{Reading, Vital};
@@ -93,7 +93,7 @@ struct Site {
     limits: Arc<Limits>,
     fixed_silence: FixedSilence,
     /// The conditions under way.
-    tracked: Arc<[Condition]>,
+    tracked: Arc<[UnderWay]>,
 }
 
 impl Default for Site {
@@ -192,7 +192,9 @@ impl Patient {
             return Observed::History;
         }
         let backlog_of = judged.backlog.then(|| device.clone());
-        let moment = Moment { at: judged.at, now, reading: Some(ReadingRef::clone(&origin)), backlog_of };
+        let measured = now.uptime - now.wall.since(judged.at).max(Span::ZERO);
+        let moment =
+            Moment { at: judged.at, measured, now, reading: Some(ReadingRef::clone(&origin)), backlog_of };
         let mut inquiry = self.inquiry(moment, Some(origin), listening);
         inquiry.backlog_ended = judged.backlog_ended.then_some(device);
         Observed::Judge(inquiry)
@@ -232,7 +234,7 @@ impl Patient {
     pub fn failed(&mut self, now: Now) -> Outcome {
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let moment = Moment::without_reading(now);
         self.alerts.judge(&CORE, failure(vec![CORE.into_owned()], &moment), &moment, &caption);
         let mut outcome = Outcome { changes: self.alerts.publish(&caption, false), ..Outcome::default() };
         self.conclude(&mut outcome, now);
@@ -250,7 +252,7 @@ impl Patient {
         while self.alerts.run_out(due, &caption) {
             outcome.changes.extend(self.alerts.publish(&caption, false));
         }
-        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let moment = Moment::without_reading(now);
         let rules = &self.site.settings.alerts;
         let is_due = |device: &Device| device.clock.backlog_deadline(rules).is_some_and(|end| end <= due);
         if self.devices.iter().any(is_due) {
@@ -294,7 +296,7 @@ impl Patient {
         self.last_saved.at = None;
         (self.recorded, self.state_is_old) = (true, true);
         self.apply_settings();
-        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let moment = Moment::without_reading(now);
         self.stated = None;
         Some(self.inquiry(moment, None, listening))
     }
@@ -308,15 +310,15 @@ impl Patient {
         now: Now,
     ) -> Inquiry {
         Arc::make_mut(&mut self.devices).known_or_new(device).note_status(online, now);
-        let moment = Moment { at: now.wall, now, reading: None, backlog_of: None };
+        let moment = Moment::without_reading(now);
         self.inquiry(moment, None, listening)
     }
 
     /// The stay ends: open alerts end with it, and the retained state goes.
-    pub fn leave(&mut self, reason: &str, now: Now) -> Outcome {
+    pub fn leave(&mut self, departure: Departure, now: Now) -> Outcome {
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        let changes = self.alerts.end(reason, now.wall, &caption);
+        let changes = self.alerts.end(departure.reason(), now.wall, &caption);
         Outcome { changes, state: Some(StateChange::Emptied), ..Outcome::default() }
     }
 
@@ -341,6 +343,7 @@ impl Patient {
             fixed_silence: Arc::clone(&self.site.fixed_silence),
             tracked: Arc::clone(&self.site.tracked),
             at: moment.at,
+            measured: moment.measured,
             now: moment.now,
             reading,
             backlog: moment.backlog_of.is_some(),
@@ -374,8 +377,8 @@ impl Patient {
     }
 
     fn note_tracked(&mut self) {
-        if !self.site.tracked.iter().eq(self.alerts.tracked()) {
-            self.site.tracked = self.alerts.tracked().cloned().collect();
+        if let Some(tracked) = self.alerts.under_way(&self.site.tracked) {
+            self.site.tracked = tracked;
         }
     }
 

@@ -15,7 +15,7 @@ use crate::alerts::AlertChange;
 use crate::clock::{Now, Span, Timestamp};
 use crate::patient::Patient;
 use crate::patient::version_1::PatientOfVersion1;
-use crate::people::PatientId;
+use crate::people::{Departure, PatientId};
 use crate::vitals::Reading;
 
 /// The version of the form in which a memory is saved. Older ones are read.
@@ -80,10 +80,8 @@ impl<'de> Visitor<'de> for AnyVersion {
 #[derive(Debug)]
 pub enum Saved {
     Now(Box<Snapshot>),
-    /// The stay is over. Who was discharged or transferred is not admitted again by a mere reading.
-    Gone {
-        discharged: bool,
-    },
+    /// The stay is over.
+    Gone(Departure),
 }
 
 /// A patient as a restart finds it.

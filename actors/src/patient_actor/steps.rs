@@ -8,13 +8,13 @@ use tracing::error;
 
 use super::{Admit, Cause, HearOfDevice, Observe, ObserveAgain, PatientActor, Tick, Verdict};
 use crate::analyzer_actor::Answers;
-use crate::census_actor::{Arm, LEFT, Notify, Ticked};
+use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
 use crate::outlet::Kept;
 use crate::patient::outcome::{Notice, Observed, Outcome, Refusal, Refused};
 use crate::patient::snapshot::Saved;
 use crate::patient::{Listening, Patient};
-use crate::people::Subject;
+use crate::people::{Departure, Subject};
 use crate::receipt::Receipt;
 use crate::vitals::Reading;
 
@@ -170,8 +170,8 @@ impl PatientActor {
         if !self.shard.outlet.saves() {
             return None;
         }
-        if let Some(reason) = self.leaving {
-            return Some(Saved::Gone { discharged: reason != LEFT });
+        if let Some(departure) = self.departure {
+            return Some(Saved::Gone(departure));
         }
         let now = self.shard.clock.now();
         self.patient.as_mut()?.to_save(now).map(Saved::Now)
@@ -180,7 +180,7 @@ impl PatientActor {
     /// Asks the census for an earlier waking, where one is due earlier.
     pub(super) fn arm(&mut self) {
         let Some(patient) = &self.patient else { return };
-        let Some(next) = patient.next_deadline().filter(|_| self.leaving.is_none()) else { return };
+        let Some(next) = patient.next_deadline().filter(|_| self.departure.is_none()) else { return };
         if self.armed.is_none_or(|armed| next < armed) {
             let arm = Arm { patient: patient.id().clone(), at: next, instead_of: self.armed.replace(next) };
             self.shard.census.do_send(arm);
@@ -238,12 +238,12 @@ impl PatientActor {
         self.shard.outlet.refuse(Refused { patient: patient.clone(), refusal, payload, at });
     }
 
-    pub(super) fn end_stay(&mut self, reason: &'static str, receipt: Receipt) {
+    pub(super) fn end_stay(&mut self, departure: Departure, receipt: Receipt) {
         let now = self.shard.clock.now();
-        match self.attempt(|patient| patient.leave(reason, now)) {
+        match self.attempt(|patient| patient.leave(departure, now)) {
             Some((patient, outcome)) => {
                 self.patient = Some(patient);
-                self.leaving = Some(reason);
+                self.departure = Some(departure);
                 self.deliver(None, outcome, receipt);
             }
             None => receipt.settle(),

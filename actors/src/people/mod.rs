@@ -1,7 +1,9 @@
-//! Who is meant: the ids of units, patients and devices, and the age class.
+//! Who is meant: the ids of units, patients and devices, the age class, and how a stay ends.
 
 mod class;
+mod departure;
 mod ids;
 
 pub use class::Class;
+pub use departure::Departure;
 pub use ids::{DeviceId, NameFault, PatientId, Subject, UnitId, check_name};

@@ -136,7 +136,8 @@ impl Bedside {
         let now = Self::now(arrival);
         let findings = self.findings(at, found, reading.clone());
         let backlog_of = backlog_of.map(|device| device.parse().unwrap());
-        let moment = Moment { at: second(at), now, reading, backlog_of };
+        let measured = Self::now(at).uptime;
+        let moment = Moment { at: second(at), measured, now, reading, backlog_of };
         let caption = Self::caption(&self.subject);
         self.alerts.judge(&RULE, findings, &moment, &caption);
     }
@@ -192,6 +193,7 @@ impl Bedside {
         let points = if let Score(floor, _) = found { floor.into() } else { 0 };
         let risk = by_points(points as u8).map_or("low", Priority::name).to_owned();
         let limit = |over: i32| Some(Quantity::whole(self.limit + over));
+        let spoke_at = if matches!(found, NotMeasured | Unknown) { self.last.1 } else { at };
         vec![Finding {
             condition: if is_score { RISK } else { HEART_RATE },
             reached,
@@ -213,7 +215,8 @@ impl Bedside {
                     extreme: limit(30),
                 }
             },
-            at: second(if matches!(found, NotMeasured | Unknown) { self.last.1 } else { at }),
+            at: second(spoke_at),
+            measured: Self::now(spoke_at).uptime,
             reading: reading.filter(|_| !matches!(found, NotMeasured | Unknown)),
             timing: self.timing,
             reason: None,

@@ -1,12 +1,14 @@
 //! Records, discharge and transfer.
 
+use wardwatch_actors::people::Departure;
+
 use super::ward::*;
 
 #[test]
 fn a_discharge_clears_what_is_open_says_why_and_leaves_nothing_behind() {
     let mut ward = Ward::new();
     ward.each_second(0..10, &[(HeartRate, 160)]);
-    let outcome = ward.patient.leave("discharged", ward.now());
+    let outcome = ward.patient.leave(Departure::Discharged, ward.now());
     let [raised] = &ward.told[..] else { panic!("{:?}", ward.lines()) };
     let [cleared] = &outcome.changes[..] else { panic!("one change") };
     assert_eq!((cleared.id, cleared.sequence), (raised.id, 2));
@@ -20,7 +22,7 @@ fn a_transfer_raises_what_is_open_under_the_new_unit_and_clears_it_under_the_old
     ward.each_second(0..10, &[(HeartRate, 160)]);
     let raised = ward.told.remove(0);
     let moved = ward.patient.clone().transferred_to("ward-2/p-17".parse().unwrap());
-    let outcome = ward.patient.leave("transferred", ward.now());
+    let outcome = ward.patient.leave(Departure::Transferred, ward.now());
     assert_eq!(outcome.changes[0].reason.as_deref(), Some("transferred"));
     ward.patient = moved;
     ward.admit(r#"{"from":"icu-1"}"#);

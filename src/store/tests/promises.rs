@@ -2,6 +2,7 @@
 
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::patient::outcome::StateChange;
+use wardwatch_actors::people::Departure;
 
 use super::*;
 use crate::store::entry::Rejected;
@@ -187,19 +188,19 @@ fn the_last_ten_thousand_rejected_messages_stay() {
 
 #[test]
 fn a_stay_that_ends_takes_the_memory_with_it() {
-    for discharged in [true, false] {
+    for departure in [Departure::Discharged, Departure::Transferred, Departure::Left] {
         let bench = Bench::new();
         let (store, _) = bench.open();
         store.keep(Entry { saved: memory(1), record: Some(Arc::default()), ..entry(&bench, 1) });
         bench.wait_for(&[Told::Settled(1)]);
         let here = bench.reopened();
         assert_eq!((here.patients.len(), here.departed.len()), (1, 0));
-        store.keep(Entry { saved: Some(Saved::Gone { discharged }), ..entry(&bench, 2) });
+        store.keep(Entry { saved: Some(Saved::Gone(departure)), ..entry(&bench, 2) });
         assert!(store.close(DEADLINE));
         let gone = bench.reopened();
         assert!(gone.patients.is_empty());
         assert_eq!(gone.admissions, []);
-        let departed = if discharged { vec![(patient(), at(2))] } else { vec![] };
+        let departed = if departure.bars_readmission() { vec![(patient(), at(2))] } else { vec![] };
         assert_eq!(gone.departed, departed);
     }
 }

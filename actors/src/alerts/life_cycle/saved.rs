@@ -5,8 +5,8 @@ use serde::Deserialize;
 use super::{LifeCycle, Open, RuleName};
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::{Cause, Presence, Timing};
-use crate::alerts::level::{Level, Place, Since};
-use crate::clock::{Timestamp, Uptime};
+use crate::alerts::level::{GRACE, Level, Place, Since};
+use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::people::DeviceId;
 use crate::vitals::ReadingRef;
@@ -22,9 +22,9 @@ pub(in crate::alerts) struct Saved {
     reason: Option<String>,
     level: Option<Level>,
     #[serde(default)]
-    rising: [Option<Since>; 3],
+    rising: [Option<SinceV1>; 3],
     #[serde(default)]
-    falling: [Option<Since>; 3],
+    falling: [Option<SinceV1>; 3],
     open: Option<Open>,
     #[serde(alias = "told")]
     published: Option<Box<AlertChange>>,
@@ -39,7 +39,13 @@ pub(in crate::alerts) struct Saved {
 impl From<Saved> for LifeCycle {
     fn from(saved: Saved) -> Self {
         let Saved { condition, rule, timing, cause, presence, reason, open, published, .. } = saved;
-        let level = saved.level.unwrap_or_else(|| level_of(open.as_ref(), saved.rising, saved.falling));
+        let level = saved.level.unwrap_or_else(|| {
+            let rising = std::array::from_fn(|index| {
+                saved.rising[index].as_ref().map(|since| since.counted(timing.delay[index]))
+            });
+            let falling = saved.falling.map(|since| since.map(|since| since.counted(timing.clear_delay)));
+            level_of(open.as_ref(), rising, falling)
+        });
         let (time, by, backlog, withheld_by) = (saved.time, saved.by, saved.backlog, saved.withheld_by);
         Self {
             condition,
@@ -55,6 +61,28 @@ impl From<Saved> for LifeCycle {
             by,
             backlog,
             withheld_by,
+        }
+    }
+}
+
+/// Since when, as version 1 saved it.
+#[derive(Deserialize)]
+struct SinceV1 {
+    at: Timestamp,
+    reading: Option<ReadingRef>,
+    deadline: Uptime,
+}
+
+impl SinceV1 {
+    /// When it began on the uptime clock follows from when its `delay` ends there.
+    fn counted(&self, delay: Span) -> Since {
+        let measured = self.deadline - GRACE - delay;
+        Since {
+            at: self.at,
+            measured,
+            reading: self.reading.clone(),
+            deadline: self.deadline,
+            backlog: false,
         }
     }
 }
@@ -81,5 +109,6 @@ pub(super) fn level_of(
 
 /// Since when an open alert has been so.
 fn since_of(open: &Open) -> Since {
-    Since { at: open.onset, reading: open.onset_reading.clone(), deadline: Uptime::START, backlog: false }
+    let (at, measured, deadline) = (open.onset, Uptime::START, Uptime::START);
+    Since { at, measured, reading: open.onset_reading.clone(), deadline, backlog: false }
 }
