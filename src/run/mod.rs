@@ -31,13 +31,16 @@ use wardwatch_actors::settings::{Mode, Settings};
 
 use crate::causes::Causes;
 use crate::config::{Config, StoreUrl};
-use crate::contract::inbox::{self};
+use crate::contract::inbound::Translator;
 use crate::contract::payload::json;
 use crate::contract::payload::system::{Status, SystemMessage};
 use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
+use crate::door::Door;
 use crate::fatal::Fatal;
+use crate::feed::{Consumer, Feed};
 use crate::link::{Link, LinkFault, LinkSettings};
+use crate::mqtt::bus_publisher::BusPublisher;
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
 use crate::mqtt::publisher::{LinkEvent, Outbox, Publisher, PublisherSettings};
 use crate::mqtt::ring::Ring;
@@ -47,7 +50,7 @@ use heartbeat::{Heartbeat, IngestStatus};
 use inbound_router::{DuplicateInstance, InboundRouter};
 use links::{BrokerWatch, StoreTeller, tell_store};
 use publisher_thread::PublisherThread;
-use shard_output::{BusPublisher, PublishConfirmations, ShardOutput};
+use shard_output::{PublishConfirmations, ShardOutput};
 use watchdog::{Pulse, Watchdog};
 
 /// How long a shutdown waits for receipts; with the two waits below it is over within 10 s.
@@ -124,9 +127,9 @@ impl Service {
         let courier = PublishConfirmations { links: links_tx, store: Arc::clone(&opened) };
         let (publisher, outbox) =
             Publisher::new(publisher_settings(config, &topics, &link, started, &settings), courier);
-        let herald = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
+        let bus = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
-        let (store, restored) = open_store(config, &settings, &herald, &opened, events_tx, fatal_tx.clone())?;
+        let (store, restored) = open_store(config, &settings, &bus, &opened, events_tx, fatal_tx.clone())?;
 
         // Then the way out: that goes out before anything new is heard.
         let publisher = PublisherThread::start(publisher, pulse.clone(), fatal_tx.clone())?;
@@ -136,7 +139,7 @@ impl Service {
         let registered = settings.admission.mode == Mode::Registered;
         let desk = Rc::new(ShardOutput {
             clock: clock.clone(),
-            herald,
+            publisher: bus,
             store: store.clone(),
             saves: config.store.url != StoreUrl::Memory,
             rejections: RefCell::new(Rejections::default()),
@@ -151,7 +154,7 @@ impl Service {
             rules,
         };
         let census = CensusActor::new(parts).start();
-        let store::Restored { patients, departed, open, .. } = restored;
+        let store::Recovered { patients, departed, open, .. } = restored;
         let told = open.iter().any(|change| change.condition == Condition::BrokerLost);
         let broker = BrokerWatch { census: census.clone(), clock: clock.clone(), lost: None, told };
         let restored = census.send(Restore { patients, departed, open });
@@ -173,15 +176,14 @@ impl Service {
             store,
         };
         let (hearsay, heard) = watch::channel(IngestStatus::default());
-        let sources = config.sources();
-        let inbox =
-            inbox::Inbox { topics, sources, settings, clock, counters, census, refusals: desk.clone() };
+        let translator = Translator { topics, sources: config.sources(), settings };
+        let door = Door { translator, clock, counters, census, rejected: desk.clone() };
         let rival = DuplicateInstance {
             topic: heartbeat.topic.clone(),
             instance: heartbeat.instance.clone(),
             started,
         };
-        let ears = InboundRouter { inbox, rival, hearsay, fatal: fatal_tx.clone() };
+        let ears = InboundRouter { door, rival, hearsay, fatal: fatal_tx.clone() };
         let watchdog = Watchdog::start(pulse)?;
         let tending = Housekeeping {
             watchdog,
@@ -363,17 +365,19 @@ fn ingest_settings(config: &Config, topics: &Topics, link: Link, registered: boo
 fn open_store(
     config: &Config,
     settings: &Settings,
-    herald: &BusPublisher,
+    bus: &BusPublisher,
     opened: &OnceLock<Store>,
     events: mpsc::UnboundedSender<StoreEvent>,
     fatal: mpsc::UnboundedSender<Fatal>,
-) -> Result<(Store, store::Restored), Fatal> {
+) -> Result<(Store, store::Recovered), Fatal> {
     let publish_within = settings.alerts.publish_within;
-    let (store, restored) =
-        Store::open(&config.store, publish_within, herald.clone(), StoreTeller { events, fatal })?;
+    let mut consumers: Vec<Box<dyn Consumer>> = vec![Box::new(bus.clone())];
+    consumers.extend(provoked::consumer());
+    let feed = Feed::new(consumers);
+    let (store, restored) = Store::open(&config.store, publish_within, feed, StoreTeller { events, fatal })?;
     let _ = opened.set(store.clone());
-    for (row, change) in &restored.outbox {
-        herald.change(change, Some(*row), &Receipt::none());
+    for change in &restored.pending {
+        bus.change(change, &Receipt::none());
     }
     tell_restored(config, &restored);
     Ok((store, restored))
@@ -387,7 +391,7 @@ fn store_kind(config: &Config) -> &'static str {
 }
 
 /// Says what a restart found.
-fn tell_restored(config: &Config, restored: &store::Restored) {
+fn tell_restored(config: &Config, restored: &store::Recovered) {
     if config.store.url == StoreUrl::Memory {
         info!("store.url is memory: nothing outlives the process");
         return;
@@ -397,7 +401,7 @@ fn tell_restored(config: &Config, restored: &store::Restored) {
         store = %config.store.url,
         patients = restored.patients.len(),
         readings_observed_again = again,
-        changes_owed = restored.outbox.len(),
+        changes_pending = restored.pending.len(),
         unreadable = restored.unreadable,
         "restored"
     );
@@ -431,7 +435,7 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode, store: &str) -> Vec
         unacknowledged: 0,
         outbox: 0,
         waiting: 0,
-        unbacked: 0,
+        published_before_commit: 0,
         undeliverable: 0,
         dropped: 0,
         log_dropped: 0,

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
+use crate::feed::{Consumer, Emission};
+
 /// Whether this fault is to happen.
 pub fn is(fault: &str) -> bool {
     static FAULTS: OnceLock<String> = OnceLock::new();
@@ -24,5 +26,18 @@ pub fn panic(fault: &str) {
 pub fn hang(fault: &str) {
     while is(fault) {
         thread::sleep(Duration::from_secs(1));
+    }
+}
+
+/// A consumer of the feed at whose call the store's thread panics, where that is to happen.
+pub fn consumer() -> Option<Box<dyn Consumer>> {
+    is("recorder").then(|| Box::new(Panicking) as Box<dyn Consumer>)
+}
+
+struct Panicking;
+
+impl Consumer for Panicking {
+    fn take(&self, _: &Emission) {
+        panic("recorder");
     }
 }

@@ -11,7 +11,7 @@ const WORLD: &[&[&str]] = &[
     &["fatal"],
     &["bench", "assess", "check"],
     &["mqtt", "store", "web", "interop", "simulator", "broker"],
-    &["feed", "link"],
+    &["feed", "link", "door"],
     &["contract"],
     &["config"],
     // What every room may use.
