@@ -6,4 +6,5 @@ mod limits;
 mod restart;
 mod rules;
 mod silence;
+mod speakers;
 mod ward;
