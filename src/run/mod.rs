@@ -3,6 +3,7 @@
 mod heartbeat;
 mod inbound_router;
 mod links;
+mod provoked;
 mod publisher_thread;
 mod shard_output;
 mod supervisor;
@@ -30,13 +31,16 @@ use wardwatch_actors::settings::{Mode, Settings};
 
 use crate::causes::Causes;
 use crate::config::{Config, StoreUrl};
-use crate::contract::inbox::{self};
+use crate::contract::inbound::Translator;
 use crate::contract::payload::json;
 use crate::contract::payload::system::{Status, SystemMessage};
 use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
+use crate::door::Door;
 use crate::fatal::Fatal;
+use crate::feed::{Consumer, Feed};
 use crate::link::{Link, LinkFault, LinkSettings};
+use crate::mqtt::bus_publisher::BusPublisher;
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
 use crate::mqtt::publisher::{LinkEvent, Outbox, Publisher, PublisherSettings};
 use crate::mqtt::ring::Ring;
@@ -46,8 +50,8 @@ use heartbeat::{Heartbeat, IngestStatus};
 use inbound_router::{DuplicateInstance, InboundRouter};
 use links::{BrokerWatch, StoreTeller, tell_store};
 use publisher_thread::PublisherThread;
-use shard_output::{BusPublisher, PublishConfirmations, ShardOutput};
-use watchdog::Watchdog;
+use shard_output::{PublishConfirmations, ShardOutput};
+use watchdog::{Pulse, Watchdog};
 
 /// How long a shutdown waits for receipts; with the two waits below it is over within 10 s.
 const DRAIN_WITHIN: Duration = Duration::from_secs(6);
@@ -69,6 +73,9 @@ const MOST_CHANGES: usize = 100_000;
 
 /// A tick of a second that comes this late tells that the process stood still.
 const STOOD_STILL: Duration = Duration::from_secs(3);
+
+/// How long a part that died may take to say so.
+const CAUSE_WITHIN: Duration = Duration::from_millis(200);
 
 /// Runs the service until `shutdown`, on the thread of an actix system, which is its shard.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
@@ -111,6 +118,7 @@ impl Service {
         let instance = config.mqtt.client_id.clone();
         let link = link(config)?;
         let (fatal_tx, fatal) = mpsc::unbounded_channel();
+        let pulse = Pulse::default();
 
         // What is kept comes first, and says what the last run owed. Whoever may not have it connects nowhere:
         // the broker would throw out the instance that has.
@@ -119,19 +127,19 @@ impl Service {
         let courier = PublishConfirmations { links: links_tx, store: Arc::clone(&opened) };
         let (publisher, outbox) =
             Publisher::new(publisher_settings(config, &topics, &link, started, &settings), courier);
-        let herald = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
+        let bus = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
-        let (store, restored) = open_store(config, &settings, &herald, &opened, events_tx)?;
+        let (store, restored) = open_store(config, &settings, &bus, &opened, events_tx, fatal_tx.clone())?;
 
         // Then the way out: that goes out before anything new is heard.
-        let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
+        let publisher = PublisherThread::start(publisher, pulse.clone(), fatal_tx.clone())?;
 
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
         let registered = settings.admission.mode == Mode::Registered;
         let desk = Rc::new(ShardOutput {
             clock: clock.clone(),
-            herald,
+            publisher: bus,
             store: store.clone(),
             saves: config.store.url != StoreUrl::Memory,
             rejections: RefCell::new(Rejections::default()),
@@ -146,7 +154,7 @@ impl Service {
             rules,
         };
         let census = CensusActor::new(parts).start();
-        let store::Restored { patients, departed, open, .. } = restored;
+        let store::Recovered { patients, departed, open, .. } = restored;
         let told = open.iter().any(|change| change.condition == Condition::BrokerLost);
         let broker = BrokerWatch { census: census.clone(), clock: clock.clone(), lost: None, told };
         let restored = census.send(Restore { patients, departed, open });
@@ -168,16 +176,15 @@ impl Service {
             store,
         };
         let (hearsay, heard) = watch::channel(IngestStatus::default());
-        let sources = config.sources();
-        let inbox =
-            inbox::Inbox { topics, sources, settings, clock, counters, census, refusals: desk.clone() };
+        let translator = Translator { topics, sources: config.sources(), settings };
+        let door = Door { translator, clock, counters, census, rejected: desk.clone() };
         let rival = DuplicateInstance {
             topic: heartbeat.topic.clone(),
             instance: heartbeat.instance.clone(),
             started,
         };
-        let ears = InboundRouter { inbox, rival, hearsay, fatal: fatal_tx.clone() };
-        let watchdog = Watchdog::start(fatal_tx)?;
+        let ears = InboundRouter { door, rival, hearsay, fatal: fatal_tx.clone() };
+        let watchdog = Watchdog::start(pulse)?;
         let tending = Housekeeping {
             watchdog,
             desk,
@@ -203,7 +210,10 @@ impl Service {
             let mut shutdown = pin!(shutdown);
             loop {
                 tokio::select! {
-                    done = &mut listen => break done.map_err(Fatal::from),
+                    done = &mut listen => match done {
+                        Ok(()) => break Ok(()),
+                        Err(fault) => break Err(cause_of(fault, &mut fatal).await),
+                    },
                     () = &mut tend => {}
                     Some(fatal) = fatal.recv() => break Err(fatal),
                     () = &mut shutdown, if !*stop.borrow() => {
@@ -233,6 +243,14 @@ impl Service {
             Err(fatal) => tracing::debug!(%fatal, "ending at once"),
         }
         ended
+    }
+}
+
+/// A part that dies drops the receipts it held, which the ingest may learn first: what died is the cause.
+async fn cause_of(fault: IngestFault, fatal: &mut mpsc::UnboundedReceiver<Fatal>) -> Fatal {
+    match timeout(CAUSE_WITHIN, fatal.recv()).await {
+        Ok(Some(cause)) => cause,
+        _ => fault.into(),
     }
 }
 
@@ -289,12 +307,7 @@ impl Housekeeping {
                 _ = beat.tick() => {}
                 Ok(()) = self.heard.changed() => {}
                 Some(event) = self.links.recv() => self.broker.link(event),
-                Some(event) = self.store.recv() => {
-                    if let Some(fault) = tell_store(&self.broker.census, &self.broker.clock, event) {
-                        // Without a service to end there is nothing to tell.
-                        let _ = self.desk.fatal.send(fault);
-                    }
-                }
+                Some(event) = self.store.recv() => tell_store(&self.broker.census, &self.broker.clock, event),
             }
             let hearsay = self.heard.borrow_and_update().clone();
             self.heartbeat.outbox.publish(self.heartbeat.message(&hearsay));
@@ -303,6 +316,7 @@ impl Housekeeping {
 
     /// A second that took `passed` is over.
     fn second(&mut self, passed: Duration) {
+        provoked::hang("shard");
         self.watchdog.tick();
         supervisor::alive();
         self.desk.turn();
@@ -351,15 +365,19 @@ fn ingest_settings(config: &Config, topics: &Topics, link: Link, registered: boo
 fn open_store(
     config: &Config,
     settings: &Settings,
-    herald: &BusPublisher,
+    bus: &BusPublisher,
     opened: &OnceLock<Store>,
     events: mpsc::UnboundedSender<StoreEvent>,
-) -> Result<(Store, store::Restored), Fatal> {
+    fatal: mpsc::UnboundedSender<Fatal>,
+) -> Result<(Store, store::Recovered), Fatal> {
     let publish_within = settings.alerts.publish_within;
-    let (store, restored) = Store::open(&config.store, publish_within, herald.clone(), StoreTeller(events))?;
+    let mut consumers: Vec<Box<dyn Consumer>> = vec![Box::new(bus.clone())];
+    consumers.extend(provoked::consumer());
+    let feed = Feed::new(consumers);
+    let (store, restored) = Store::open(&config.store, publish_within, feed, StoreTeller { events, fatal })?;
     let _ = opened.set(store.clone());
-    for (row, change) in &restored.outbox {
-        herald.change(change, Some(*row), &Receipt::none());
+    for change in &restored.pending {
+        bus.change(change, &Receipt::none());
     }
     tell_restored(config, &restored);
     Ok((store, restored))
@@ -373,7 +391,7 @@ fn store_kind(config: &Config) -> &'static str {
 }
 
 /// Says what a restart found.
-fn tell_restored(config: &Config, restored: &store::Restored) {
+fn tell_restored(config: &Config, restored: &store::Recovered) {
     if config.store.url == StoreUrl::Memory {
         info!("store.url is memory: nothing outlives the process");
         return;
@@ -383,7 +401,7 @@ fn tell_restored(config: &Config, restored: &store::Restored) {
         store = %config.store.url,
         patients = restored.patients.len(),
         readings_observed_again = again,
-        changes_owed = restored.outbox.len(),
+        changes_pending = restored.pending.len(),
         unreadable = restored.unreadable,
         "restored"
     );
@@ -417,9 +435,10 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode, store: &str) -> Vec
         unacknowledged: 0,
         outbox: 0,
         waiting: 0,
-        unbacked: 0,
+        published_before_commit: 0,
         undeliverable: 0,
         dropped: 0,
+        log_dropped: 0,
         probe_ms: None,
     })
 }

@@ -11,10 +11,11 @@ const WORLD: &[&[&str]] = &[
     &["fatal"],
     &["bench", "assess", "check"],
     &["mqtt", "store", "web", "interop", "simulator", "broker"],
-    &["feed", "link"],
+    &["feed", "link", "door"],
     &["contract"],
     &["config"],
-    &["causes"],
+    // What every room may use.
+    &["causes", "log_queue"],
 ];
 
 /// The rooms of `actors/src`, from the top.
