@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::drain::{Drain, Track};
-use crate::alerts::change::{Event, Signal, alert_id};
-use crate::alerts::{AlertChange, Caption, Cause, Moment, Passed, Presence};
+use crate::alerts::change::{Event, alert_id};
+use crate::alerts::{AlertChange, Caption, Cause, Moment, Passed, Presence, Signal};
 use crate::conditions::{Condition, Priority};
 
 /// What came and went while devices were sending what they kept.

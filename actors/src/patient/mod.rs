@@ -22,10 +22,11 @@ use crate::alerts::{AlertSet, Caption, Moment, Stage, UnderWay};
 use crate::analyzers::{Score, View};
 use crate::chart::Chart;
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::conditions::Condition;
+use crate::conditions::{Condition, Kind, Priority};
 use crate::devices::Devices;
 use crate::patient::backlog::CameAndWent;
 use crate::patient::drain::Drain;
+use crate::patient::failure::words_of;
 use crate::patient::outcome::{Inquiry, Outcome, PatientState, StateChange};
 use crate::people::{Departure, DeviceId, PatientId, Subject};
 use crate::settings::{Limits, Settings, Watch};
@@ -184,7 +185,7 @@ impl Patient {
         listening: Listening,
         now: Now,
     ) -> Inquiry {
-        Arc::make_mut(&mut self.devices).known_or_new(device).note_status(online, now);
+        self.device(device).note_status(online, now);
         self.settle(listening, now.uptime);
         let moment = Moment::without_reading(now);
         self.inquiry(moment, None, listening)
@@ -277,9 +278,14 @@ impl Patient {
         }
     }
 
-    /// When a patient whom no record admitted leaves.
+    /// When a patient whom no record admitted leaves: never while a physiological alert of medium or high priority
+    /// is open.
     fn leave_at(&self) -> Option<Uptime> {
-        (!self.recorded).then(|| self.heard + self.site.settings.admission.leave_after)
+        let keeps = |of: &UnderWay| {
+            of.priority >= Some(Priority::Medium) && of.condition.kind() == Kind::Physiological
+        };
+        let leaves = !self.recorded && !self.site.tracked.iter().any(keeps);
+        leaves.then(|| self.heard + self.site.settings.admission.leave_after)
     }
 }
 
@@ -305,5 +311,5 @@ fn caption<'a>(
     simulated: bool,
     stay: Timestamp,
 ) -> Caption<'a> {
-    Caption { subject, bed: record.bed.as_deref(), simulated, stay }
+    Caption { subject, bed: record.bed.as_deref(), simulated, words_of, stay }
 }

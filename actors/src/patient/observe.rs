@@ -38,7 +38,7 @@ impl Patient {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
         }
         let settings = Arc::clone(&self.site.settings);
-        let known = Arc::make_mut(&mut self.devices).known_or_new(&device);
+        let known = self.device(&device);
         if known.repeats.repeats(reading) {
             return Observed::Duplicate;
         }

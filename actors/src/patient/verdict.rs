@@ -9,7 +9,7 @@ use super::drain::Track;
 use super::failure::{CORE, failure};
 use super::outcome::{Answers, Inquiry, Judgement, Notice, Outcome};
 use super::replay::{Account, Purpose, Replay};
-use crate::alerts::{Finding, Moment, Standing};
+use crate::alerts::{Finding, Moment, RuleName, Standing};
 use crate::analyzers::{Score, View};
 use crate::clock::{Now, Uptime};
 use crate::conditions::Kind;
@@ -91,6 +91,8 @@ impl Patient {
         self.recheck_at = None;
         let subject = Subject::Patient(self.id.clone());
         let moment = &inquiry.moment;
+        let is_asked = |rule: &RuleName| *rule == CORE || answers.iter().any(|(asked, _)| asked == rule);
+        self.alerts.end_rules_gone(is_asked, moment.now.wall);
         for (rule, analysis) in answers {
             let Some(analysis) = analysis else {
                 failed.push(rule.into_owned());

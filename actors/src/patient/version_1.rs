@@ -104,7 +104,7 @@ impl PatientOfVersion1 {
             let RhythmOfVersion1 { intervals_ms, noted } = latest.rhythm;
             let device = latest.reading.device.clone().unwrap_or_else(DeviceId::unnamed);
             devices
-                .known_or_new(&device)
+                .known_or_new(&device, |_| false)
                 .set_rhythm(*vital, Rhythm::known(latest.heard, intervals_ms, noted));
         }
         let latest = latest.into_iter().map(|(vital, latest)| (vital, latest.into()));
@@ -142,7 +142,7 @@ impl From<LatestOfVersion1> for Latest {
 fn devices(equipment: Vec<Equipment>, sources: Vec<Source>, taken: Now) -> Devices {
     let mut devices: Devices = equipment.into_iter().map(heard).collect();
     for source in sources {
-        let device = devices.known_or_new(&source.device);
+        let device = devices.known_or_new(&source.device, |_| false);
         device.repeats = source.recent;
         if !source.clock.in_backlog {
             device.clock = DeviceClock::known(source.clock.lags, source.clock.wrong, taken);

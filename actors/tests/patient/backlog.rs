@@ -83,7 +83,7 @@ fn a_backlog_tells_what_is_true_now_with_its_onset_and_sums_up_what_passed() {
     assert!(summary.message.contains("heart_rate.high (medium) from"), "{}", summary.message);
     assert!(lines.iter().any(|line| line.ends_with("cleared device.silent low")), "{lines:?}");
     assert!(lines.iter().any(|line| line.ends_with("raised heart_rate.high medium backlog")), "{lines:?}");
-    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert_eq!(lines.len(), 3, "{lines:?}");
 }
 
 #[test]
