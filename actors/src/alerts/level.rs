@@ -347,7 +347,7 @@ impl Level {
                 measured: onset.measured,
                 reading: onset.reading.clone(),
                 deadline: now.uptime + left + GRACE,
-                backlog: onset.backlog,
+                backlog: true,
             };
             let place = &mut self.places[index];
             match place {

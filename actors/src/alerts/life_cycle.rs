@@ -294,7 +294,6 @@ impl LifeCycle {
                 at: since.at,
                 measured: since.measured,
                 reading: since.reading.clone(),
-                backlog: true,
             })
         };
         let mut places = self.level.places().map(|(_, place)| onset(place));

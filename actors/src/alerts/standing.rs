@@ -15,8 +15,6 @@ pub struct Onset {
     /// When on the uptime clock.
     pub measured: Uptime,
     pub reading: Option<ReadingRef>,
-    /// Whether it was kept, and is from the past.
-    pub backlog: bool,
 }
 
 /// A condition that is still reached, or open, at the end of a kept track.

@@ -43,6 +43,9 @@ impl Patient {
             return Observed::Duplicate;
         }
         let arrival = arrival(reading, now);
+        if let Some(newest) = reading.newest_beside {
+            known.clock.foresee(newest, arrival, &settings.alerts);
+        }
         let judged = known.clock.judge(reading.observed_at, Parts::of(reading), arrival, &settings.alerts);
         let max = settings.admission.max_rate;
         if known.rate.exceeds(max, judged.at) {

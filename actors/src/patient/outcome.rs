@@ -32,10 +32,10 @@ impl Inquiry {
         self.replay.as_ref().and_then(|replay| replay.device())
     }
 
-    /// Whether it is decided by values from the past, since nothing newer came.
+    /// Whether it is decided by values that waited, since nothing newer came.
     pub(super) fn is_backlog(&self) -> bool {
         let purpose = self.account.as_ref().map(|account| account.purpose);
-        matches!(purpose, Some(Purpose::DecideByTimer { live_from: None }))
+        matches!(purpose, Some(Purpose::DecideByTimer))
     }
 }
 

@@ -18,8 +18,8 @@ use crate::people::{DeviceId, Subject};
 pub(super) enum Purpose {
     /// A live reading decides: judged only if it reaches something that was not so before.
     Decide,
-    /// A clock was set back, or a backlog fell silent: its newest values decide. What was measured from then on is live.
-    DecideByTimer { live_from: Option<Uptime> },
+    /// A clock was set back, or a backlog fell silent: its newest values decide.
+    DecideByTimer,
     /// Nothing kept has come for a while: what came and went is summed up.
     Summarize,
     /// Too many wait: the oldest go first.

@@ -79,7 +79,7 @@ impl Patient {
                 uncharted.iter().filter(|kept| self.chart_past(kept, listening, now) == Charted::New);
             if let Some(newest) = charted.max_by_key(|kept| kept.measured) {
                 let device = self.drains[place].device.clone();
-                return Some(self.decide_by_timer(device, newest, None, listening, now));
+                return Some(self.decide_by_timer(device, newest, listening, now));
             }
         }
         None
@@ -131,7 +131,6 @@ impl Patient {
         let mut live: Vec<_> = drain.waiting.from(first).cloned().collect();
         live.sort_by_key(|kept| kept.measured);
         let newest = live.last()?.clone();
-        let live_from = live.first().map(|kept| kept.measured);
         for kept in older.iter().take(older.len().saturating_sub(live.len())) {
             self.chart_past(kept, listening, now);
         }
@@ -140,7 +139,7 @@ impl Patient {
         }
         self.heard = now.uptime;
         self.hear_live(&device, &newest.reading, listening, now);
-        Some(self.decide_by_timer(device, &newest, live_from, listening, now))
+        Some(self.decide_by_timer(device, &newest, listening, now))
     }
 
     /// What was kept is live after all.
@@ -163,14 +162,13 @@ impl Patient {
         for kept in &uncharted {
             self.chart_past(kept, listening, now);
         }
-        Some(self.decide_by_timer(device, &newest, None, listening, now))
+        Some(self.decide_by_timer(device, &newest, listening, now))
     }
 
     fn decide_by_timer(
         &mut self,
         device: DeviceId,
         newest: &KeptReading,
-        live_from: Option<Uptime>,
         listening: Listening,
         now: Now,
     ) -> Inquiry {
@@ -178,7 +176,7 @@ impl Patient {
         let (at, measured, origin) = (newest.at, newest.measured, Arc::clone(newest.origin()));
         let moment = Moment { at, measured, now, reading: Some(origin.as_ref().clone()) };
         let mut inquiry = self.inquiry(moment, Some(origin), listening);
-        inquiry.account = Some(Account { device, purpose: Purpose::DecideByTimer { live_from } });
+        inquiry.account = Some(Account { device, purpose: Purpose::DecideByTimer });
         inquiry
     }
 

@@ -11,7 +11,7 @@ use super::outcome::{Answers, Inquiry, Judgement, Notice, Outcome};
 use super::replay::{Account, Purpose, Replay};
 use crate::alerts::{Finding, Moment, RuleName, Standing};
 use crate::analyzers::{Score, View};
-use crate::clock::{Now, Uptime};
+use crate::clock::Now;
 use crate::conditions::Kind;
 use crate::people::{DeviceId, Subject};
 
@@ -53,8 +53,7 @@ impl Patient {
             return self.decide(&inquiry, answers);
         };
         match *purpose {
-            Purpose::Decide => self.take_over(&track, &inquiry.moment, None),
-            Purpose::DecideByTimer { live_from } => self.take_over(&track, &inquiry.moment, live_from),
+            Purpose::Decide | Purpose::DecideByTimer => self.take_over(&track, &inquiry.moment),
             Purpose::Summarize => self.end_drain(device, &track),
             Purpose::Oldest => {
                 let drain = self.drains.iter_mut().find(|drain| drain.device == *device);
@@ -64,14 +63,11 @@ impl Patient {
         self.decide(&inquiry, answers)
     }
 
-    /// What is still so on the kept track began there; what was measured from `live_from` on is no backlog.
-    fn take_over(&mut self, track: &Track, moment: &Moment, live_from: Option<Uptime>) {
+    /// What is still so on the kept track began there; what begins with the reading that decides did not wait.
+    fn take_over(&mut self, track: &Track, moment: &Moment) {
         let mut standing = track.alerts.standing();
         for onset in standing.iter_mut().flat_map(|standing: &mut Standing| &mut standing.onsets) {
-            onset.take_if(|onset| live_from.is_none() && onset.reading == moment.reading);
-            if let Some(onset) = onset {
-                onset.backlog = live_from.is_none_or(|live_from| onset.measured < live_from);
-            }
+            onset.take_if(|onset| onset.reading == moment.reading);
         }
         self.alerts.take_over(standing, moment.now);
     }

@@ -36,6 +36,8 @@ impl ReadingRef {
 pub struct Reading {
     /// The device's time, as sent.
     pub observed_at: Option<Timestamp>,
+    /// The newest time of the readings that came in the same message, where there were several.
+    pub newest_beside: Option<Timestamp>,
     /// When it arrived here.
     pub received_at: Timestamp,
     /// Who measured it; devices that do not say are one device.
@@ -59,6 +61,7 @@ impl Reading {
     pub fn empty(received_at: Timestamp) -> Self {
         Self {
             observed_at: None,
+            newest_beside: None,
             received_at,
             device: None,
             seq: None,

@@ -82,6 +82,16 @@ impl DeviceClock {
         Self { delays: delays.into(), fault, ..Self::default() }
     }
 
+    /// Of readings that came in one message the newest tells the lag, though the oldest is judged first.
+    pub fn foresee(&mut self, newest: Timestamp, arrival: Now, rules: &AlertSettings) {
+        let delay = delay(arrival.uptime, newest);
+        let age = delay - self.lag(arrival);
+        let first = self.delays.lag().is_none() && age <= rules.live_within;
+        if first || (age < Span::ZERO && self.before.is_none()) {
+            self.delays.note(delay);
+        }
+    }
+
     /// Judges the time of a reading that is no duplicate.
     pub fn judge(
         &mut self,
