@@ -106,18 +106,18 @@ listen = "0.0.0.0:80"
     let adults = r#"note: site.toml:11: dashboard.listen: is not used by this version
 site.toml: no fault
 
-Limits, adult                       extreme low     low    high  extreme high  hysteresis   delay  extreme delay
-  heart_rate /min                            40      50     125           150           3     5 s            5 s
-  oxygen_saturation %                        80      90     off           off           1    15 s            0 s
-  respiratory_rate /min                       5       8      30            35           1    10 s           10 s
-  systolic_pressure mmHg                     80      90     160           200           3     0 s            0 s
-  diastolic_pressure mmHg                   off      50      90           off           3     0 s            0 s
-  mean_pressure mmHg                         55      60     110           off           3     0 s            0 s
-  temperature °C                             32      35      39            41         0.2     0 s            0 s
-  etco2 mmHg                                off      15      50           off           2    10 s           10 s
+Limits, adult                       extreme low     low    high  extreme high  hysteresis   delay  extreme delay  clear delay
+  heart_rate /min                            40      50     125           150           3     5 s            5 s         10 s
+  oxygen_saturation %                        80      90     off           off           1    15 s            0 s         10 s
+  respiratory_rate /min                       5       8      30            35           1    10 s           10 s         10 s
+  systolic_pressure mmHg                     80      90     160           200           3     0 s            0 s         10 s
+  diastolic_pressure mmHg                   off      50      90           off           3     0 s            0 s         10 s
+  mean_pressure mmHg                         55      60     110           off           3     0 s            0 s         10 s
+  temperature °C                             32      35      39            41         0.2     0 s            0 s         10 s
+  etco2 mmHg                                off      15      50           off           2    10 s           10 s         10 s
 
-Limits, adult in icu-1              extreme low     low    high  extreme high  hysteresis   delay  extreme delay
-  heart_rate /min                            40     off     125           150           3    20 s           20 s
+Limits, adult in icu-1              extreme low     low    high  extreme high  hysteresis   delay  extreme delay  clear delay
+  heart_rate /min                            40     off     125           150           3    20 s           20 s         10 s
 "#;
     assert!(shown.starts_with(adults), "{shown}");
     let rest = r#"

@@ -195,13 +195,18 @@ fn finding(
 fn words(said: &Said<'_>) -> String {
     let Cause::Limit { vital, side, value, .. } = said.cause else { return wording::plain(said) };
     let facts = vital.facts();
-    let limit = said.cause.limit(said.priority).map(|limit| limit.to_string()).unwrap_or_default();
-    let beyond = match (said.is_over(), side) {
+    let limit = said.cause.limit(said.priority);
+    let inside = limit.is_some_and(|limit| match side {
+        Side::Low => *value >= limit,
+        Side::High => *value <= limit,
+    });
+    let beyond = match (said.is_over() || inside, side) {
         (true, Side::Low) => "no longer below",
         (true, Side::High) => "no longer above",
         (false, Side::Low) => "below",
         (false, Side::High) => "above",
     };
+    let limit = limit.map(|limit| limit.to_string()).unwrap_or_default();
     let lasted = if said.delay == Span::ZERO { String::new() } else { format!(" for {}", said.delay) };
     let symbol = facts.symbol;
     format!("{} {value} {symbol}, {beyond} {limit} {symbol}{lasted}", facts.words)
