@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix::Addr;
 use bytes::Bytes;
-use wardwatch_actors::census_actor::{Arrived, CensusActor, DeviceStatus, Recorded};
+use wardwatch_actors::census_actor::{Arrived, CensusActor, DeviceStatus, Discharge, Recorded};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::receipt::Receipt;
@@ -94,7 +94,8 @@ impl Inbox {
     fn record(&self, patient: &str, letter: Letter<'_>, now: Timestamp) {
         let Ok(patient) = patient.parse() else { return letter.receipt.settle() };
         match record::parse(&letter.payload, &patient, &self.settings) {
-            Ok(record) => self.census.do_send(Recorded { patient, record, receipt: letter.receipt }),
+            Ok(Some(record)) => self.census.do_send(Recorded { patient, record, receipt: letter.receipt }),
+            Ok(None) => self.census.do_send(Discharge { patient, receipt: letter.receipt }),
             Err(fault) => self.refuse(letter, &fault, now),
         }
     }

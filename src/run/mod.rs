@@ -15,7 +15,7 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix::Actor;
+use actix::Addr;
 use actix::prelude::Request;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -25,6 +25,8 @@ use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts, Restore
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::conditions::Condition;
 use wardwatch_actors::counters::Counters;
+use wardwatch_actors::installation_actor::InstallationActor;
+use wardwatch_actors::outlet::Outlet;
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
@@ -145,10 +147,12 @@ impl Service {
             counters: Arc::clone(&counters),
             rules,
         };
-        let census = CensusActor::new(parts).start();
+        let outlet = desk.clone() as Rc<dyn Outlet>;
+        let installation = InstallationActor::start_with(&settings, 1, &clock, &outlet, &counters);
+        let census = CensusActor::start_with(parts, installation.clone());
         let store::Restored { patients, departed, open, .. } = restored;
         let told = open.iter().any(|change| change.condition == Condition::BrokerLost);
-        let broker = BrokerWatch { census: census.clone(), clock: clock.clone(), lost: None, told };
+        let broker = BrokerWatch { installation, clock: clock.clone(), lost: None, told };
         let restored = census.send(Restore { patients, departed, open });
 
         // Last, the way in.
@@ -187,6 +191,7 @@ impl Service {
             links,
             store: store_events,
             broker,
+            census: ears.inbox.census.clone(),
         };
         Ok(Self { publisher, restored, ingest, ears, requests, tending, fatal })
     }
@@ -273,6 +278,7 @@ struct Housekeeping {
     links: mpsc::UnboundedReceiver<LinkEvent>,
     store: mpsc::UnboundedReceiver<StoreEvent>,
     broker: BrokerWatch,
+    census: Addr<CensusActor>,
 }
 
 impl Housekeeping {
@@ -290,7 +296,7 @@ impl Housekeeping {
                 Ok(()) = self.heard.changed() => {}
                 Some(event) = self.links.recv() => self.broker.link(event),
                 Some(event) = self.store.recv() => {
-                    if let Some(fault) = tell_store(&self.broker.census, &self.broker.clock, event) {
+                    if let Some(fault) = tell_store(&self.broker.installation, &self.broker.clock, event) {
                         // Without a service to end there is nothing to tell.
                         let _ = self.desk.fatal.send(fault);
                     }
@@ -309,7 +315,7 @@ impl Housekeeping {
         self.broker.second();
         if passed > STOOD_STILL {
             warn!(?passed, "the process stood still: nothing counts as silent until all is heard");
-            self.broker.census.do_send(IngestProgress::Interrupted);
+            self.census.do_send(IngestProgress::Interrupted);
             // Without an ingest the process is ending anyway.
             let _ = self.requests.send(IngestRequest::Remark);
         }

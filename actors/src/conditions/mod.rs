@@ -56,6 +56,8 @@ pub enum Condition {
     DeviceSilent(DeviceId),
     /// A device whose last will says it is gone.
     DeviceOffline(DeviceId),
+    /// Nothing is heard of a patient, or of most of a unit, though a record admitted them.
+    PatientUnheard,
     /// A device's clock is wrong; of the installation (no device): our own.
     ClockWrong(Option<DeviceId>),
     /// A rule or the patient's own core failed on a reading.
@@ -109,6 +111,7 @@ impl fmt::Display for Condition {
             Self::Missing(vital) => write!(f, "{vital}.missing"),
             Self::DeviceSilent(_) => f.write_str("device.silent"),
             Self::DeviceOffline(_) => f.write_str("device.offline"),
+            Self::PatientUnheard => f.write_str("patient.unheard"),
             Self::ClockWrong(_) => f.write_str("clock.wrong"),
             Self::AnalysisFailed => f.write_str("analysis.failed"),
             Self::DeviceFlooding(_) => f.write_str("device.flooding"),
