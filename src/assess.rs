@@ -25,10 +25,11 @@ use wardwatch_actors::settings::Settings;
 
 use crate::config::Sources;
 use crate::contract::announcement::{self, Announcement};
-use crate::contract::inbox::{Inbox, Letter, Refusals};
+use crate::contract::inbound::Translator;
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
+use crate::door::{Door, RejectedOutput};
 
 /// What an assessment needs to know.
 #[derive(Debug, Clone)]
@@ -115,8 +116,8 @@ pub async fn assess(
     let Some(mut assessment) = assessment else { return Ok(summary) };
     assessment.go_to(assessment.at + settings.linger.into()).await;
     assessment.finish()?;
-    summary.readings = assessment.inbox.counters.readings.get();
-    summary.patients = assessment.inbox.counters.patients.get();
+    summary.readings = assessment.door.counters.readings.get();
+    summary.patients = assessment.door.counters.patients.get();
     Ok(summary)
 }
 
@@ -134,7 +135,7 @@ fn payload_of(payload: &RawValue) -> Bytes {
 struct Assessment {
     at: Timestamp,
     clock: Clock,
-    inbox: Inbox,
+    door: Door,
     owed: Arc<Owed>,
     scribe: Rc<Scribe>,
 }
@@ -162,16 +163,13 @@ impl Assessment {
         let census: Addr<CensusActor> = CensusActor::start_alone(parts);
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
-        let inbox = Inbox {
+        let translator = Translator {
             topics,
             sources: settings.sources.clone(),
             settings: Arc::clone(&settings.settings),
-            clock: clock.clone(),
-            counters,
-            census,
-            refusals: scribe.clone(),
         };
-        Self { at, clock, inbox, owed: Arc::default(), scribe }
+        let door = Door { translator, clock: clock.clone(), counters, census, rejected: scribe.clone() };
+        Self { at, clock, door, owed: Arc::default(), scribe }
     }
 
     /// Lets time go on; everything that is due until then happens on the way.
@@ -187,7 +185,7 @@ impl Assessment {
     async fn take(&self, topic: &str, payload: Bytes) {
         let ledger: Arc<dyn Ledger> = self.owed.clone();
         self.owed.owe(0);
-        self.inbox.take(Letter { topic, payload, retain: false, receipt: Receipt::new(ledger, 0) });
+        self.door.take(topic, payload, false, Receipt::new(ledger, 0));
         self.owed.settled().await;
     }
 
@@ -285,7 +283,7 @@ impl Outlet for Scribe {
     fn refuse(&self, refused: Refused) {
         let topic = self.topics.vitals(&refused.patient);
         let reason = refused.refusal.to_string();
-        Refusals::refuse(self, RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
+        self.reject(RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
     }
 
     fn follow(&self, _: &PatientId) {}
@@ -293,7 +291,7 @@ impl Outlet for Scribe {
     fn unfollow(&self, _: &PatientId) {}
 
     fn empty_record(&self, patient: &PatientId) {
-        self.write(&Announcement { topic: self.topics.record(patient), payload: Vec::new() });
+        self.write(&Announcement { topic: self.topics.record(patient), payload: Bytes::new() });
     }
 
     fn died(&self, actor: &'static str) {
@@ -301,8 +299,8 @@ impl Outlet for Scribe {
     }
 }
 
-impl Refusals for Scribe {
-    fn refuse(&self, message: RejectedMessage) {
+impl RejectedOutput for Scribe {
+    fn reject(&self, message: RejectedMessage) {
         let tell = self.rejections.borrow_mut().take(message, self.clock.uptime());
         for message in tell {
             self.write(&announcement::rejected(&self.topics, &message));

@@ -7,9 +7,8 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
-use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::Class;
-use wardwatch_actors::settings::{Limits, Settings};
+use wardwatch_actors::settings::{Limits, Settings, Watch};
 use wardwatch_actors::vitals::{Quantity, Vital};
 
 use crate::causes::Causes;
@@ -204,18 +203,20 @@ fn missing(f: &mut fmt::Formatter<'_>, settings: &Settings) -> fmt::Result {
     let missing = &settings.missing;
     writeln!(f, "Missing data")?;
     line(f, "a vital is missing after", "3 times its usual interval, at least 20 s")?;
-    let mut fixed = |place: String, vital: Vital, span: Span| line(f, &format!("  {vital}, {place}"), span);
+    let mut fixed =
+        |place: String, vital: Vital, watch: Watch| line(f, &format!("  {vital}, {place}"), watch);
     for class in Class::ALL {
-        for (vital, span) in missing.classes.get(class).iter() {
-            fixed(class.name().to_owned(), vital, span)?;
+        for (vital, watch) in missing.classes.get(class).iter() {
+            fixed(class.name().to_owned(), vital, watch)?;
         }
         for (unit, classes) in &missing.units {
-            for (vital, span) in classes.get(class).iter() {
-                fixed(format!("{} in {unit}", class.name()), vital, span)?;
+            for (vital, watch) in classes.get(class).iter() {
+                fixed(format!("{} in {unit}", class.name()), vital, watch)?;
             }
         }
     }
-    line(f, "rises to medium priority after", missing.medium_after)
+    line(f, "rises to medium priority after", missing.medium_after)?;
+    line(f, "a patient is unheard after", missing.unheard)
 }
 
 fn news2(f: &mut fmt::Formatter<'_>, settings: &Settings) -> fmt::Result {

@@ -126,6 +126,7 @@ Missing data
     heart_rate, adult in icu-1      10 s
     etco2, neonate                  2 min
   rises to medium priority after    5 min
+  a patient is unheard after        10 min
 
 NEWS2, adults
   delay                             60 s

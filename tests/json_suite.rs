@@ -12,9 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use proptest::prelude::*;
 use wardwatch::config::Config;
-use wardwatch::contract::inbox::{Inbox, Letter, Refusals};
+use wardwatch::contract::inbound::Translator;
 use wardwatch::contract::payload::rejected::RejectedMessage;
 use wardwatch::contract::topics::Topics;
+use wardwatch::door::{Door, RejectedOutput};
 use wardwatch_actors::analyzers;
 use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts};
 use wardwatch_actors::clock::{Clock, Timestamp};
@@ -176,18 +177,18 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
         let census = CensusActor::start_alone(parts);
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
-        let (sources, refusals) = (Config::default().sources(), desk.clone());
-        let topics = Topics::new("wardwatch");
-        let inbox = Inbox { topics, sources, settings, clock, counters, census, refusals };
+        let (sources, topics) = (Config::default().sources(), Topics::new("wardwatch"));
+        let translator = Translator { topics, sources, settings };
+        let door = Door { translator, clock, counters, census, rejected: desk.clone() };
         let debts = Arc::new(Debts(AtomicUsize::new(1)));
         let ledger: Arc<dyn Ledger> = debts.clone();
         let payload = Bytes::copy_from_slice(payload);
-        inbox.take(Letter { topic, payload, retain: false, receipt: Receipt::new(ledger, 0) });
+        door.take(topic, payload, false, Receipt::new(ledger, 0));
         while debts.0.load(Ordering::Acquire) > 0 {
             tokio::task::yield_now().await;
         }
         assert_eq!(desk.died.get(), None);
-        let counters: &Counters = &inbox.counters;
+        let counters: &Counters = &door.counters;
         Fate {
             readings: counters.readings.get(),
             duplicates: counters.duplicates.get(),
@@ -219,8 +220,8 @@ struct ShardOutput {
     died: Cell<Option<&'static str>>,
 }
 
-impl Refusals for ShardOutput {
-    fn refuse(&self, message: RejectedMessage) {
+impl RejectedOutput for ShardOutput {
+    fn reject(&self, message: RejectedMessage) {
         self.reasons.borrow_mut().push(message.reason);
     }
 }

@@ -6,6 +6,8 @@ mod mosquitto;
 #[allow(dead_code, reason = "each test binary that shares this file uses its own part of it")]
 mod ward;
 
+#[path = "restart/earlier_versions.rs"]
+mod earlier_versions;
 #[path = "restart/memory.rs"]
 mod memory;
 #[path = "restart/owed.rs"]
@@ -47,7 +49,11 @@ impl Ward {
 
     /// The same beside this broker.
     async fn open_beside(broker: Mosquitto, settings: &str) -> Self {
-        let store = scratch("db");
+        Self::open_on(broker, settings, scratch("db")).await
+    }
+
+    /// The same with the store that lies there, where one does.
+    async fn open_on(broker: Mosquitto, settings: &str, store: PathBuf) -> Self {
         // `kill -9` takes nothing from the system's cache, so that no test waits for the disk itself.
         // Whoever marks how far WardWatch has come is alerted of at once.
         let settings = format!(

@@ -64,6 +64,9 @@ pub struct MissingConfig {
     /// After how long missing data rises from low to medium priority.
     #[serde(with = "duration")]
     pub medium_after: Span,
+    /// After how long a patient with a record, from whose devices nothing live came, is unheard.
+    #[serde(with = "duration")]
+    pub unheard: Span,
     pub adult: SilenceOverrides,
     pub paediatric: SilenceOverrides,
     pub neonate: SilenceOverrides,
@@ -71,9 +74,9 @@ pub struct MissingConfig {
 
 impl Default for MissingConfig {
     fn default() -> Self {
-        let MissingTable { medium_after, classes, .. } = MissingTable::default();
+        let MissingTable { medium_after, unheard, classes, .. } = MissingTable::default();
         let ByClass { adult, paediatric, neonate } = classes;
-        Self { medium_after, adult, paediatric, neonate }
+        Self { medium_after, unheard, adult, paediatric, neonate }
     }
 }
 
@@ -274,12 +277,13 @@ impl Config {
     pub fn settings(&self) -> Result<Settings, Vec<wardwatch_actors::settings::TableFault>> {
         let limits = self.units.iter().map(|(unit, config)| (unit.clone(), config.limits.clone())).collect();
         let silences = self.units.iter().map(|(unit, config)| (unit.clone(), config.missing.clone()));
-        let MissingConfig { medium_after, adult, paediatric, neonate } = self.missing.clone();
+        let MissingConfig { medium_after, unheard, adult, paediatric, neonate } = self.missing.clone();
         Ok(Settings {
             admission: self.admission.clone(),
             limits: LimitTable::new(&self.limits, &limits)?,
             missing: MissingTable {
                 medium_after,
+                unheard,
                 classes: ByClass { adult, paediatric, neonate },
                 units: silences.collect(),
             },

@@ -8,7 +8,9 @@ use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::Class;
 use wardwatch_actors::people::check_name;
 use wardwatch_actors::settings::limits::LONGEST_DELAY;
-use wardwatch_actors::settings::{LimitFault, LimitKey, SilenceOverrides, TableFault};
+use wardwatch_actors::settings::{
+    LONGEST_SILENCE, LimitFault, LimitKey, SilenceOverrides, TableFault, Watch,
+};
 
 use super::Config;
 use super::fault::Fault;
@@ -136,6 +138,7 @@ impl Rules<'_> {
     fn missing(&mut self, config: &Config) {
         let missing = &config.missing;
         self.within("missing.medium_after", missing.medium_after, Span::ZERO..=Span::from_hours(1));
+        self.within("missing.unheard", missing.unheard, Span::from_mins(1)..=LONGEST_SILENCE);
         self.silences(&path("missing.adult"), &missing.adult);
         self.silences(&path("missing.paediatric"), &missing.paediatric);
         self.silences(&path("missing.neonate"), &missing.neonate);
@@ -148,7 +151,7 @@ impl Rules<'_> {
     }
 
     fn silences(&mut self, section: &[String], silences: &SilenceOverrides) {
-        for (vital, span) in silences.iter() {
+        for (vital, watch) in silences.iter() {
             let key = [section, &[vital.name().to_owned()]].concat();
             if !vital.facts().watched {
                 self.tell_at(
@@ -156,7 +159,9 @@ impl Rules<'_> {
                     format!("the silence of {vital} is not watched; allowed is to leave it out"),
                 );
             }
-            self.within_at(&key, span, Span::from_secs(1)..=Span::from_hours(24));
+            if let Watch::After(span) = watch {
+                self.within_at(&key, span, Span::from_secs(1)..=LONGEST_SILENCE);
+            }
         }
     }
 

@@ -1,10 +1,11 @@
 //! What a decision looks like on the bus: topics and payloads of changes, scores and states.
 
+use bytes::Bytes;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::conditions::Priority;
-use wardwatch_actors::patient::outcome::{PatientState, StateChange};
+use wardwatch_actors::patient::outcome::StateChange;
 use wardwatch_actors::people::{PatientId, Subject};
 
 use super::payload::alert::AlertMessage;
@@ -17,12 +18,12 @@ use super::topics::Topics;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Announcement {
     pub topic: String,
-    pub payload: Vec<u8>,
+    pub payload: Bytes,
 }
 
 /// An alert change: on the topic of its priority and, where that changed, on the one before.
 pub fn change(topics: &Topics, change: &AlertChange) -> impl Iterator<Item = Announcement> {
-    let payload = json(&AlertMessage::from(change));
+    let payload = Bytes::from(json(&AlertMessage::from(change)));
     let subject = change.subject.to_string();
     let on = |priority: Priority| topics.alerts(priority.name(), &subject);
     let (now, before) = (on(change.priority), change.previous_priority.map(on));
@@ -32,26 +33,22 @@ pub fn change(topics: &Topics, change: &AlertChange) -> impl Iterator<Item = Ann
 
 /// A score that changed.
 pub fn score(topics: &Topics, patient: &PatientId, score: &Score, time: Timestamp) -> Announcement {
-    let payload = json(&ScoreMessage::new(patient, score, time));
+    let payload = json(&ScoreMessage::new(patient, score, time)).into();
     Announcement { topic: topics.scores(score.name.as_str(), patient), payload }
 }
 
 /// The retained state; empty where the patient is not here any more.
 pub fn state(topics: &Topics, patient: &PatientId, state: &StateChange) -> Announcement {
     let payload = match state {
-        StateChange::Now(state) => state_payload(patient, state),
-        StateChange::Emptied => Vec::new(),
+        StateChange::Now(state) => json(&StateMessage::new(patient, state)).into(),
+        StateChange::Emptied => Bytes::new(),
     };
     Announcement { topic: topics.state(patient), payload }
 }
 
-fn state_payload(patient: &PatientId, state: &PatientState) -> Vec<u8> {
-    json(&StateMessage::new(patient, state))
-}
-
-/// What was refused.
+/// What was rejected.
 pub fn rejected(topics: &Topics, message: &RejectedMessage) -> Announcement {
-    Announcement { topic: topics.rejected(), payload: json(message) }
+    Announcement { topic: topics.rejected(), payload: json(message).into() }
 }
 
 /// The patient of a subject, where it is one.

@@ -1,7 +1,7 @@
 //! What goes over the bus, without the bus: topics, payloads, announcements, and what a message means.
 
 pub mod announcement;
-pub mod inbox;
+pub mod inbound;
 pub mod payload;
 pub mod rejections;
 pub mod topics;

@@ -64,12 +64,12 @@ impl Delivery<'_> {
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut patience = Patience::default();
-        // When it is time for what is unhurried; none while nothing of the kind waits.
-        let mut unhurried_at = None;
+        // When it is time for what is deferrable; none while nothing of the kind waits.
+        let mut deferrable_at = None;
         loop {
             let now = Instant::now();
-            let retry_at = self.hand_over(now, &mut unhurried_at)?;
-            let next = retry_at.into_iter().chain(unhurried_at).filter(|at| *at > now).min();
+            let retry_at = self.hand_over(now, &mut deferrable_at)?;
+            let next = retry_at.into_iter().chain(deferrable_at).filter(|at| *at > now).min();
             let Wire5 { source, sink } = &mut *self.wire;
             // Answers are read while writing waits, so that neither side waits for the other for ever.
             tokio::select! {
@@ -79,7 +79,7 @@ impl Delivery<'_> {
                 }
                 sent = sink.flush(), if sink.has_output() => sent?,
                 () = self.shared.wake.notified() => {}
-                () = self.shared.unhurried.notified(), if unhurried_at.is_none() => {}
+                () = self.shared.deferrable.notified(), if deferrable_at.is_none() => {}
                 () = sleep_until(next.unwrap_or(now)), if next.is_some() => {}
                 _ = pings.tick() => sink.ping()?,
                 _ = seconds.tick() => patience.wait_a_second(self.shared.lock().queue.oldest_sent())?,
@@ -88,11 +88,11 @@ impl Delivery<'_> {
     }
 
     /// Adds waiting messages to what is to be written, as many as the broker takes and one write carries.
-    /// What is unhurried waits until its time. Returns until when the broker wants to be left alone.
+    /// What is deferrable waits until its time. Returns until when the broker wants to be left alone.
     fn hand_over(
         &mut self,
         now: Instant,
-        unhurried_at: &mut Option<Instant>,
+        deferrable_at: &mut Option<Instant>,
     ) -> Result<Option<Instant>, Ended> {
         let sink = &mut self.wire.sink;
         self.shared.change(|state, finished| {
@@ -100,16 +100,16 @@ impl Delivery<'_> {
                 return Ok(state.retry_at);
             }
             state.retry_at = None;
-            let unhurried = unhurried_at.is_some_and(|at| at <= now);
+            let deferrable = deferrable_at.is_some_and(|at| at <= now);
             while !sink.is_busy() {
-                match state.queue.hand_over(unhurried, finished) {
-                    Some(publication) => sink.publish(publication)?,
+                match state.queue.hand_over(deferrable, finished) {
+                    Some(publish) => sink.publish(publish)?,
                     None => break,
                 }
             }
-            match state.queue.has_unhurried() {
-                true => _ = unhurried_at.get_or_insert(now + LINGER),
-                false => *unhurried_at = None,
+            match state.queue.has_deferrable() {
+                true => _ = deferrable_at.get_or_insert(now + LINGER),
+                false => *deferrable_at = None,
             }
             Ok(None)
         })

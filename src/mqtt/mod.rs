@@ -1,5 +1,6 @@
 //! The bus: what comes in, what goes out, and the words on it.
 
+pub mod bus_publisher;
 mod connection;
 mod delivery;
 pub mod ingest;

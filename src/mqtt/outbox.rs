@@ -1,16 +1,18 @@
-//! The outbox: what is owed to the broker, in order, with its bound and what goes first when it is full.
+//! The outbox: what is pending for the broker, in order, with its bound and what goes first when it is full.
 //!
 //! It does no I/O and knows no time; the publisher moves messages from it to the broker and back.
 
 use std::collections::{HashMap, VecDeque};
 
 use bytes::Bytes;
+use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::v5::Publish;
 use wardwatch_actors::receipt::Receipt;
+
+use crate::contract::announcement::Announcement;
 
 /// How many scores wait at most; beyond, the oldest go.
 const MAX_PASSING: usize = 10_000;
-/// How many undeliverable messages are kept for a look.
-const MAX_UNDELIVERABLE: usize = 100;
 /// How often a message may be the oldest unacknowledged one when the broker ends the connection for a
 /// protocol error, before it is taken for the cause.
 const MAX_FAILURES: u8 = 3;
@@ -21,7 +23,7 @@ const PACKET_OVERHEAD: usize = 16;
 
 /// What goes first when the outbox is full, from the first to go to the one that stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Weight {
+pub enum DropOrder {
     Info,
     Low,
     Medium,
@@ -29,24 +31,24 @@ pub enum Weight {
     High,
 }
 
-impl Weight {
+impl DropOrder {
     const ALL: [Self; 4] = [Self::Info, Self::Low, Self::Medium, Self::High];
 }
 
 /// How a message goes out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum DeliveryClass {
     /// QoS 1, in order, each one of them: alert changes, rejections, replies.
-    Change(Weight),
+    Change(DropOrder),
     /// QoS 1 and retained, after the changes; of one topic only the newest waits: state, heartbeat.
     Latest,
     /// QoS 0, only while connected: scores.
     Passing,
 }
 
-impl Way {
+impl DeliveryClass {
     /// Whether it may wait a little, so that one write carries many.
-    pub(super) fn is_unhurried(self) -> bool {
+    pub(super) fn is_deferrable(self) -> bool {
         match self {
             Self::Change(_) => false,
             Self::Latest | Self::Passing => true,
@@ -57,18 +59,28 @@ impl Way {
 /// A message for the broker.
 #[derive(Debug)]
 pub struct Outgoing {
-    pub topic: String,
-    pub payload: Bytes,
-    pub way: Way,
+    pub announcement: Announcement,
+    pub class: DeliveryClass,
     /// Settled once the broker has the message, or nobody will bring it there any more.
     pub receipts: Vec<Receipt>,
-    /// The store's number of it, told to `OutboxListener::settled`.
-    pub row: Option<u64>,
+    /// The feed's number of the change that is done with it, told to `OutboxListener::done`.
+    pub number: Option<u64>,
+    /// Its place in the order of arrival.
+    place: u64,
+    /// How many connections it seems to have cost.
+    failures: u8,
+}
+
+impl Outgoing {
+    /// A message that nobody waits for.
+    pub fn new(announcement: Announcement, class: DeliveryClass) -> Self {
+        Self { announcement, class, receipts: Vec::new(), number: None, place: 0, failures: 0 }
+    }
 }
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DeliveryResult {
     /// The broker has it. A passing message has only been handed to the connection.
     Accepted,
     /// A newer one of the same topic went in its place.
@@ -79,21 +91,8 @@ pub enum Outcome {
     Dropped,
 }
 
-/// A message nothing more will be done for.
-#[derive(Debug)]
-pub(super) struct Finished {
-    pub receipts: Vec<Receipt>,
-    pub row: Option<u64>,
-    pub outcome: Outcome,
-}
-
-/// A message the broker will never take, kept for a look.
-#[derive(Debug, Clone)]
-pub struct Undeliverable {
-    pub topic: String,
-    pub payload: Bytes,
-    pub reason: String,
-}
+/// Messages nothing more will be done for, and why.
+pub(super) type Finished = Vec<(Outgoing, DeliveryResult)>;
 
 /// What a PUBACK says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,32 +103,9 @@ pub(super) enum Verdict {
     Never(String),
 }
 
-/// What goes onto the connection.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Publication {
-    pub topic: String,
-    pub payload: Bytes,
-    /// 0 for QoS 0.
-    pub pkid: u16,
-    pub retain: bool,
-}
-
-struct Item {
-    /// Its place in the order of arrival.
-    number: u64,
-    failures: u8,
-    outgoing: Outgoing,
-}
-
-impl Item {
-    fn finish(self, outcome: Outcome) -> Finished {
-        Finished { receipts: self.outgoing.receipts, row: self.outgoing.row, outcome }
-    }
-}
-
 /// What a connection allows.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Terms {
+pub(super) struct BrokerTerms {
     /// Unacknowledged messages the broker takes.
     pub window: usize,
     /// Bytes of a packet the broker takes.
@@ -137,29 +113,28 @@ pub(super) struct Terms {
 }
 
 /// Messages waiting and messages sent.
-pub(super) struct Queue {
+pub(super) struct OutboxQueue {
     bound: usize,
-    /// Waiting changes of each weight; the smallest number over all goes next.
-    changes: [VecDeque<Item>; Weight::ALL.len()],
-    /// Waiting `Way::Latest`, by topic and in order.
-    latest: HashMap<String, Item>,
+    /// Waiting changes of each drop order; the smallest place over all goes next.
+    changes: [VecDeque<Outgoing>; DropOrder::ALL.len()],
+    /// Waiting `DeliveryClass::Latest`, by topic and in order.
+    latest: HashMap<String, Outgoing>,
     latest_order: VecDeque<String>,
-    passing: VecDeque<Item>,
+    passing: VecDeque<Outgoing>,
     /// On the way, in this order; none once acknowledged. The front is always some.
-    sent: VecDeque<Option<Item>>,
+    sent: VecDeque<Option<Outgoing>>,
     /// The place of the front of `sent` in this connection's order.
     first_sent: u64,
-    next_number: u64,
-    terms: Option<Terms>,
+    next_place: u64,
+    terms: Option<BrokerTerms>,
     /// Changes that made room.
     pub dropped: u64,
     /// Scores that could not go at once.
     pub passed_by: u64,
     pub undeliverable: u64,
-    pub kept: VecDeque<Undeliverable>,
 }
 
-impl Queue {
+impl OutboxQueue {
     pub fn new(bound: usize) -> Self {
         Self {
             bound,
@@ -169,34 +144,33 @@ impl Queue {
             passing: VecDeque::new(),
             sent: VecDeque::new(),
             first_sent: 0,
-            next_number: 0,
+            next_place: 0,
             terms: None,
             dropped: 0,
             passed_by: 0,
             undeliverable: 0,
-            kept: VecDeque::new(),
         }
     }
 
-    /// How many messages of QoS 1 are owed.
-    pub fn owed(&self) -> usize {
+    /// How many messages of QoS 1 are pending.
+    pub fn pending(&self) -> usize {
         self.waiting_changes() + self.latest.len() + self.sent.iter().flatten().count()
     }
 
-    /// Whether nothing is owed.
+    /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
         self.sent.is_empty() && self.latest.is_empty() && self.waiting_changes() == 0
     }
 
     /// Whether something waits that may wait a little for others.
-    pub fn has_unhurried(&self) -> bool {
+    pub fn has_deferrable(&self) -> bool {
         !self.latest.is_empty() || !self.passing.is_empty()
     }
 
     /// Whether only changes of high priority are left and there is no room for more.
     pub fn is_full(&self) -> bool {
-        let [lighter @ .., high] = &self.changes;
-        high.len() >= self.bound && lighter.iter().all(VecDeque::is_empty)
+        let [droppable @ .., high] = &self.changes;
+        high.len() >= self.bound && droppable.iter().all(VecDeque::is_empty)
     }
 
     pub fn is_connected(&self) -> bool {
@@ -213,180 +187,178 @@ impl Queue {
     }
 
     /// Takes a message up; whatever must go for it is added to `finished`.
-    pub fn accept(&mut self, outgoing: Outgoing, finished: &mut Vec<Finished>) {
-        let item = Item { number: self.next_number, failures: 0, outgoing };
-        self.next_number += 1;
-        match item.outgoing.way {
-            Way::Change(weight) => {
-                self.changes[weight as usize].push_back(item);
+    pub fn accept(&mut self, mut outgoing: Outgoing, finished: &mut Finished) {
+        outgoing.place = self.next_place;
+        self.next_place += 1;
+        match outgoing.class {
+            DeliveryClass::Change(drop_order) => {
+                self.changes[drop_order as usize].push_back(outgoing);
                 self.make_room(finished);
             }
-            Way::Latest => self.accept_latest(item, finished),
-            Way::Passing if self.is_connected() => {
-                self.passing.push_back(item);
+            DeliveryClass::Latest => self.accept_latest(outgoing, finished),
+            DeliveryClass::Passing if self.is_connected() => {
+                self.passing.push_back(outgoing);
                 if self.passing.len() > MAX_PASSING {
                     let oldest = self.passing.pop_front();
-                    self.drop_items(oldest, finished);
+                    self.drop_all(oldest, finished);
                 }
             }
-            Way::Passing => self.drop_items([item], finished),
+            DeliveryClass::Passing => self.drop_all([outgoing], finished),
         }
     }
 
-    /// While there are more changes than may wait, the oldest of the lightest goes.
-    fn make_room(&mut self, finished: &mut Vec<Finished>) {
-        let [lighter @ .., _] = &mut self.changes;
-        let lightest = lighter.iter().position(|lane| !lane.is_empty());
-        if let Some(weight) = lightest.filter(|_| self.waiting_changes() > self.bound) {
-            let oldest = self.changes[weight].pop_front();
-            self.drop_items(oldest, finished);
+    /// While there are more changes than may wait, the oldest of the first in drop order goes.
+    fn make_room(&mut self, finished: &mut Finished) {
+        let [droppable @ .., _] = &mut self.changes;
+        let first = droppable.iter().position(|lane| !lane.is_empty());
+        if let Some(lane) = first.filter(|_| self.waiting_changes() > self.bound) {
+            let oldest = self.changes[lane].pop_front();
+            self.drop_all(oldest, finished);
         }
     }
 
-    fn accept_latest(&mut self, mut item: Item, finished: &mut Vec<Finished>) {
-        let topic = item.outgoing.topic.clone();
+    fn accept_latest(&mut self, mut newer: Outgoing, finished: &mut Finished) {
+        let topic = newer.announcement.topic.clone();
         match self.latest.remove(&topic) {
             Some(mut older) => {
-                item.outgoing.receipts.append(&mut older.outgoing.receipts);
-                finished.push(older.finish(Outcome::Superseded));
+                newer.receipts.append(&mut older.receipts);
+                finished.push((older, DeliveryResult::Superseded));
             }
             None => self.latest_order.push_back(topic.clone()),
         }
-        self.latest.insert(topic, item);
+        self.latest.insert(topic, newer);
     }
 
-    fn drop_items(&mut self, items: impl IntoIterator<Item = Item>, finished: &mut Vec<Finished>) {
-        for item in items {
-            match item.outgoing.way {
-                Way::Passing => self.passed_by += 1,
-                Way::Change(_) | Way::Latest => self.dropped += 1,
+    fn drop_all(&mut self, dropped: impl IntoIterator<Item = Outgoing>, finished: &mut Finished) {
+        for outgoing in dropped {
+            match outgoing.class {
+                DeliveryClass::Passing => self.passed_by += 1,
+                DeliveryClass::Change(_) | DeliveryClass::Latest => self.dropped += 1,
             }
-            finished.push(item.finish(Outcome::Dropped));
+            finished.push((outgoing, DeliveryResult::Dropped));
         }
     }
 
     /// A connection is there.
-    pub fn connect(&mut self, terms: Terms) {
+    pub fn connect(&mut self, terms: BrokerTerms) {
         self.terms = Some(terms);
     }
 
-    /// The next message for the connection, if the broker takes one more; of what is unhurried only where it is its time.
-    pub fn hand_over(&mut self, unhurried: bool, finished: &mut Vec<Finished>) -> Option<Publication> {
+    /// The next message for the connection, if the broker takes one more; of what is deferrable only where it is its
+    /// time. Its packet identifier is 0 for QoS 0.
+    pub fn hand_over(&mut self, deferrable: bool, finished: &mut Finished) -> Option<Publish> {
         let terms = self.terms?;
         loop {
             let in_window = self.sent.len() < terms.window;
-            let item = match in_window.then(|| self.next_owed(unhurried)).flatten() {
-                Some(item) => item,
-                None => self.passing.pop_front_if(|_| unhurried)?,
+            let outgoing = match in_window.then(|| self.next_pending(deferrable)).flatten() {
+                Some(outgoing) => outgoing,
+                None => self.passing.pop_front_if(|_| deferrable)?,
             };
-            match hopeless(&item.outgoing, &terms) {
-                Some(reason) => self.give_up(item, reason, finished),
-                None => return Some(self.send(item, finished)),
+            match hopeless(&outgoing.announcement, &terms) {
+                Some(reason) => self.give_up(outgoing, &reason, finished),
+                None => return Some(self.send(outgoing, finished)),
             }
         }
     }
 
-    fn send(&mut self, item: Item, finished: &mut Vec<Finished>) -> Publication {
-        let Outgoing { topic, payload, way, .. } = &item.outgoing;
-        let (topic, payload) = (topic.clone(), payload.clone());
-        match way {
-            Way::Passing => {
-                finished.push(item.finish(Outcome::Accepted));
-                Publication { topic, payload, pkid: 0, retain: false }
+    fn send(&mut self, outgoing: Outgoing, finished: &mut Finished) -> Publish {
+        let Announcement { topic, payload } = &outgoing.announcement;
+        let (topic, payload) = (Bytes::copy_from_slice(topic.as_bytes()), payload.clone());
+        match outgoing.class {
+            DeliveryClass::Passing => {
+                finished.push((outgoing, DeliveryResult::Accepted));
+                Publish { qos: QoS::AtMostOnce, topic, payload, ..Publish::default() }
             }
-            Way::Change(_) | Way::Latest => {
+            class @ (DeliveryClass::Change(_) | DeliveryClass::Latest) => {
                 let pkid = pkid(self.first_sent + self.sent.len() as u64);
-                let retain = *way == Way::Latest;
-                self.sent.push_back(Some(item));
-                Publication { topic, payload, pkid, retain }
+                let retain = class == DeliveryClass::Latest;
+                self.sent.push_back(Some(outgoing));
+                Publish { qos: QoS::AtLeastOnce, topic, payload, pkid, retain, ..Publish::default() }
             }
         }
     }
 
-    fn next_owed(&mut self, unhurried: bool) -> Option<Item> {
+    fn next_pending(&mut self, deferrable: bool) -> Option<Outgoing> {
         let fronts = self.changes.iter().enumerate();
-        let oldest = fronts.filter_map(|(lane, items)| Some((items.front()?.number, lane))).min();
+        let oldest = fronts.filter_map(|(lane, waiting)| Some((waiting.front()?.place, lane))).min();
         match oldest {
             Some((_, lane)) => self.changes[lane].pop_front(),
             None => {
-                self.latest_order.pop_front_if(|_| unhurried).and_then(|topic| self.latest.remove(&topic))
+                self.latest_order.pop_front_if(|_| deferrable).and_then(|topic| self.latest.remove(&topic))
             }
         }
     }
 
     /// The broker has answered the message with this packet identifier.
-    pub fn answered(&mut self, pkid: u16, verdict: Verdict, finished: &mut Vec<Finished>) {
+    pub fn answered(&mut self, pkid: u16, verdict: Verdict, finished: &mut Finished) {
         let first = self::pkid(self.first_sent);
         let at = if pkid >= first { pkid - first } else { PKIDS as u16 - first + pkid };
-        let Some(item) = self.sent.get_mut(usize::from(at)).and_then(Option::take) else { return };
+        let Some(outgoing) = self.sent.get_mut(usize::from(at)).and_then(Option::take) else { return };
         while matches!(self.sent.front(), Some(None)) {
             self.sent.pop_front();
             self.first_sent += 1;
         }
         match verdict {
-            Verdict::Accepted => finished.push(item.finish(Outcome::Accepted)),
-            Verdict::Retry => self.put_back(item, finished),
-            Verdict::Never(reason) => self.give_up(item, reason, finished),
+            Verdict::Accepted => finished.push((outgoing, DeliveryResult::Accepted)),
+            Verdict::Retry => self.put_back(outgoing, finished),
+            Verdict::Never(reason) => self.give_up(outgoing, &reason, finished),
         }
     }
 
     /// The connection is gone: what it has not acknowledged waits again, in its old place.
     ///
     /// With `blame`, the broker ended it for what we sent, which the oldest unacknowledged message stands for.
-    pub fn disconnect(&mut self, blame: Option<&str>, finished: &mut Vec<Finished>) {
+    pub fn disconnect(&mut self, blame: Option<&str>, finished: &mut Finished) {
         self.terms = None;
         self.first_sent = 0;
-        let mut sent: VecDeque<Item> = self.sent.drain(..).flatten().collect();
+        let mut sent: VecDeque<Outgoing> = self.sent.drain(..).flatten().collect();
         if let Some((reason, oldest)) = blame.zip(sent.front_mut()) {
             oldest.failures += 1;
-            if let Some(item) = (oldest.failures >= MAX_FAILURES).then(|| sent.pop_front()).flatten() {
-                self.give_up(item, reason.to_owned(), finished);
+            if let Some(blamed) = (oldest.failures >= MAX_FAILURES).then(|| sent.pop_front()).flatten() {
+                self.give_up(blamed, reason, finished);
             }
         }
-        while let Some(item) = sent.pop_back() {
-            self.put_back(item, finished);
+        while let Some(outgoing) = sent.pop_back() {
+            self.put_back(outgoing, finished);
         }
         let passing = std::mem::take(&mut self.passing);
-        self.drop_items(passing, finished);
+        self.drop_all(passing, finished);
     }
 
     /// Returns a message to its place among the waiting.
-    fn put_back(&mut self, mut item: Item, finished: &mut Vec<Finished>) {
-        match item.outgoing.way {
-            Way::Change(weight) => {
-                let lane = &mut self.changes[weight as usize];
-                let place = lane.partition_point(|waiting| waiting.number < item.number);
-                lane.insert(place, item);
+    fn put_back(&mut self, mut outgoing: Outgoing, finished: &mut Finished) {
+        match outgoing.class {
+            DeliveryClass::Change(drop_order) => {
+                let lane = &mut self.changes[drop_order as usize];
+                let place = lane.partition_point(|waiting| waiting.place < outgoing.place);
+                lane.insert(place, outgoing);
             }
-            Way::Latest => match self.latest.get_mut(&item.outgoing.topic) {
+            DeliveryClass::Latest => match self.latest.get_mut(&outgoing.announcement.topic) {
                 Some(newer) => {
-                    newer.outgoing.receipts.append(&mut item.outgoing.receipts);
-                    finished.push(item.finish(Outcome::Superseded));
+                    newer.receipts.append(&mut outgoing.receipts);
+                    finished.push((outgoing, DeliveryResult::Superseded));
                 }
                 None => {
-                    self.latest_order.push_front(item.outgoing.topic.clone());
-                    self.latest.insert(item.outgoing.topic.clone(), item);
+                    let topic = &outgoing.announcement.topic;
+                    self.latest_order.push_front(topic.clone());
+                    self.latest.insert(topic.clone(), outgoing);
                 }
             },
-            Way::Passing => self.drop_items([item], finished),
+            DeliveryClass::Passing => self.drop_all([outgoing], finished),
         }
     }
 
-    /// Counts and keeps a message that the broker will never take.
-    fn give_up(&mut self, item: Item, reason: String, finished: &mut Vec<Finished>) {
-        let topic = item.outgoing.topic.clone();
-        tracing::error!(topic, reason, "the broker does not take a message; it is kept as undeliverable");
+    /// Counts a message that the broker will never take.
+    fn give_up(&mut self, outgoing: Outgoing, reason: &str, finished: &mut Finished) {
+        let topic = &outgoing.announcement.topic;
+        tracing::error!(topic, reason, "the broker does not take a message; it is undeliverable");
         self.undeliverable += 1;
-        if self.kept.len() == MAX_UNDELIVERABLE {
-            self.kept.pop_front();
-        }
-        self.kept.push_back(Undeliverable { topic, payload: item.outgoing.payload.clone(), reason });
-        finished.push(item.finish(Outcome::Undeliverable));
+        finished.push((outgoing, DeliveryResult::Undeliverable));
     }
 }
 
 /// Why a message would only end the connection.
-fn hopeless(Outgoing { topic, payload, .. }: &Outgoing, terms: &Terms) -> Option<String> {
+fn hopeless(Announcement { topic, payload }: &Announcement, terms: &BrokerTerms) -> Option<String> {
     let size = topic.len() + payload.len() + PACKET_OVERHEAD;
     if !rumqttc::valid_topic(topic) {
         Some("a topic to publish on has no wildcards".to_owned())

@@ -1,22 +1,22 @@
 //! What the outbox sends, in which order, and what it lets go.
 
-use Outcome::{Accepted, Dropped, Superseded, Undeliverable};
-use Weight::{High, Info, Low, Medium};
+use DeliveryResult::{Accepted, Dropped, Superseded, Undeliverable};
+use DropOrder::{High, Info, Low, Medium};
 
 use super::*;
 
-const TERMS: Terms = Terms { window: 3, max_packet: 1000 };
+const TERMS: BrokerTerms = BrokerTerms { window: 3, max_packet: 1000 };
 
 /// A queue whose messages are told apart by topic, and what became of them by row.
 struct Bench {
-    queue: Queue,
-    finished: Vec<Finished>,
+    queue: OutboxQueue,
+    finished: Finished,
     rows: u64,
 }
 
 impl Bench {
     fn with_bound(bound: usize) -> Self {
-        Self { queue: Queue::new(bound), finished: Vec::new(), rows: 0 }
+        Self { queue: OutboxQueue::new(bound), finished: Vec::new(), rows: 0 }
     }
 
     fn connected() -> Self {
@@ -26,15 +26,16 @@ impl Bench {
     }
 
     /// Rows count from 1 in the order of the calls.
-    fn accept(&mut self, topic: &str, way: Way) {
+    fn accept(&mut self, topic: &str, class: DeliveryClass) {
         self.rows += 1;
-        let (topic, row) = (topic.to_owned(), Some(self.rows));
-        let outgoing = Outgoing { topic, payload: Bytes::new(), way, receipts: Vec::new(), row };
+        let announcement = Announcement { topic: topic.to_owned(), payload: Bytes::new() };
+        let mut outgoing = Outgoing::new(announcement, class);
+        outgoing.number = Some(self.rows);
         self.queue.accept(outgoing, &mut self.finished);
     }
 
-    fn changes<const N: usize>(&mut self, changes: [(&str, Weight); N]) {
-        changes.into_iter().for_each(|(topic, weight)| self.accept(topic, Way::Change(weight)));
+    fn changes<const N: usize>(&mut self, changes: [(&str, DropOrder); N]) {
+        changes.into_iter().for_each(|(topic, order)| self.accept(topic, DeliveryClass::Change(order)));
     }
 
     /// Hands over all there is room for; packet identifiers count from 1 in each connection.
@@ -42,10 +43,10 @@ impl Bench {
         self.send_some(true)
     }
 
-    /// The same, without what is unhurried where it is not its time.
-    fn send_some(&mut self, unhurried: bool) -> Vec<String> {
-        let next =
-            || self.queue.hand_over(unhurried, &mut self.finished).map(|publication| publication.topic);
+    /// The same, without what is deferrable where it is not its time.
+    fn send_some(&mut self, deferrable: bool) -> Vec<String> {
+        let topic = |publish: Publish| String::from_utf8_lossy(&publish.topic).into_owned();
+        let next = || self.queue.hand_over(deferrable, &mut self.finished).map(topic);
         std::iter::from_fn(next).collect()
     }
 
@@ -53,13 +54,13 @@ impl Bench {
         self.queue.answered(pkid, verdict, &mut self.finished);
     }
 
-    fn outcomes(&mut self) -> Vec<(u64, Outcome)> {
-        self.finished.drain(..).filter_map(|finished| Some((finished.row?, finished.outcome))).collect()
+    fn outcomes(&mut self) -> Vec<(u64, DeliveryResult)> {
+        self.finished.drain(..).filter_map(|(outgoing, result)| Some((outgoing.number?, result))).collect()
     }
 }
 
 #[test]
-fn changes_go_out_in_the_order_of_arrival_whatever_their_weight() {
+fn changes_go_out_in_the_order_of_arrival_whatever_their_drop_order() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", High), ("c", Info), ("d", High)]);
     assert_eq!(bench.send(), ["a", "b", "c"]);
@@ -70,13 +71,13 @@ fn changes_go_out_in_the_order_of_arrival_whatever_their_weight() {
 #[test]
 fn states_and_scores_wait_for_their_time_and_changes_do_not() {
     let mut bench = Bench::connected();
-    bench.accept("state", Way::Latest);
-    bench.accept("score", Way::Passing);
+    bench.accept("state", DeliveryClass::Latest);
+    bench.accept("score", DeliveryClass::Passing);
     bench.changes([("a", Low)]);
     assert_eq!(bench.send_some(false), ["a"]);
-    assert!(bench.queue.has_unhurried());
+    assert!(bench.queue.has_deferrable());
     assert_eq!(bench.send_some(true), ["state", "score"]);
-    assert!(!bench.queue.has_unhurried());
+    assert!(!bench.queue.has_deferrable());
 }
 
 #[test]
@@ -113,7 +114,7 @@ fn after_a_lost_connection_everything_owed_goes_out_again_in_order() {
     bench.queue.disconnect(None, &mut bench.finished);
     assert_eq!(bench.send(), [""; 0]);
     bench.changes([("e", Info)]);
-    bench.queue.connect(Terms { window: 10, ..TERMS });
+    bench.queue.connect(BrokerTerms { window: 10, ..TERMS });
     assert_eq!(bench.send(), ["a", "c", "d", "e"]);
     assert_eq!(bench.outcomes(), [(2, Accepted)]);
 }
@@ -126,16 +127,16 @@ fn an_answer_to_an_earlier_connection_ends_nothing() {
     bench.queue.disconnect(None, &mut bench.finished);
     bench.answer(1, Verdict::Accepted);
     assert_eq!(bench.outcomes(), []);
-    assert_eq!(bench.queue.owed(), 1);
+    assert_eq!(bench.queue.pending(), 1);
 }
 
 #[test]
 fn of_one_topic_only_the_newest_state_waits_and_after_the_changes() {
     let mut bench = Bench::with_bound(100);
-    bench.accept("state/1", Way::Latest);
-    bench.accept("state/2", Way::Latest);
-    bench.accept("state/1", Way::Latest);
-    bench.accept("alert", Way::Change(Low));
+    bench.accept("state/1", DeliveryClass::Latest);
+    bench.accept("state/2", DeliveryClass::Latest);
+    bench.accept("state/1", DeliveryClass::Latest);
+    bench.accept("alert", DeliveryClass::Change(Low));
     bench.queue.connect(TERMS);
     assert_eq!(bench.send(), ["alert", "state/1", "state/2"]);
     assert_eq!(bench.outcomes(), [(1, Superseded)]);
@@ -144,9 +145,9 @@ fn of_one_topic_only_the_newest_state_waits_and_after_the_changes() {
 #[test]
 fn a_state_that_was_under_way_does_not_come_after_a_newer_one() {
     let mut bench = Bench::connected();
-    bench.accept("state/1", Way::Latest);
+    bench.accept("state/1", DeliveryClass::Latest);
     bench.send();
-    bench.accept("state/1", Way::Latest);
+    bench.accept("state/1", DeliveryClass::Latest);
     bench.queue.disconnect(None, &mut bench.finished);
     bench.queue.connect(TERMS);
     assert_eq!(bench.send(), ["state/1"]);
@@ -155,7 +156,7 @@ fn a_state_that_was_under_way_does_not_come_after_a_newer_one() {
 }
 
 #[test]
-fn a_full_outbox_lets_the_oldest_of_the_lightest_go() {
+fn a_full_outbox_lets_the_oldest_of_the_lowest_priority_go() {
     let mut bench = Bench::with_bound(3);
     bench.changes([("1", Low), ("2", Info), ("3", High), ("4", Medium), ("5", Info), ("6", High)]);
     assert_eq!(bench.outcomes(), [(2, Dropped), (5, Dropped), (1, Dropped)]);
@@ -164,7 +165,7 @@ fn a_full_outbox_lets_the_oldest_of_the_lightest_go() {
     assert_eq!(bench.outcomes(), [(4, Dropped), (8, Dropped)]);
     assert!(bench.queue.is_full());
     assert_eq!(bench.queue.dropped, 5);
-    bench.queue.connect(Terms { window: 10, ..TERMS });
+    bench.queue.connect(BrokerTerms { window: 10, ..TERMS });
     assert_eq!(bench.send(), ["3", "6", "7", "9"]);
     assert!(!bench.queue.is_full());
 }
@@ -172,11 +173,11 @@ fn a_full_outbox_lets_the_oldest_of_the_lightest_go() {
 #[test]
 fn scores_pass_by_while_there_is_no_connection() {
     let mut bench = Bench::with_bound(100);
-    bench.accept("score", Way::Passing);
-    bench.queue.connect(Terms { window: 0, ..TERMS });
-    bench.accept("score", Way::Passing);
+    bench.accept("score", DeliveryClass::Passing);
+    bench.queue.connect(BrokerTerms { window: 0, ..TERMS });
+    bench.accept("score", DeliveryClass::Passing);
     assert_eq!(bench.send(), ["score"]);
-    bench.accept("score", Way::Passing);
+    bench.accept("score", DeliveryClass::Passing);
     bench.queue.disconnect(None, &mut bench.finished);
     assert_eq!(bench.outcomes(), [(1, Dropped), (2, Accepted), (3, Dropped)]);
     assert_eq!((bench.queue.passed_by, bench.queue.dropped), (2, 0));
@@ -210,20 +211,20 @@ fn packet_identifiers_go_round_and_still_name_the_right_message() {
 }
 
 #[test]
-fn what_the_broker_never_takes_is_kept_and_holds_up_nothing() {
+fn what_the_broker_never_takes_is_counted_and_holds_up_nothing() {
     let mut bench = Bench::connected();
     bench.changes([("a", High), ("b", High)]);
     bench.send();
     bench.answer(1, Verdict::Never("NotAuthorized".to_owned()));
     bench.answer(2, Verdict::Accepted);
     assert_eq!(bench.outcomes(), [(1, Undeliverable), (2, Accepted)]);
-    assert_eq!(bench.queue.kept[0].reason, "NotAuthorized");
+    assert_eq!(bench.queue.undeliverable, 1);
 }
 
 #[test]
 fn a_message_that_can_only_end_the_connection_is_not_even_tried() {
     let mut bench = Bench::connected();
-    bench.accept(&"x".repeat(1000), Way::Change(High));
+    bench.accept(&"x".repeat(1000), DeliveryClass::Change(High));
     bench.changes([("alerts/#", High), ("a", High)]);
     assert_eq!(bench.send(), ["a"]);
     assert_eq!(bench.outcomes(), [(1, Undeliverable), (2, Undeliverable)]);

@@ -1,7 +1,7 @@
 //! The publisher: brings alerts, states and scores to the broker on a connection of their own.
 //!
 //! It speaks MQTT 5, whose broker says why it refuses a message and who took our session over. Each
-//! connection starts from `Queue`, which knows everything owed in order; nothing is kept in the connection.
+//! connection starts from `OutboxQueue`, which knows everything pending in order; nothing is kept in the connection.
 
 use std::future::Future;
 use std::pin::pin;
@@ -17,8 +17,8 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use super::delivery::{Delivery, Ended, keep_alive, say_goodbye};
-use super::outbox::{Finished, Queue, Terms, Verdict};
-pub use super::outbox::{Outcome, Outgoing, Undeliverable, Way, Weight};
+use super::outbox::{BrokerTerms, Finished, OutboxQueue, Verdict};
+pub use super::outbox::{DeliveryClass, DeliveryResult, DropOrder, Outgoing};
 use super::wire5::Wire5;
 use crate::link::{Backoff, Link};
 
@@ -36,7 +36,7 @@ pub struct PublisherSettings {
     pub will_payload: Bytes,
     /// How many alert changes may wait.
     pub max_changes: usize,
-    /// How long a shutdown waits for what is owed.
+    /// How long a shutdown waits for what is pending.
     pub drain_within: Duration,
 }
 
@@ -54,8 +54,8 @@ pub enum LinkEvent {
 pub trait OutboxListener: Send + Sync + 'static {
     /// The connection came or went.
     fn link(&self, event: LinkEvent);
-    /// Nothing more will be done for the message of this row.
-    fn settled(&self, row: u64, outcome: Outcome);
+    /// Nothing more will be done for the change of this number.
+    fn done(&self, number: u64, result: DeliveryResult);
 }
 
 /// Why the publisher cannot go on; the process ends with it.
@@ -73,10 +73,10 @@ pub enum PublisherFault {
 pub struct OutboxStatus {
     pub connected: bool,
     /// Messages the broker has not acknowledged, waiting and on the way.
-    pub owed: usize,
+    pub pending: usize,
     /// Messages the broker will never take, since the start.
     pub undeliverable: u64,
-    /// Changes that made room for heavier ones, since the start.
+    /// Changes that made room for those of a higher priority, since the start.
     pub dropped: u64,
     /// Scores that found no connection, since the start.
     pub passed_by: u64,
@@ -95,28 +95,28 @@ pub(super) struct Shared {
     /// Something was added that is to go at once.
     pub wake: Notify,
     /// Something was added that may wait a little for others.
-    pub unhurried: Notify,
-    /// Nothing is owed any more.
+    pub deferrable: Notify,
+    /// Nothing is pending any more.
     emptied: Notify,
     full: watch::Sender<bool>,
     connected: watch::Sender<bool>,
 }
 
 pub(super) struct State {
-    pub queue: Queue,
+    pub queue: OutboxQueue,
     /// The broker asked for a pause.
     pub retry_at: Option<Instant>,
     retry: Backoff,
     last_error: Option<String>,
     lost_since: Option<Instant>,
     /// Dropped changes that have been logged.
-    dropped_told: u64,
+    dropped_logged: u64,
 }
 
 impl Outbox {
-    /// Owes `outgoing` to the broker. Never blocks; order is kept among changes.
+    /// Puts `outgoing` in the outbox. Never blocks; order is kept among changes.
     pub fn publish(&self, outgoing: Outgoing) {
-        let wake = if outgoing.way.is_unhurried() { &self.shared.unhurried } else { &self.shared.wake };
+        let wake = if outgoing.class.is_deferrable() { &self.shared.deferrable } else { &self.shared.wake };
         self.shared.change(|state, finished| state.queue.accept(outgoing, finished));
         wake.notify_one();
     }
@@ -132,7 +132,7 @@ impl Outbox {
         let _ = self.shared.connected.subscribe().wait_for(|&connected| connected).await;
     }
 
-    /// Waits until nothing is owed.
+    /// Waits until nothing is pending.
     pub async fn emptied(&self) {
         self.shared.emptied().await;
     }
@@ -142,17 +142,12 @@ impl Outbox {
         let state = self.shared.lock();
         OutboxStatus {
             connected: state.queue.is_connected(),
-            owed: state.queue.owed(),
+            pending: state.queue.pending(),
             undeliverable: state.queue.undeliverable,
             dropped: state.queue.dropped,
             passed_by: state.queue.passed_by,
             last_error: state.last_error.clone(),
         }
-    }
-
-    /// The last messages that the broker would not take, at most 100.
-    pub fn undeliverable(&self) -> Vec<Undeliverable> {
-        self.shared.lock().queue.kept.iter().cloned().collect()
     }
 }
 
@@ -161,13 +156,13 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the state, then tells, outside the lock, what became of messages.
-    pub fn change<T>(&self, change: impl FnOnce(&mut State, &mut Vec<Finished>) -> T) -> T {
+    /// Changes the state, then reports, outside the lock, what became of messages.
+    pub fn change<T>(&self, change: impl FnOnce(&mut State, &mut Finished) -> T) -> T {
         let mut finished = Vec::new();
         let result = {
             let mut state = self.lock();
             let result = change(&mut state, &mut finished);
-            state.tell_dropped();
+            state.log_dropped();
             let full = state.queue.is_full();
             self.full.send_if_modified(|was| std::mem::replace(was, full) != full);
             if state.queue.is_empty() {
@@ -175,10 +170,10 @@ impl Shared {
             }
             result
         };
-        for Finished { receipts, row, outcome } in finished {
+        for (Outgoing { receipts, number, .. }, result) in finished {
             receipts.into_iter().for_each(|receipt| receipt.settle());
-            if let Some(row) = row {
-                self.listener.settled(row, outcome);
+            if let Some(number) = number {
+                self.listener.done(number, result);
             }
         }
         result
@@ -191,7 +186,7 @@ impl Shared {
         info!(session_present = ack.session_present, window, "publishing to the broker");
         {
             let mut state = self.lock();
-            state.queue.connect(Terms { window: usize::from(window), max_packet });
+            state.queue.connect(BrokerTerms { window: usize::from(window), max_packet });
             state.lost_since = None;
             state.last_error = None;
         }
@@ -221,18 +216,18 @@ impl Publisher {
     /// A publisher that is not connected yet, and the way to it.
     pub fn new(settings: PublisherSettings, listener: impl OutboxListener) -> (Self, Outbox) {
         let state = State {
-            queue: Queue::new(settings.max_changes),
+            queue: OutboxQueue::new(settings.max_changes),
             retry_at: None,
             retry: Backoff::default(),
             last_error: None,
             lost_since: None,
-            dropped_told: 0,
+            dropped_logged: 0,
         };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             listener: Box::new(listener),
             wake: Notify::new(),
-            unhurried: Notify::new(),
+            deferrable: Notify::new(),
             emptied: Notify::new(),
             full: watch::Sender::new(false),
             connected: watch::Sender::new(false),
@@ -240,7 +235,7 @@ impl Publisher {
         (Self { settings, shared: shared.clone() }, Outbox { shared })
     }
 
-    /// Publishes until `shutdown`, then what is still owed and last the message that `shutdown` gives, as
+    /// Publishes until `shutdown`, then what is still pending and last the message that `shutdown` gives, as
     /// far as time allows, and disconnects.
     pub async fn run(self, shutdown: impl Future<Output = Option<Outgoing>>) -> Result<(), PublisherFault> {
         let mut drained = pin!(self.drain(shutdown));
@@ -304,7 +299,7 @@ impl Publisher {
             }
         };
         if timeout_at(until, drain).await.is_err() {
-            warn!(owed = outbox.status().owed, "ending with messages the broker has not taken");
+            warn!(pending = outbox.status().pending, "ending with messages the broker has not taken");
         }
     }
 
@@ -332,15 +327,15 @@ impl Publisher {
 
 impl State {
     /// Logs dropped changes each time their number has doubled: an outage must not flood the log.
-    fn tell_dropped(&mut self) {
+    fn log_dropped(&mut self) {
         let dropped = self.queue.dropped;
-        if dropped > self.dropped_told * 2 {
-            self.dropped_told = dropped;
+        if dropped > self.dropped_logged * 2 {
+            self.dropped_logged = dropped;
             warn!(dropped, "the outbox is full; changes of the lowest priority go first");
         }
     }
 
-    pub fn answered(&mut self, pkid: u16, verdict: Verdict, finished: &mut Vec<Finished>) {
+    pub fn answered(&mut self, pkid: u16, verdict: Verdict, finished: &mut Finished) {
         match &verdict {
             Verdict::Accepted => self.retry.reset(),
             Verdict::Retry => self.retry_at = Some(Instant::now() + self.retry.after_failure()),

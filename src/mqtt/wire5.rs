@@ -8,17 +8,16 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use rumqttc::tokio_rustls::TlsConnector;
+use rumqttc::v5::mqttbytes::Error as PacketError;
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, Connect, ConnectProperties, ConnectReturnCode, LastWill, Login, Packet, PingReq, Publish,
 };
-use rumqttc::v5::mqttbytes::{Error as PacketError, QoS};
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use thiserror::Error;
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::outbox::Publication;
 use crate::link::Link;
 
 /// How long connecting may take in all.
@@ -179,13 +178,8 @@ impl Sink {
     }
 
     /// Adds a message to what is to be written.
-    pub fn publish(
-        &mut self,
-        Publication { topic, payload, pkid, retain }: Publication,
-    ) -> Result<(), Wire5Fault> {
-        let qos = if pkid == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
-        let topic = Bytes::from(topic);
-        self.put(Packet::Publish(Publish { qos, retain, topic, pkid, payload, ..Publish::default() }))
+    pub fn publish(&mut self, publish: Publish) -> Result<(), Wire5Fault> {
+        self.put(Packet::Publish(publish))
     }
 
     /// Adds the question whether the broker is there.

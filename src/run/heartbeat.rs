@@ -7,9 +7,10 @@ use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::settings::Mode;
 
+use crate::contract::announcement::Announcement;
 use crate::contract::payload::json;
 use crate::contract::payload::system::{Status, SystemMessage};
-use crate::mqtt::publisher::{Outbox, OutboxStatus, Outgoing, Way};
+use crate::mqtt::publisher::{DeliveryClass, Outbox, OutboxStatus, Outgoing};
 use crate::mqtt::ring::Ring;
 use crate::store::Store;
 
@@ -95,15 +96,15 @@ impl Heartbeat {
             duplicates: counters.duplicates.get(),
             unknown_fields: counters.unknown_fields.get(),
             unacknowledged: self.ring.len() as u64,
-            outbox: outbox.owed as u64,
+            outbox: outbox.pending as u64,
             waiting: store.waiting as u64,
-            unbacked: store.counts.unbacked,
+            published_before_commit: store.counts.published_before_commit,
             undeliverable: outbox.undeliverable,
             dropped: outbox.dropped,
             probe_ms,
         });
-        let topic = self.topic.clone();
-        Outgoing { topic, payload: payload.into(), way: Way::Latest, receipts: Vec::new(), row: None }
+        let heartbeat = Announcement { topic: self.topic.clone(), payload: payload.into() };
+        Outgoing::new(heartbeat, DeliveryClass::Latest)
     }
 }
 

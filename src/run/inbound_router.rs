@@ -1,4 +1,4 @@
-//! What the ingest hears, brought to inbox, census and heartbeat.
+//! What the ingest hears, brought to door, census and heartbeat.
 
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
@@ -6,8 +6,8 @@ use wardwatch_actors::census_actor::IngestProgress;
 use wardwatch_actors::clock::Timestamp;
 
 use super::heartbeat::{Ear, IngestStatus};
-use crate::contract::inbox::{self, Letter};
 use crate::contract::payload::system::Status;
+use crate::door::Door;
 use crate::fatal::Fatal;
 use crate::mqtt::ingest::{self, Message};
 use crate::mqtt::publisher::PublisherFault;
@@ -15,9 +15,9 @@ use crate::mqtt::publisher::PublisherFault;
 /// What counts as refused where the broker keeps our marks from us.
 const MARKS: &str = "probe";
 
-/// What the ingest hears goes to the inbox; what it says of its hearing to census and heartbeat.
+/// What the ingest hears goes to the door; what it says of its hearing to census and heartbeat.
 pub struct InboundRouter {
-    pub inbox: inbox::Inbox,
+    pub door: Door,
     pub rival: DuplicateInstance,
     pub fatal: mpsc::UnboundedSender<Fatal>,
     pub hearsay: watch::Sender<IngestStatus>,
@@ -38,11 +38,11 @@ impl ingest::Inbox for InboundRouter {
             }
             return;
         }
-        self.inbox.take(Letter { topic: &topic, payload, retain, receipt });
+        self.door.take(&topic, payload, retain, receipt);
     }
 
     fn hearing(&mut self, hearing: ingest::IngestProgress) {
-        let census = &self.inbox.census;
+        let census = &self.door.census;
         match hearing {
             ingest::IngestProgress::Connected { .. } => {
                 census.do_send(IngestProgress::Connected);
@@ -69,7 +69,7 @@ impl ingest::Inbox for InboundRouter {
                 self.hearsay.send_modify(|hearsay| hearsay.ear = Ear::Listening);
             }
             ingest::IngestProgress::Probe { sent, round_trip } => {
-                census.do_send(IngestProgress::CaughtUpTo(self.inbox.clock.uptime_of(sent)));
+                census.do_send(IngestProgress::CaughtUpTo(self.door.clock.uptime_of(sent)));
                 self.hearsay.send_if_modified(|hearsay| {
                     hearsay.probe = Some(round_trip);
                     hearsay.refused.take_if(|of| of == MARKS).is_some()

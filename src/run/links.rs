@@ -63,7 +63,7 @@ pub fn tell_store(installation: &Addr<InstallationActor>, clock: &Clock, event: 
     let (words, at) = match event {
         StoreEvent::Lost { since } => {
             error!(
-                "nothing can be written to the store; alerts go out unbacked, and a restart would forget them"
+                "nothing can be written to the store; alerts are published before their commit, and a restart would forget them"
             );
             let words = "Nothing can be written to the store: alerts go out, but a restart would forget what is happening now. Free disk space, or mend the disk";
             (Some(words.to_owned()), since)

@@ -32,13 +32,16 @@ use wardwatch_actors::settings::{Mode, Settings};
 
 use crate::causes::Causes;
 use crate::config::{Config, StoreUrl};
-use crate::contract::inbox::{self};
+use crate::contract::inbound::Translator;
 use crate::contract::payload::json;
 use crate::contract::payload::system::{Status, SystemMessage};
 use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
+use crate::door::Door;
 use crate::fatal::Fatal;
+use crate::feed::Feed;
 use crate::link::{Link, LinkFault, LinkSettings};
+use crate::mqtt::bus_publisher::BusPublisher;
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
 use crate::mqtt::publisher::{LinkEvent, Outbox, Publisher, PublisherSettings};
 use crate::mqtt::ring::Ring;
@@ -48,7 +51,7 @@ use heartbeat::{Heartbeat, IngestStatus};
 use inbound_router::{DuplicateInstance, InboundRouter};
 use links::{BrokerWatch, StoreTeller, tell_store};
 use publisher_thread::PublisherThread;
-use shard_output::{BusPublisher, PublishConfirmations, ShardOutput};
+use shard_output::{PublishConfirmations, ShardOutput};
 use watchdog::Watchdog;
 
 /// How long a shutdown waits for receipts; with the two waits below it is over within 10 s.
@@ -121,9 +124,9 @@ impl Service {
         let courier = PublishConfirmations { links: links_tx, store: Arc::clone(&opened) };
         let (publisher, outbox) =
             Publisher::new(publisher_settings(config, &topics, &link, started, &settings), courier);
-        let herald = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
+        let bus = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
-        let (store, restored) = open_store(config, &settings, &herald, &opened, events_tx)?;
+        let (store, restored) = open_store(config, &settings, &bus, &opened, events_tx)?;
 
         // Then the way out: that goes out before anything new is heard.
         let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
@@ -133,7 +136,7 @@ impl Service {
         let registered = settings.admission.mode == Mode::Registered;
         let desk = Rc::new(ShardOutput {
             clock: clock.clone(),
-            herald,
+            publisher: bus,
             store: store.clone(),
             saves: config.store.url != StoreUrl::Memory,
             rejections: RefCell::new(Rejections::default()),
@@ -150,7 +153,7 @@ impl Service {
         let outlet = desk.clone() as Rc<dyn Outlet>;
         let installation = InstallationActor::start_with(&settings, 1, &clock, &outlet, &counters);
         let census = CensusActor::start_with(parts, installation.clone());
-        let store::Restored { patients, departed, open, .. } = restored;
+        let store::Recovered { patients, departed, open, .. } = restored;
         let told = open.iter().any(|change| change.condition == Condition::BrokerLost);
         let broker = BrokerWatch { installation, clock: clock.clone(), lost: None, told };
         let restored = census.send(Restore { patients, departed, open });
@@ -172,15 +175,14 @@ impl Service {
             store,
         };
         let (hearsay, heard) = watch::channel(IngestStatus::default());
-        let sources = config.sources();
-        let inbox =
-            inbox::Inbox { topics, sources, settings, clock, counters, census, refusals: desk.clone() };
+        let translator = Translator { topics, sources: config.sources(), settings };
+        let door = Door { translator, clock, counters, census, rejected: desk.clone() };
         let rival = DuplicateInstance {
             topic: heartbeat.topic.clone(),
             instance: heartbeat.instance.clone(),
             started,
         };
-        let ears = InboundRouter { inbox, rival, hearsay, fatal: fatal_tx.clone() };
+        let ears = InboundRouter { door, rival, hearsay, fatal: fatal_tx.clone() };
         let watchdog = Watchdog::start(fatal_tx)?;
         let tending = Housekeeping {
             watchdog,
@@ -191,7 +193,7 @@ impl Service {
             links,
             store: store_events,
             broker,
-            census: ears.inbox.census.clone(),
+            census: ears.door.census.clone(),
         };
         Ok(Self { publisher, restored, ingest, ears, requests, tending, fatal })
     }
@@ -357,15 +359,16 @@ fn ingest_settings(config: &Config, topics: &Topics, link: Link, registered: boo
 fn open_store(
     config: &Config,
     settings: &Settings,
-    herald: &BusPublisher,
+    bus: &BusPublisher,
     opened: &OnceLock<Store>,
     events: mpsc::UnboundedSender<StoreEvent>,
-) -> Result<(Store, store::Restored), Fatal> {
+) -> Result<(Store, store::Recovered), Fatal> {
     let publish_within = settings.alerts.publish_within;
-    let (store, restored) = Store::open(&config.store, publish_within, herald.clone(), StoreTeller(events))?;
+    let feed = Feed::new(vec![Box::new(bus.clone())]);
+    let (store, restored) = Store::open(&config.store, publish_within, feed, StoreTeller(events))?;
     let _ = opened.set(store.clone());
-    for (row, change) in &restored.outbox {
-        herald.change(change, Some(*row), &Receipt::none());
+    for change in &restored.pending {
+        bus.change(change, &Receipt::none());
     }
     tell_restored(config, &restored);
     Ok((store, restored))
@@ -379,7 +382,7 @@ fn store_kind(config: &Config) -> &'static str {
 }
 
 /// Says what a restart found.
-fn tell_restored(config: &Config, restored: &store::Restored) {
+fn tell_restored(config: &Config, restored: &store::Recovered) {
     if config.store.url == StoreUrl::Memory {
         info!("store.url is memory: nothing outlives the process");
         return;
@@ -389,7 +392,7 @@ fn tell_restored(config: &Config, restored: &store::Restored) {
         store = %config.store.url,
         patients = restored.patients.len(),
         readings_observed_again = again,
-        changes_owed = restored.outbox.len(),
+        changes_pending = restored.pending.len(),
         unreadable = restored.unreadable,
         "restored"
     );
@@ -423,7 +426,7 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode, store: &str) -> Vec
         unacknowledged: 0,
         outbox: 0,
         waiting: 0,
-        unbacked: 0,
+        published_before_commit: 0,
         undeliverable: 0,
         dropped: 0,
         probe_ms: None,

@@ -3,33 +3,29 @@
 //! This is the wiring between actors, store and publisher, which do not know each other.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::OnceLock;
 
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
-use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::clock::Clock;
-use wardwatch_actors::conditions::Priority;
 use wardwatch_actors::outlet::{Kept, Outlet};
 use wardwatch_actors::patient::outcome::Refused;
 use wardwatch_actors::people::PatientId;
-use wardwatch_actors::receipt::Receipt;
 
-use crate::contract::announcement::{self, Announcement};
-use crate::contract::inbox::Refusals;
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::contract::rejections::Rejections;
-use crate::contract::topics::Topics;
+use crate::door::RejectedOutput;
 use crate::fatal::Fatal;
+use crate::feed::Cursor;
+use crate::mqtt::bus_publisher::BusPublisher;
 use crate::mqtt::ingest::IngestRequest;
-use crate::mqtt::publisher::{LinkEvent, Outbox, OutboxListener, Outcome, Outgoing, Way, Weight};
-use crate::store::{Entry, Logged, Publication, Publish, Rejected, Store};
+use crate::mqtt::publisher::{DeliveryResult, LinkEvent, OutboxListener};
+use crate::store::Store;
 
 /// The way out of one shard, on its thread.
 pub struct ShardOutput {
     pub clock: Clock,
-    pub herald: BusPublisher,
+    pub publisher: BusPublisher,
     pub store: Store,
     /// Whether anything is kept at all.
     pub saves: bool,
@@ -40,43 +36,30 @@ pub struct ShardOutput {
 }
 
 impl ShardOutput {
-    /// Tells what the second that is over leaves to be told of refusals.
+    /// Publishes what the second that is over leaves of rejections.
     pub fn turn(&self) {
-        let tell = self.rejections.borrow_mut().turn(self.clock.uptime());
-        self.tell(tell);
+        let rejections = self.rejections.borrow_mut().turn(self.clock.uptime());
+        self.publish_rejections(rejections);
     }
 
-    /// Tells all that is left to be told of refusals.
+    /// Publishes all that is left of rejections.
     pub fn flush(&self) {
-        let tell = self.rejections.borrow_mut().flush();
-        self.tell(tell);
+        let rejections = self.rejections.borrow_mut().flush();
+        self.publish_rejections(rejections);
     }
 
-    fn tell(&self, messages: Vec<RejectedMessage>) {
+    fn publish_rejections(&self, messages: Vec<RejectedMessage>) {
         for message in messages {
-            debug!(topic = message.topic, reason = message.reason, count = message.count, "refused");
-            let rejected = announcement::rejected(&self.herald.topics, &message);
-            self.herald.send(rejected, Way::Change(Weight::Info));
-            let RejectedMessage { time, topic, reason, field, payload, count } = message;
-            let field = field.map(str::to_owned);
-            self.store.reject(Rejected { time, topic, reason, field, payload, count });
+            debug!(topic = message.topic, reason = message.reason, count = message.count, "rejected");
+            self.publisher.rejected(&message);
+            self.store.reject(message);
         }
     }
 }
 
 impl Outlet for ShardOutput {
-    fn keep(&self, Kept { subject, reading, outcome, saved, record, receipt }: Kept) {
-        self.store.keep(Entry {
-            subject,
-            at: self.clock.now().wall,
-            reading,
-            changes: outcome.changes,
-            scores: outcome.scores,
-            state: outcome.state,
-            saved,
-            record,
-            receipt,
-        });
+    fn keep(&self, kept: Kept) {
+        self.store.keep(kept, self.clock.now().wall);
     }
 
     fn saves(&self) -> bool {
@@ -84,27 +67,26 @@ impl Outlet for ShardOutput {
     }
 
     fn refuse(&self, refused: Refused) {
-        let topic = self.herald.topics.vitals(&refused.patient);
+        let topic = self.publisher.topics.vitals(&refused.patient);
         let reason = refused.refusal.to_string();
-        Refusals::refuse(self, RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
+        self.reject(RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
     }
 
     fn follow(&self, patient: &PatientId) {
         if let Some(subscriptions) = &self.subscriptions {
             // Without an ingest the process is ending anyway.
-            let _ = subscriptions.send(IngestRequest::Subscribe(self.herald.topics.vitals(patient)));
+            let _ = subscriptions.send(IngestRequest::Subscribe(self.publisher.topics.vitals(patient)));
         }
     }
 
     fn unfollow(&self, patient: &PatientId) {
         if let Some(subscriptions) = &self.subscriptions {
-            let _ = subscriptions.send(IngestRequest::Unsubscribe(self.herald.topics.vitals(patient)));
+            let _ = subscriptions.send(IngestRequest::Unsubscribe(self.publisher.topics.vitals(patient)));
         }
     }
 
     fn empty_record(&self, patient: &PatientId) {
-        let emptied = Announcement { topic: self.herald.topics.record(patient), payload: Vec::new() };
-        self.herald.send(emptied, Way::Latest);
+        self.publisher.empty_record(patient);
     }
 
     fn died(&self, actor: &'static str) {
@@ -112,74 +94,10 @@ impl Outlet for ShardOutput {
     }
 }
 
-impl Refusals for ShardOutput {
-    fn refuse(&self, message: RejectedMessage) {
-        let tell = self.rejections.borrow_mut().take(message, self.clock.uptime());
-        self.tell(tell);
-    }
-}
-
-impl Refusals for Rc<ShardOutput> {
-    fn refuse(&self, message: RejectedMessage) {
-        Refusals::refuse(&**self, message);
-    }
-}
-
-/// Says decisions on the bus, from any thread.
-#[derive(Clone)]
-pub struct BusPublisher {
-    pub topics: Topics,
-    pub outbox: Outbox,
-}
-
-impl BusPublisher {
-    /// Owes an alert change to the bus; `row` is told when the broker has all of it.
-    pub fn change(&self, change: &AlertChange, row: Option<u64>, receipt: &Receipt) {
-        let way = Way::Change(weight(change));
-        let mut announcements = announcement::change(&self.topics, change).peekable();
-        while let Some(Announcement { topic, payload }) = announcements.next() {
-            let row = row.filter(|_| announcements.peek().is_none());
-            let receipts = vec![receipt.clone()];
-            self.outbox.publish(Outgoing { topic, payload: payload.into(), way, receipts, row });
-        }
-    }
-
-    fn send(&self, Announcement { topic, payload }: Announcement, way: Way) {
-        self.outbox.publish(Outgoing {
-            topic,
-            payload: payload.into(),
-            way,
-            receipts: Vec::new(),
-            row: None,
-        });
-    }
-}
-
-impl Publish for BusPublisher {
-    fn publish(&self, publication: Publication) {
-        let Publication { subject, at, changes, scores, state, receipt } = publication;
-        for Logged { row, change } in &changes {
-            self.change(change, *row, &receipt);
-        }
-        if let Some(patient) = announcement::patient(&subject) {
-            for score in &scores {
-                self.send(announcement::score(&self.topics, patient, score, at), Way::Passing);
-            }
-            if let Some(state) = &state {
-                self.send(announcement::state(&self.topics, patient, state), Way::Latest);
-            }
-        }
-        receipt.settle();
-    }
-}
-
-/// Which changes go first when the outbox is full.
-fn weight(change: &AlertChange) -> Weight {
-    match change.priority.max(change.previous_priority.unwrap_or(Priority::Info)) {
-        Priority::Info => Weight::Info,
-        Priority::Low => Weight::Low,
-        Priority::Medium => Weight::Medium,
-        Priority::High => Weight::High,
+impl RejectedOutput for ShardOutput {
+    fn reject(&self, message: RejectedMessage) {
+        let rejections = self.rejections.borrow_mut().take(message, self.clock.uptime());
+        self.publish_rejections(rejections);
     }
 }
 
@@ -196,9 +114,9 @@ impl OutboxListener for PublishConfirmations {
         let _ = self.links.send(event);
     }
 
-    fn settled(&self, row: u64, _: Outcome) {
+    fn done(&self, number: u64, _: DeliveryResult) {
         if let Some(store) = self.store.get() {
-            store.published(row);
+            store.done(number);
         }
     }
 }

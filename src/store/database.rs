@@ -13,11 +13,12 @@ use wardwatch_actors::patient::snapshot::Snapshot;
 use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
 
-use super::entry::{Logged, Rejected};
+use super::batch::{Batch, Row, Stay};
 use super::packing;
-use super::queue::{Batch, Row, Stay};
 use super::schema::{self, MigrationFault};
 use crate::config::Synchronous;
+use crate::contract::payload::rejected::RejectedMessage;
+use crate::feed::NumberedChange;
 
 /// How many refused messages stay.
 const REJECTED_KEPT: i64 = 10_000;
@@ -247,8 +248,8 @@ impl<'a> Tables<'a> {
         if let (Some(reading), Subject::Patient(patient)) = (&row.reading, &row.subject) {
             self.reading(row.number, patient, reading)?;
         }
-        for logged in &row.changes {
-            self.change(logged)?;
+        for numbered in &row.changes {
+            self.change(numbered)?;
         }
         match (&row.stay, &row.subject) {
             (Some(stay), Subject::Patient(patient)) => self.stay(patient, stay, row.at.unix_ms()),
@@ -271,8 +272,7 @@ impl<'a> Tables<'a> {
         tolerate(done, "a reading", patient)
     }
 
-    fn change(&mut self, logged: &Logged) -> rusqlite::Result<()> {
-        let Logged { row: Some(number), change } = logged else { return Ok(()) };
+    fn change(&mut self, NumberedChange { number, change }: &NumberedChange) -> rusqlite::Result<()> {
         let json = match serde_json::to_string(&**change) {
             Ok(json) => json,
             Err(error) => {
@@ -360,14 +360,14 @@ fn tolerate(done: rusqlite::Result<usize>, what: &str, of: &impl std::fmt::Displ
     }
 }
 
-fn write_rejected(transaction: &Transaction<'_>, all: &[Rejected]) -> rusqlite::Result<()> {
+fn write_rejected(transaction: &Transaction<'_>, all: &[RejectedMessage]) -> rusqlite::Result<()> {
     if all.is_empty() {
         return Ok(());
     }
     let mut insert = transaction.prepare_cached(
         "INSERT INTO rejected (time, topic, reason, field, payload, count) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for Rejected { time, topic, reason, field, payload, count } in all {
+    for RejectedMessage { time, topic, reason, field, payload, count } in all {
         insert.execute(params![time.unix_ms(), topic, reason, field, payload, count.cast_signed()])?;
     }
     let oldest = "DELETE FROM rejected WHERE number <= (SELECT max(number) FROM rejected) - ?1";

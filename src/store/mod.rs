@@ -1,12 +1,11 @@
 //! The store: keeps readings, alert changes and what each patient remembers, so that no restart loses any.
 //!
-//! A shard hands in an [`Entry`] and goes on. The recorder commits entries together, then publishes what
-//! they say and settles their receipts; the watch publishes what the recorder is too slow for. SQL is
-//! spoken in `schema`, `database` and `recovery` alone. Deliberately absent: MQTT, and what to make of a
+//! A shard hands in what was caused and goes on. The recorder commits it together with others, then emits it to the
+//! [`Feed`]; the watch emits what the recorder is too slow for. SQL is spoken in `schema`, `database` and `recovery` alone. Deliberately absent: MQTT, and what to make of a
 //! lost store, which is decided where this is wired.
 
+mod batch;
 mod database;
-mod entry;
 mod packing;
 mod queue;
 mod recorder;
@@ -20,22 +19,26 @@ mod watch;
 
 use std::fs::File;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
 use wardwatch_actors::clock::{Span, Timestamp};
 use wardwatch_actors::conditions::Condition;
+use wardwatch_actors::outlet::Kept;
+use wardwatch_actors::patient::outcome::Outcome;
 
 use crate::config::{StoreConfig, StoreUrl};
+use crate::contract::payload::rejected::RejectedMessage;
+use crate::feed::{Cursor, Emission, Feed, NumberedChange};
 pub use database::StoreFault;
-pub use entry::{Entry, Logged, Publication, Publish, Rejected};
 pub use queue::Counts;
-pub use recovery::Restored;
+pub use recovery::Recovered;
 
 use database::{Connect, Writer};
-use queue::{Queue, Terms};
+use queue::{CommitQueue, CommitTerms};
 use shared::Shared;
 
 /// What becomes of the store, for those who tell others.
@@ -71,19 +74,20 @@ pub struct StoreStatus {
 /// The way into the store, for any thread. The last one that is dropped ends it as a crash would.
 #[derive(Clone)]
 pub struct Store {
-    kind: Kind,
+    backend: Backend,
 }
 
 #[derive(Clone)]
-enum Kind {
-    Memory(Arc<Memory>),
+enum Backend {
+    InMemory(Arc<InMemory>),
     Sqlite(Arc<Handle>),
 }
 
-/// Keeps nothing: publishes at once.
-struct Memory {
-    publish: Box<dyn Publish>,
-    order: Mutex<()>,
+/// Keeps nothing: emits at once.
+struct InMemory {
+    feed: Feed,
+    /// The last number that was given.
+    last: AtomicU64,
 }
 
 /// Ends the threads with the last way in.
@@ -103,73 +107,81 @@ impl Store {
     pub fn open(
         config: &StoreConfig,
         publish_within: Span,
-        publish: impl Publish,
+        feed: Feed,
         listener: impl StoreListener,
-    ) -> Result<(Self, Restored), StoreFault> {
+    ) -> Result<(Self, Recovered), StoreFault> {
         match &config.url {
             StoreUrl::Memory => {
-                let memory = Memory { publish: Box::new(publish), order: Mutex::new(()) };
-                Ok((Self { kind: Kind::Memory(memory.into()) }, Restored::default()))
+                let memory = InMemory { feed, last: AtomicU64::new(0) };
+                Ok((Self { backend: Backend::InMemory(memory.into()) }, Recovered::default()))
             }
             StoreUrl::Sqlite(path) => {
                 let (file, synchronous) = (path.clone(), config.synchronous);
                 let connect = Box::new(move || database::connect(&file, synchronous));
-                let terms = Terms::new(config.linger.to_duration(), publish_within.to_duration());
+                let terms = CommitTerms::new(config.linger.to_duration(), publish_within.to_duration());
                 let lock = database::lock(path)?;
                 let opening = Opening { lock, connect, terms, keep_readings: config.keep_readings };
-                opening.open(Box::new(publish), Box::new(listener), path)
+                opening.open(feed, Box::new(listener), path)
             }
         }
     }
 
-    /// Keeps and publishes what was caused, then settles its receipt. Never blocks.
-    pub fn keep(&self, entry: Entry) {
-        match &self.kind {
-            Kind::Memory(memory) => memory.pass(entry),
-            Kind::Sqlite(handle) => handle.shared.keep(entry),
+    /// Keeps and emits what was caused at this time, then settles its receipt. Never blocks.
+    ///
+    /// A reading after the patient's last memory is observed again at a restart, if it is among those of the last
+    /// minute: a memory must follow each reading sooner than that.
+    pub fn keep(&self, kept: Kept, at: Timestamp) {
+        match &self.backend {
+            Backend::InMemory(memory) => memory.pass(kept, at),
+            Backend::Sqlite(handle) => handle.shared.keep(kept, at),
         }
     }
 
-    /// Keeps what was refused, for a look.
-    pub fn reject(&self, rejected: Rejected) {
-        if let Kind::Sqlite(handle) = &self.kind {
+    /// Keeps what was rejected, for a look.
+    pub fn reject(&self, rejected: RejectedMessage) {
+        if let Backend::Sqlite(handle) = &self.backend {
             handle.shared.reject(rejected);
-        }
-    }
-
-    /// Nothing more has to be done for the change of this row: a restart does not publish it again.
-    pub fn published(&self, row: u64) {
-        if let Kind::Sqlite(handle) = &self.kind {
-            handle.shared.published(row);
         }
     }
 
     /// How it fares.
     pub fn status(&self) -> StoreStatus {
-        match &self.kind {
-            Kind::Memory(_) => StoreStatus::default(),
-            Kind::Sqlite(handle) => handle.shared.status(),
+        match &self.backend {
+            Backend::InMemory(_) => StoreStatus::default(),
+            Backend::Sqlite(handle) => handle.shared.status(),
         }
     }
 
     /// Commits what waits, and ends. Blocks for so long at most; whether all is committed.
     pub fn close(&self, within: Duration) -> bool {
-        match &self.kind {
-            Kind::Memory(_) => true,
-            Kind::Sqlite(handle) => handle.shared.close(within),
+        match &self.backend {
+            Backend::InMemory(_) => true,
+            Backend::Sqlite(handle) => handle.shared.close(within),
         }
     }
 }
 
-impl Memory {
-    fn pass(&self, entry: Entry) {
-        let Entry { subject, at, changes, scores, state, receipt, .. } = entry;
-        if changes.is_empty() && scores.is_empty() && state.is_none() {
+/// The bus publisher's: a restart does not publish again what is done.
+impl Cursor for Store {
+    fn done(&self, number: u64) {
+        if let Backend::Sqlite(handle) = &self.backend {
+            handle.shared.published(number);
+        }
+    }
+}
+
+impl InMemory {
+    fn pass(&self, kept: Kept, at: Timestamp) {
+        let Kept { subject, outcome, receipt, .. } = kept;
+        if outcome.is_empty() {
             return receipt.settle();
         }
-        let changes = changes.into_iter().map(|change| Logged { row: None, change: change.into() }).collect();
-        let _in_order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        self.publish.publish(Publication { subject, at, changes, scores, state, receipt });
+        let turn = self.feed.turn();
+        let Outcome { changes, scores, state, .. } = outcome;
+        let number = || self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        let numbered = |change| NumberedChange { number: number(), change: Arc::new(change) };
+        let changes = changes.into_iter().map(numbered).collect();
+        turn.emit(Emission { subject, at, changes, scores, state, receipt });
     }
 }
 
@@ -178,31 +190,31 @@ struct Opening {
     /// Held as long as anything may be written.
     lock: File,
     connect: Connect,
-    terms: Terms,
+    terms: CommitTerms,
     keep_readings: Span,
 }
 
 impl Opening {
     fn open(
         mut self,
-        publish: Box<dyn Publish>,
+        feed: Feed,
         listener: Box<dyn StoreListener>,
         path: &Path,
-    ) -> Result<(Store, Restored), StoreFault> {
+    ) -> Result<(Store, Recovered), StoreFault> {
         let connection = (self.connect)()?;
-        let (restored, next) = recovery::restore(&connection)
+        let (recovered, next) = recovery::recover(&connection)
             .map_err(|source| StoreFault::Read { path: path.to_owned(), source })?;
         // Where nobody waits for it: what a killed run left there may be long.
         database::copy_log(&connection);
-        let mut queue = Queue::new(self.terms, next, Instant::now());
-        if restored.open.iter().any(|change| change.condition == Condition::StoreLost) {
+        let mut queue = CommitQueue::new(self.terms, next, Instant::now());
+        if recovered.open.iter().any(|change| change.condition == Condition::StoreLost) {
             queue.begin_lost();
         }
-        let shared = Arc::new(Shared::new(queue, publish, listener, self.lock));
+        let shared = Arc::new(Shared::new(queue, feed, listener, self.lock));
         let writer = Writer::new(connection, self.connect, self.keep_readings);
         start("recorder", &shared, |shared| recorder::run(shared, writer))?;
         start("watch", &shared, watch::run)?;
-        Ok((Store { kind: Kind::Sqlite(Arc::new(Handle { shared })) }, restored))
+        Ok((Store { backend: Backend::Sqlite(Arc::new(Handle { shared })) }, recovered))
     }
 }
 

@@ -1,15 +1,15 @@
-//! The thread that commits, and then publishes and settles what waited for it.
+//! The thread that commits, and then emits what waited for it.
 
 use std::collections::VecDeque;
-use std::error::Error;
 use std::time::Duration;
 
 use tracing::{error, info};
 
 use super::StoreEvent;
+use super::batch::Batch;
 use super::database::{CommitFault, Writer};
-use super::queue::Batch;
 use super::shared::Shared;
+use crate::causes::Causes;
 
 /// The pause after a failed commit: doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -37,9 +37,9 @@ fn commit_all(shared: &Shared, writer: &mut Writer) {
         if !commit(shared, writer, &batch) {
             return;
         }
-        shared.release(|queue| {
-            let (releases, back) = queue.committed(batch.upto);
-            (releases, back.then_some(StoreEvent::Back { counts: queue.counts }))
+        shared.emit(|queue| {
+            let (emissions, back) = queue.committed(batch.upto);
+            (emissions, back.then_some(StoreEvent::Back { counts: queue.counts }))
         });
         writer.tidy();
     }
@@ -48,18 +48,18 @@ fn commit_all(shared: &Shared, writer: &mut Writer) {
 /// Tries until it is done; false where the store was abandoned first.
 fn commit(shared: &Shared, writer: &mut Writer, batch: &Batch) -> bool {
     let mut pause = FIRST_PAUSE;
-    let mut told = String::new();
+    let mut logged = String::new();
     loop {
         match writer.commit(batch) {
             Ok(()) => break,
-            Err(fault) => tell(shared, &fault, &mut told),
+            Err(fault) => log_fault(shared, &fault, &mut logged),
         }
         if !shared.pause(pause) {
             return false;
         }
         pause = LONGEST_PAUSE.min(pause * 2);
     }
-    if !told.is_empty() {
+    if !logged.is_empty() {
         info!("the store takes entries again");
         shared.note_fault(None);
     }
@@ -67,17 +67,12 @@ fn commit(shared: &Shared, writer: &mut Writer, batch: &Batch) -> bool {
 }
 
 /// Logs why a commit failed: once, until it fails for another reason.
-fn tell(shared: &Shared, fault: &CommitFault, told: &mut String) {
-    let mut words = fault.to_string();
-    let mut cause = fault.source();
-    while let Some(source) = cause {
-        words = format!("{words}: {source}");
-        cause = source.source();
-    }
-    if *told != words {
+fn log_fault(shared: &Shared, fault: &CommitFault, logged: &mut String) {
+    let words = Causes(fault).to_string();
+    if *logged != words {
         error!("{words}; it is tried again until it succeeds");
         shared.note_fault(Some(words.clone()));
-        *told = words;
+        *logged = words;
     }
 }
 

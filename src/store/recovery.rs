@@ -1,11 +1,11 @@
 //! What the last run left: read once, before anything else happens.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 use thiserror::Error;
 use tracing::error;
-use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::conditions::Condition;
@@ -14,17 +14,16 @@ use wardwatch_actors::people::PatientId;
 use wardwatch_actors::vitals::Reading;
 
 use super::packing;
+use crate::feed::NumberedChange;
 
 /// What the last run left.
 #[derive(Debug, Default)]
-pub struct Restored {
+pub struct Recovered {
     /// Who was here, with the readings after each memory, by id.
     pub patients: Vec<Patient>,
     /// Changes that the broker may not have, in the order in which they are to be published, each with the
-    /// row to be told to [`Store::published`](super::Store::published).
-    pub outbox: Vec<(u64, AlertChange)>,
-    /// The last records of those who were not discharged.
-    pub admissions: Vec<(PatientId, AdmissionRecord)>,
+    /// number in the feed.
+    pub pending: Vec<NumberedChange>,
     /// Who was discharged or transferred, and when.
     pub departed: Vec<(PatientId, Timestamp)>,
     /// Open alerts about units and the installation, by their last changes.
@@ -43,21 +42,23 @@ enum Unreadable {
 }
 
 /// Reads everything, and the number that comes next.
-pub fn restore(connection: &Connection) -> rusqlite::Result<(Restored, u64)> {
-    let mut restored = Restored::default();
-    snapshots(connection, &mut restored)?;
-    let owed = "SELECT number, change FROM changes WHERE published = 0 ORDER BY number";
-    restored.outbox = changes(connection, owed, &[], &mut restored.unreadable)?;
+pub fn recover(connection: &Connection) -> rusqlite::Result<(Recovered, u64)> {
+    let mut recovered = Recovered::default();
+    snapshots(connection, &mut recovered)?;
+    let pending = "SELECT number, change FROM changes WHERE published = 0 ORDER BY number";
+    let pending = changes(connection, pending, &[], &mut recovered.unreadable)?;
+    let numbered = |(number, change)| NumberedChange { number, change: Arc::new(change) };
+    recovered.pending = pending.into_iter().map(numbered).collect();
     let elsewhere = open_alerts("substr(subject, -2) = '/_'");
-    restored.open = without_rows(changes(connection, &elsewhere, &[], &mut restored.unreadable)?);
-    admissions(connection, &mut restored)?;
+    recovered.open = without_rows(changes(connection, &elsewhere, &[], &mut recovered.unreadable)?);
+    departed(connection, &mut recovered)?;
     let last: i64 = connection.query_row(
         "SELECT max(ifnull((SELECT max(number) FROM readings), 0), ifnull((SELECT max(number) FROM changes), 0), \
          ifnull((SELECT max(number) FROM snapshots), 0))",
         [],
         |row| row.get(0),
     )?;
-    Ok((restored, last.cast_unsigned() + 1))
+    Ok((recovered, last.cast_unsigned() + 1))
 }
 
 /// The last change of each alert that has not ended, of the subjects that `which` chooses.
@@ -68,7 +69,7 @@ fn open_alerts(which: &str) -> String {
     )
 }
 
-fn snapshots(connection: &Connection, restored: &mut Restored) -> rusqlite::Result<()> {
+fn snapshots(connection: &Connection, recovered: &mut Recovered) -> rusqlite::Result<()> {
     let mut after = HashMap::new();
     let open = open_alerts("subject = ?1");
     let mut statement = connection
@@ -76,23 +77,23 @@ fn snapshots(connection: &Connection, restored: &mut Restored) -> rusqlite::Resu
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let Ok(id) = row.get_ref(0)?.as_str().unwrap_or_default().parse::<PatientId>() else {
-            restored.unreadable += 1;
+            recovered.unreadable += 1;
             continue;
         };
         let since = Timestamp::from_unix_ms(row.get(2)?);
         let memory = match snapshot(row.get(3)?, row.get_ref(4)?.as_bytes().unwrap_or_default()) {
             Ok(snapshot) => Memory::Whole(snapshot),
             Err(fault) => {
-                tell_unreadable(&id, &fault);
-                restored.unreadable += 1;
-                let open = changes(connection, &open, &[id.as_str()], &mut restored.unreadable)?;
+                log_unreadable(&id, &fault);
+                recovered.unreadable += 1;
+                let open = changes(connection, &open, &[id.as_str()], &mut recovered.unreadable)?;
                 Memory::Alerts { open: without_rows(open), since }
             }
         };
-        after.insert(id.clone(), (restored.patients.len(), row.get::<_, i64>(1)?));
-        restored.patients.push(Patient { patient: id, memory, readings: Vec::new() });
+        after.insert(id.clone(), (recovered.patients.len(), row.get::<_, i64>(1)?));
+        recovered.patients.push(Patient { patient: id, memory, readings: Vec::new() });
     }
-    readings_after(connection, &after, restored)
+    readings_after(connection, &after, recovered)
 }
 
 fn snapshot(version: u32, json: &[u8]) -> Result<Box<Snapshot>, Unreadable> {
@@ -102,7 +103,7 @@ fn snapshot(version: u32, json: &[u8]) -> Result<Box<Snapshot>, Unreadable> {
     Ok(serde_json::from_slice(json)?)
 }
 
-fn tell_unreadable(patient: &PatientId, fault: &Unreadable) {
+fn log_unreadable(patient: &PatientId, fault: &Unreadable) {
     let error: &dyn std::error::Error = fault;
     error!(%patient, error, "the memory of a patient cannot be read; its open alerts are taken from the log");
 }
@@ -111,7 +112,7 @@ fn tell_unreadable(patient: &PatientId, fault: &Unreadable) {
 fn readings_after(
     connection: &Connection,
     after: &HashMap<PatientId, (usize, i64)>,
-    restored: &mut Restored,
+    recovered: &mut Recovered,
 ) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
         "SELECT number, patient, observed_at, received_at, device, seq, body FROM readings \
@@ -122,8 +123,8 @@ fn readings_after(
         let number: i64 = row.get(0)?;
         match after.get(row.get_ref(1)?.as_str().unwrap_or_default()) {
             Some((place, covered)) if number > *covered => match reading(row)? {
-                Some(reading) => restored.patients[*place].readings.push(reading),
-                None => restored.unreadable += 1,
+                Some(reading) => recovered.patients[*place].readings.push(reading),
+                None => recovered.unreadable += 1,
             },
             _ => {}
         }
@@ -166,21 +167,17 @@ fn without_rows(changes: Vec<(u64, AlertChange)>) -> Vec<AlertChange> {
     changes.filter(|change| change.condition != Condition::BacklogSummary).collect()
 }
 
-fn admissions(connection: &Connection, restored: &mut Restored) -> rusqlite::Result<()> {
+/// Who was discharged or transferred, and is not here again.
+fn departed(connection: &Connection, recovered: &mut Recovered) -> rusqlite::Result<()> {
     let mut statement = connection.prepare(
-        "SELECT patient, record, changed_at FROM admissions \
-         WHERE record IS NOT NULL OR patient NOT IN (SELECT patient FROM snapshots) ORDER BY patient",
+        "SELECT patient, changed_at FROM admissions \
+         WHERE record IS NULL AND patient NOT IN (SELECT patient FROM snapshots) ORDER BY patient",
     )?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        let Ok(patient) = row.get_ref(0)?.as_str().unwrap_or_default().parse() else {
-            restored.unreadable += 1;
-            continue;
-        };
-        match row.get_ref(1)?.as_bytes_or_null().unwrap_or_default().map(serde_json::from_slice) {
-            None => restored.departed.push((patient, Timestamp::from_unix_ms(row.get(2)?))),
-            Some(Ok(record)) => restored.admissions.push((patient, record)),
-            Some(Err(_)) => restored.unreadable += 1,
+        match row.get_ref(0)?.as_str().unwrap_or_default().parse() {
+            Ok(patient) => recovered.departed.push((patient, Timestamp::from_unix_ms(row.get(1)?))),
+            Err(_) => recovered.unreadable += 1,
         }
     }
     Ok(())

@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tracing::error;
+use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::outlet::Kept;
 
-use super::entry::{Entry, Publish, Rejected};
-use super::queue::{Batch, Queue, Release};
+use super::batch::Batch;
+use super::queue::CommitQueue;
 use super::running::LOOK_EVERY;
 use super::{StoreEvent, StoreListener, StoreStatus};
+use crate::contract::payload::rejected::RejectedMessage;
+use crate::feed::{Emission, Feed};
 
 /// What the recorder would be woken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +34,7 @@ enum Ending {
 }
 
 struct Inner {
-    queue: Queue,
+    queue: CommitQueue,
     recorder_awaits: Awaits,
     /// Whether the watch sleeps until something comes.
     watch_sleeps: bool,
@@ -46,9 +50,7 @@ pub struct Shared {
     recorder: Condvar,
     watch: Condvar,
     closed: Condvar,
-    /// Held while something is published and told, so that all is in order.
-    order: Mutex<()>,
-    publish: Box<dyn Publish>,
+    feed: Feed,
     listener: Box<dyn StoreListener>,
     /// Keeps other processes from the store until the last thread that writes to it has ended.
     _lock: File,
@@ -56,12 +58,7 @@ pub struct Shared {
 
 impl Shared {
     /// Nothing waits yet.
-    pub fn new(
-        queue: Queue,
-        publish: Box<dyn Publish>,
-        listener: Box<dyn StoreListener>,
-        lock: File,
-    ) -> Self {
+    pub fn new(queue: CommitQueue, feed: Feed, listener: Box<dyn StoreListener>, lock: File) -> Self {
         let inner = Inner {
             queue,
             recorder_awaits: Awaits::Nothing,
@@ -75,8 +72,7 @@ impl Shared {
             recorder: Condvar::new(),
             watch: Condvar::new(),
             closed: Condvar::new(),
-            order: Mutex::new(()),
-            publish,
+            feed,
             listener,
             _lock: lock,
         }
@@ -86,23 +82,23 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an entry.
-    pub fn keep(&self, entry: Entry) {
+    /// Takes what was caused at this time.
+    pub fn keep(&self, kept: Kept, at: Timestamp) {
         let mut inner = self.lock();
-        inner.queue.push(entry, Instant::now());
+        inner.queue.push(kept, at, Instant::now());
         self.wake(&mut inner);
     }
 
-    /// Takes a refused message.
-    pub fn reject(&self, rejected: Rejected) {
+    /// Takes a rejected message.
+    pub fn reject(&self, rejected: RejectedMessage) {
         let mut inner = self.lock();
         inner.queue.reject(rejected, Instant::now());
         self.wake(&mut inner);
     }
 
-    /// Notes that the broker has this row.
-    pub fn published(&self, row: u64) {
-        self.lock().queue.published(row);
+    /// Notes that the broker has the change of this number.
+    pub fn published(&self, number: u64) {
+        self.lock().queue.published(number);
     }
 
     fn wake(&self, inner: &mut Inner) {
@@ -192,18 +188,11 @@ impl Shared {
         }
     }
 
-    /// Takes from the queue what may go, then publishes, settles and tells it, one caller at a time.
-    pub fn release(&self, take: impl FnOnce(&mut Queue) -> (Vec<Release>, Option<StoreEvent>)) {
-        let _in_order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
-        let (releases, event) = take(&mut self.lock().queue);
-        for Release { publication, settle } in releases {
-            if let Some(publication) = publication {
-                self.publish.publish(publication);
-            }
-            if let Some(receipt) = settle {
-                receipt.settle();
-            }
-        }
+    /// Takes from the queue what may go and emits it, one caller at a time.
+    pub fn emit(&self, take: impl FnOnce(&mut CommitQueue) -> (Vec<Emission>, Option<StoreEvent>)) {
+        let turn = self.feed.turn();
+        let (emissions, event) = take(&mut self.lock().queue);
+        emissions.into_iter().for_each(|emission| turn.emit(emission));
         if let Some(event) = event {
             self.listener.store(event);
         }

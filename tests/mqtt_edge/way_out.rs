@@ -8,9 +8,10 @@ use tokio::io::AsyncWriteExt;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use wardwatch::contract::announcement::Announcement;
 use wardwatch::mqtt::publisher::{
-    LinkEvent, Outbox, OutboxListener, Outcome, Outgoing, Publisher, PublisherFault, PublisherSettings, Way,
-    Weight,
+    DeliveryClass, DeliveryResult, DropOrder, LinkEvent, Outbox, OutboxListener, Outgoing, Publisher,
+    PublisherFault, PublisherSettings,
 };
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
@@ -21,7 +22,7 @@ use super::mosquitto::{self, DEADLINE, Listener, Mosquitto, until};
 #[derive(Clone, Default)]
 struct Told {
     links: Arc<Mutex<Vec<LinkEvent>>>,
-    settled: Arc<Mutex<Vec<(u64, Outcome)>>>,
+    done: Arc<Mutex<Vec<(u64, DeliveryResult)>>>,
 }
 
 impl OutboxListener for Told {
@@ -29,8 +30,8 @@ impl OutboxListener for Told {
         self.links.lock().expect("told").push(event);
     }
 
-    fn settled(&self, row: u64, outcome: Outcome) {
-        self.settled.lock().expect("told").push((row, outcome));
+    fn done(&self, number: u64, result: DeliveryResult) {
+        self.done.lock().expect("told").push((number, result));
     }
 }
 
@@ -72,8 +73,8 @@ impl Publishing {
         timeout(DEADLINE, self.outbox.emptied()).await.expect("an empty outbox in time");
     }
 
-    fn settled(&self) -> Vec<(u64, Outcome)> {
-        self.told.settled.lock().expect("told").clone()
+    fn done(&self) -> Vec<(u64, DeliveryResult)> {
+        self.told.done.lock().expect("told").clone()
     }
 
     fn links(&self) -> Vec<bool> {
@@ -83,23 +84,17 @@ impl Publishing {
 }
 
 fn change(number: u64) -> Outgoing {
-    Outgoing {
-        topic: "wardwatch/alerts/high/icu-1/p-17".to_owned(),
-        payload: number.to_string().into(),
-        way: Way::Change(Weight::High),
-        receipts: Vec::new(),
-        row: Some(number),
-    }
+    let topic = "wardwatch/alerts/high/icu-1/p-17".to_owned();
+    let announcement = Announcement { topic, payload: number.to_string().into() };
+    let mut outgoing = Outgoing::new(announcement, DeliveryClass::Change(DropOrder::High));
+    outgoing.number = Some(number);
+    outgoing
 }
 
 fn heartbeat(payload: &'static str) -> Outgoing {
-    Outgoing {
-        topic: "wardwatch/system/test".to_owned(),
-        payload: Bytes::from_static(payload.as_bytes()),
-        way: Way::Latest,
-        receipts: Vec::new(),
-        row: None,
-    }
+    let topic = "wardwatch/system/test".to_owned();
+    let payload = Bytes::from_static(payload.as_bytes());
+    Outgoing::new(Announcement { topic, payload }, DeliveryClass::Latest)
 }
 
 /// The first time each number was heard, in order.
@@ -109,7 +104,7 @@ fn first_heard(heard: &[rumqttc::Publish]) -> Vec<u64> {
     heard.iter().filter_map(number).filter(|&number: &u64| seen.insert(number)).collect()
 }
 
-/// Taken out to see it fail: putting sent messages back in `Queue::disconnect` (changes are missing).
+/// Taken out to see it fail: putting sent messages back in `OutboxQueue::disconnect` (changes are missing).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_thousand_changes_survive_a_restart_of_the_broker_in_order() {
     const CHANGES: u64 = 20_000;
@@ -128,7 +123,7 @@ async fn twenty_thousand_changes_survive_a_restart_of_the_broker_in_order() {
     };
     let heard = listener.hear("every change", all).await;
     assert!(first_heard(&heard).into_iter().eq(0..CHANGES));
-    assert!(publisher.settled().into_iter().eq((0..CHANGES).map(|row| (row, Outcome::Accepted))));
+    assert!(publisher.done().into_iter().eq((0..CHANGES).map(|number| (number, DeliveryResult::Accepted))));
     assert_eq!(publisher.links(), [false, true, false, true]);
 }
 
@@ -142,7 +137,9 @@ async fn receipts_settle_only_once_a_killed_broker_is_back_and_has_the_change() 
     broker.kill();
     let ring = Arc::new(OneDebt::default());
     let receipt = Receipt::new(ring.clone(), 0);
-    publisher.outbox.publish(Outgoing { receipts: vec![receipt], ..change(1) });
+    let mut outgoing = change(1);
+    outgoing.receipts.push(receipt);
+    publisher.outbox.publish(outgoing);
     until("the loss is noticed", || !publisher.outbox.status().connected).await;
     assert!(!ring.settled());
     broker.restart();
@@ -181,13 +178,15 @@ async fn a_change_that_the_broker_cannot_take_does_not_hold_up_the_next() {
     let listener = Listener::subscribe(broker.port(), &["wardwatch/alerts/#"]).await;
     let publisher = Publishing::start(&broker.url());
     publisher.until_connected().await;
-    publisher.outbox.publish(Outgoing { payload: vec![b'x'; 2000].into(), ..change(1) });
+    let mut large = change(1);
+    large.announcement.payload = vec![b'x'; 2000].into();
+    publisher.outbox.publish(large);
     publisher.outbox.publish(change(2));
     publisher.until_emptied().await;
     listener.hear("the next change", |heard| first_heard(heard) == [2]).await;
     assert_eq!(publisher.outbox.status().undeliverable, 1);
-    assert!(publisher.settled().contains(&(1, Outcome::Undeliverable)));
-    assert!(publisher.settled().contains(&(2, Outcome::Accepted)));
+    assert!(publisher.done().contains(&(1, DeliveryResult::Undeliverable)));
+    assert!(publisher.done().contains(&(2, DeliveryResult::Accepted)));
 }
 
 /// Mosquitto tells it from 2.0.15 on, in the short form shown here; rumqttc's client cannot read that form.

@@ -8,8 +8,8 @@ use crate::clock::{Span, Timestamp};
 use crate::conditions::Kind;
 use crate::conditions::{Condition, Priority};
 use crate::people::Subject;
-use crate::vitals::Quantity;
 use crate::vitals::ReadingRef;
+use crate::vitals::{Quantity, Vital, VitalSet};
 
 /// What happened to an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,10 +137,7 @@ pub fn message(event: Event, priority: Priority, presence: Presence, cause: &Cau
             format!("{} {value} {symbol}, {beyond} {limit} {symbol}{lasted}", facts.words)
         }
         Cause::Score { words, .. } => words.clone(),
-        Cause::Missing { vital, since } => match event {
-            Event::Cleared => format!("{} is measured again", vital.facts().words),
-            _ => format!("{} has not been measured since {since}", vital.facts().words),
-        },
+        Cause::Missing { vital, with, since } => missing(event, *vital, *with, *since),
         Cause::Silent { since } => match event {
             Event::Cleared => "The device sends again".to_owned(),
             _ => format!("Nothing has come from the device since {since}"),
@@ -173,10 +170,20 @@ pub fn message(event: Event, priority: Priority, presence: Presence, cause: &Cau
     }
 }
 
+/// Says that a vital is missing, and what stopped with it.
+fn missing(event: Event, vital: Vital, with: VitalSet, since: Timestamp) -> String {
+    let words = vital.facts().words;
+    if event == Event::Cleared {
+        return format!("{words} is measured again");
+    }
+    let others: String =
+        with.iter().map(|other| format!(", nor {}", other.facts().words.to_lowercase())).collect();
+    format!("{words} has not been measured since {since}{others}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::vitals::Vital;
 
     #[test]
     fn an_alert_says_value_limit_and_delay() {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::vitals::ReadingRef;
-use crate::vitals::{Quantity, Vital};
+use crate::vitals::{Quantity, Vital, VitalSet};
 
 /// Whether the fact is so, as far as is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,8 +53,13 @@ pub enum Cause {
     Limit { vital: Vital, side: Side, value: Quantity, limit: Option<Quantity>, extreme: Option<Quantity> },
     /// A score, in words, with its points and the points from which each priority holds.
     Score { words: String, risk: String, points: u32, from: [Option<u32>; 3] },
-    /// Nothing of this vital sign since then.
-    Missing { vital: Vital, since: Timestamp },
+    /// Nothing of this vital sign since then, nor of those that the same probe measures.
+    Missing {
+        vital: Vital,
+        #[serde(default)]
+        with: VitalSet,
+        since: Timestamp,
+    },
     /// Nothing from the device since then.
     Silent { since: Timestamp },
     /// The device's last will, or its own word.

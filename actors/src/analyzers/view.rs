@@ -8,9 +8,9 @@ use crate::chart::Chart;
 use crate::chart::Latest;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
-use crate::devices::Devices;
+use crate::devices::{Device, Devices};
 use crate::people::{Class, PatientId};
-use crate::settings::Limits;
+use crate::settings::{Limits, Watch};
 use crate::vitals::ReadingRef;
 use crate::vitals::Vital;
 
@@ -22,8 +22,8 @@ pub struct View {
     pub chart: Arc<Chart>,
     pub devices: Arc<Devices>,
     pub limits: Arc<Limits>,
-    /// Where the site fixes after how long a vital is missing.
-    pub fixed_silence: Arc<[Option<Span>; Vital::COUNT]>,
+    /// When the site says that the silence of a vital is told.
+    pub watches: Arc<[Watch; Vital::COUNT]>,
     /// The conditions under way, of which a rule says even that they ended.
     pub tracked: Arc<[UnderWay]>,
     /// The judged time of the reading, or the time of the timer.
@@ -74,12 +74,22 @@ impl View {
         self.tracked.iter().flat_map(UnderWay::delays)
     }
 
-    /// After how long without a value this vital is missing; none for spot checks.
-    pub fn silent_after(&self, vital: Vital, latest: &Latest) -> Option<Span> {
+    /// After how long without a value of this device the vital is missing; none for spot checks.
+    ///
+    /// What the site fixes holds for the device that speaks for the vital, and for all that measure it continuously.
+    pub fn silent_after(&self, vital: Vital, device: &Device) -> Option<Span> {
         if !vital.facts().watched {
             return None;
         }
-        self.fixed_silence[vital.index()].or_else(|| latest.rhythm.silent_after())
+        let usual = device.rhythm(vital)?.silent_after();
+        match self.watches[vital.index()] {
+            Watch::Off => None,
+            Watch::ByRhythm => usual,
+            Watch::After(span) => {
+                let speaks = || self.chart.latest(vital).is_some_and(|latest| latest.is_of(&device.id));
+                (usual.is_some() || speaks()).then_some(span)
+            }
+        }
     }
 
     /// For how long nothing has come, of what could be heard.
@@ -90,9 +100,12 @@ impl View {
     /// Whether this vital speaks for the patient: neither too old nor missing.
     pub fn voice(&self, vital: Vital) -> Voice<'_> {
         let Some(latest) = self.chart.latest(vital) else { return Voice::Never };
+        if latest.not_measured.is_some() {
+            return Voice::Unknown;
+        }
         let valid_until = latest.measured + vital.facts().valid_for;
-        let missing_at =
-            (self.silent_after(vital, latest)).map(|span| latest.heard.max(self.listening_since) + span);
+        let span = self.devices.get(&latest.device()).and_then(|device| self.silent_after(vital, device));
+        let missing_at = span.map(|span| latest.heard.max(self.listening_since) + span);
         let until = missing_at.map_or(valid_until, |missing| missing.min(valid_until));
         let brought_late = self.backlog && latest.at >= self.at;
         if self.now.uptime < until || brought_late { Voice::Fresh(latest, until) } else { Voice::Unknown }
@@ -102,7 +115,7 @@ impl View {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::chart::Entry;
+    use crate::chart::{Entry, Speakers};
     use crate::vitals::{Quantity, Reading};
 
     /// A patient of whom one reading just came, at second 0.
@@ -126,14 +139,11 @@ pub(crate) mod testing {
         let device = crate::people::DeviceId::unnamed();
         let origin = Arc::new(ReadingRef { device: None, seq: Some(1), time: now.wall, timed: true });
         let mut chart = Chart::default();
-        let entry = Entry {
-            reading,
-            device: &device,
-            at: now.wall,
-            origin: &origin,
-            now,
-            listening_since: Uptime::START,
-        };
+        let devices = Devices::default();
+        let (now_up, listening_since) = (now.uptime, Uptime::START);
+        let speakers = Speakers { devices: &devices, named: None, now: now_up, listening_since };
+        let (device, origin) = (&device, &origin);
+        let entry = Entry { reading, device, at: now.wall, origin, now, live: true, speakers };
         chart.enter(&entry);
         View {
             patient: "icu-1/p-1".parse().unwrap(),
@@ -141,12 +151,12 @@ pub(crate) mod testing {
             chart: Arc::new(chart),
             devices: Arc::default(),
             limits: Arc::default(),
-            fixed_silence: Arc::new([None; Vital::COUNT]),
+            watches: Arc::new([Watch::ByRhythm; Vital::COUNT]),
             tracked: Arc::new([]),
             at: now.wall,
             measured: now.uptime,
             now,
-            reading: Some(origin),
+            reading: Some(Arc::clone(origin)),
             backlog: false,
             listening_since: Uptime::START,
             own_clock_suspect: false,

@@ -1,14 +1,17 @@
 //! What is known of one patient now: the newest value of each quantity, and who measured it.
 
+mod speakers;
+
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::devices::rhythm::{Rhythm, SHORTEST_SILENCE};
 use crate::people::DeviceId;
 use crate::vitals::ReadingRef;
 use crate::vitals::{Consciousness, Quantity, Reading, Vital, VitalSet};
+pub use speakers::Speakers;
 
 /// The newest value of one vital sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,8 +25,8 @@ pub struct Latest {
     pub heard: Uptime,
     /// The reading that brought it.
     pub reading: Arc<ReadingRef>,
-    /// How often it comes.
-    pub rhythm: Rhythm,
+    /// Since when its device says instead that the vital is not measured.
+    pub not_measured: Option<(Uptime, Timestamp)>,
 }
 
 /// Something that holds until it is said otherwise or grows too old.
@@ -40,6 +43,8 @@ pub struct Chart {
     present: VitalSet,
     /// Those present, in the order of the quantities.
     latest: Vec<Latest>,
+    /// The newest value of a device that does not speak for the vital, as long as it is newer than the one that does.
+    waiting: Vec<(Vital, Latest)>,
     pub consciousness: Option<Held<Consciousness>>,
     /// Whether the patient breathes additional oxygen.
     pub oxygen: Option<Held<bool>>,
@@ -55,8 +60,10 @@ pub struct Entry<'a> {
     pub at: Timestamp,
     pub origin: &'a Arc<ReadingRef>,
     pub now: Now,
-    /// From when on silence counts.
-    pub listening_since: Uptime,
+    /// Whether it counts as of now.
+    pub live: bool,
+    /// Who else measures the patient.
+    pub speakers: Speakers<'a>,
 }
 
 /// What of a reading was charted.
@@ -71,6 +78,17 @@ pub enum Charted {
 }
 
 impl Chart {
+    /// What version 1 of a memory knew.
+    pub fn of_version_1(
+        latest: impl IntoIterator<Item = (Vital, Latest)>,
+        consciousness: Option<Held<Consciousness>>,
+        oxygen: Option<Held<bool>>,
+    ) -> Self {
+        let mut chart = Self { consciousness, oxygen, ..Self::default() };
+        latest.into_iter().for_each(|(vital, latest)| chart.set(vital, latest));
+        chart
+    }
+
     /// The newest value of a vital.
     pub fn latest(&self, vital: Vital) -> Option<&Latest> {
         self.present.contains(vital).then(|| &self.latest[self.place(vital)])
@@ -81,39 +99,106 @@ impl Chart {
         self.present
     }
 
+    /// Since when the device that spoke last for this vital says that it does not measure it, with no value since.
+    pub fn not_measured_since(&self, vital: Vital) -> Option<(Uptime, Timestamp)> {
+        self.latest(vital)?.not_measured
+    }
+
+    /// Whether this device spoke last for any vital, or waits to.
+    pub fn needs(&self, device: &DeviceId) -> bool {
+        let waiting = self.waiting.iter().map(|(_, latest)| latest);
+        self.latest.iter().chain(waiting).any(|latest| latest.is_of(device))
+    }
+
     /// Charts a reading: each value that is not older than the one known, and not held by another device.
     pub fn enter(&mut self, entry: &Entry<'_>) -> Charted {
         let measured = entry.now.uptime - entry.now.wall.since(entry.at).max(Span::ZERO);
         let mut charted = if entry.reading.has_measurements() { Charted::Late } else { Charted::New };
+        for vital in entry.reading.not_measured.iter() {
+            self.note_not_measured(vital, entry);
+        }
         for (vital, value) in entry.reading.values.iter() {
             charted = charted.max(self.enter_value(vital, value, measured, entry));
         }
         charted.max(self.enter_held(measured, entry))
     }
 
-    fn enter_value(&mut self, vital: Vital, value: Quantity, measured: Uptime, entry: &Entry<'_>) -> Charted {
+    /// Lets the newest value of another device speak wherever nobody holds its vital any more; whether any does.
+    pub fn settle(&mut self, speakers: &Speakers<'_>) -> bool {
+        let mut settled = false;
+        while let Some(place) = self.waiting.iter().position(|waits| !self.is_held(waits, speakers)) {
+            let (vital, latest) = self.waiting.swap_remove(place);
+            self.set(vital, latest);
+            settled = true;
+        }
+        settled
+    }
+
+    /// When the first value that waits may speak.
+    pub fn next_takeover(&self, speakers: &Speakers<'_>) -> Option<Uptime> {
+        let until = |(vital, waits): &(Vital, Latest)| {
+            let holder = (*vital, self.latest(*vital)?);
+            Some(speakers.held_until(holder, (*vital, &waits.device())).unwrap_or(speakers.now))
+        };
+        self.waiting.iter().filter_map(until).min()
+    }
+
+    fn is_held(&self, (vital, waits): &(Vital, Latest), speakers: &Speakers<'_>) -> bool {
+        let holder = self.latest(*vital).map(|latest| (*vital, latest));
+        holder.is_some_and(|holder| speakers.holds(holder, (*vital, &waits.device())))
+    }
+
+    /// A null of the device that speaks for the vital; that of another says nothing.
+    fn note_not_measured(&mut self, vital: Vital, entry: &Entry<'_>) {
+        if !self.present.contains(vital) {
+            return;
+        }
         let place = self.place(vital);
-        let mut rhythm = Rhythm::default();
-        if self.present.contains(vital) {
-            let known = &self.latest[place];
-            if !known.is_of(entry.device) && known.holds(entry.now.uptime, entry.listening_since) {
-                return Charted::HeldByAnother;
-            }
-            if known.at > entry.at {
+        let known = &mut self.latest[place];
+        if known.is_of(entry.device) && known.at <= entry.at {
+            known.not_measured.get_or_insert((entry.now.uptime, entry.at));
+        }
+    }
+
+    fn enter_value(&mut self, vital: Vital, value: Quantity, measured: Uptime, entry: &Entry<'_>) -> Charted {
+        let (at, heard, reading) = (entry.at, entry.now.uptime, Arc::clone(entry.origin));
+        let latest = Latest { value, at, measured, heard, reading, not_measured: None };
+        if let Some(known) = self.latest(vital) {
+            let same = known.is_of(entry.device);
+            if known.at > at && (same || !entry.live) {
                 return Charted::Late;
             }
-            rhythm = known.rhythm;
-            rhythm.note(entry.at.since(known.at));
+            if !same && entry.speakers.holds((vital, known), (vital, entry.device)) {
+                return self.let_wait(vital, latest, entry);
+            }
         }
-        let (at, heard, reading) = (entry.at, entry.now.uptime, Arc::clone(entry.origin));
-        let latest = Latest { value, at, measured, heard, reading, rhythm };
+        self.set(vital, latest);
+        Charted::New
+    }
+
+    /// Remembers the newest live value of a device while another holds the vital.
+    fn let_wait(&mut self, vital: Vital, latest: Latest, entry: &Entry<'_>) -> Charted {
+        if !entry.live {
+            return Charted::HeldByAnother;
+        }
+        match self.waiting.iter_mut().find(|(of, _)| *of == vital) {
+            Some((_, waits)) if waits.is_of(entry.device) && waits.at > latest.at => return Charted::Late,
+            Some((_, waits)) => *waits = latest,
+            None => self.waiting.push((vital, latest)),
+        }
+        Charted::HeldByAnother
+    }
+
+    /// Makes this the value that speaks; what waited is older.
+    fn set(&mut self, vital: Vital, latest: Latest) {
+        let place = self.place(vital);
+        self.waiting.retain(|(of, _)| *of != vital);
         if self.present.contains(vital) {
             self.latest[place] = latest;
         } else {
             self.present.insert(vital);
             self.latest.insert(place, latest);
         }
-        Charted::New
     }
 
     fn enter_held(&mut self, measured: Uptime, entry: &Entry<'_>) -> Charted {
@@ -136,8 +221,9 @@ impl Chart {
 
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
     pub fn shift(&mut self, by: Span) {
-        for latest in &mut self.latest {
-            (latest.measured, latest.heard) = (latest.measured + by, latest.heard + by);
+        let waiting = self.waiting.iter_mut().map(|(_, latest)| latest);
+        for latest in self.latest.iter_mut().chain(waiting) {
+            latest.shift(by);
         }
         if let Some(held) = &mut self.consciousness {
             held.measured = held.measured + by;
@@ -158,10 +244,14 @@ impl Latest {
         self.reading.device.as_ref().map_or(device.is_unnamed(), |holder| holder == device)
     }
 
-    /// Whether its device still holds this vital against another that measures it too.
-    fn holds(&self, now: Uptime, listening_since: Uptime) -> bool {
-        let silent_for = now.since(self.heard.max(listening_since));
-        silent_for < self.rhythm.silent_after().unwrap_or(SHORTEST_SILENCE)
+    /// The device that measured it.
+    pub fn device(&self) -> Cow<'_, DeviceId> {
+        self.reading.device.as_ref().map_or_else(|| Cow::Owned(DeviceId::unnamed()), Cow::Borrowed)
+    }
+
+    fn shift(&mut self, by: Span) {
+        (self.measured, self.heard) = (self.measured + by, self.heard + by);
+        self.not_measured = self.not_measured.map(|(since, at)| (since + by, at));
     }
 }
 
@@ -170,17 +260,6 @@ fn oxygen_of(reading: &Reading) -> Option<bool> {
     let flow = reading.values.get(Vital::OxygenFlow).map(|flow| flow > Quantity::ZERO);
     let fraction = reading.values.get(Vital::Fio2).map(|fraction| fraction > Quantity::whole(21));
     reading.supplemental_oxygen.or(flow.max(fraction))
-}
-
-#[cfg(test)]
-impl Chart {
-    /// Makes a vital one that came each second and was last heard at `heard`.
-    pub(crate) fn hear_for_tests(&mut self, vital: Vital, heard: Uptime) {
-        let place = self.place(vital);
-        let latest = &mut self.latest[place];
-        (latest.heard, latest.measured) = (heard, heard);
-        (0..8).for_each(|_| latest.rhythm.note(Span::from_secs(1)));
-    }
 }
 
 #[cfg(test)]

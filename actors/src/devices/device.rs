@@ -6,20 +6,30 @@ use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::devices::device_clock::{DeviceClock, Skew};
 use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
+use crate::devices::rhythm::Rhythm;
 use crate::people::DeviceId;
 use crate::settings::AlertSettings;
+use crate::vitals::{Vital, VitalSet};
 
 /// One device that measures a patient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Device {
     pub id: DeviceId,
-    /// When anything at all last came from it.
+    /// When anything at all last came from it, kept readings too.
     pub heard: Uptime,
     pub heard_at: Timestamp,
+    /// When a live reading last came from it, be it one of nulls alone.
+    pub live: Uptime,
+    /// How often live readings come, whatever they measure.
+    arrivals: Option<Rhythm>,
     /// When it last came back after it had been silent or gone: its vitals have to come anew from here.
     pub back: Uptime,
     /// Since when its last will, or its own word, says it is gone.
     pub offline: Option<Uptime>,
+    /// Which vital signs it has measured, live.
+    measured: VitalSet,
+    /// How often each of them comes, in their order.
+    rhythms: Vec<Rhythm>,
     /// What its readings say of its clock.
     pub clock: DeviceClock,
     /// What it sent lately.
@@ -54,8 +64,12 @@ impl Device {
             id,
             heard: Uptime::START,
             heard_at: Timestamp::from_unix_ms(0),
+            live: Uptime::START,
+            arrivals: None,
             back: Uptime::START,
             offline: None,
+            measured: VitalSet::default(),
+            rhythms: Vec::new(),
             clock: DeviceClock::default(),
             repeats: Repeats::default(),
             rate: ReadingRate::default(),
@@ -63,15 +77,60 @@ impl Device {
         }
     }
 
-    /// Notes that something came from it just now; of a backlog it does not say that the device is online again.
-    pub fn hear(&mut self, now: Now, backlog: bool) {
+    /// Notes that something came from it just now, which is no live reading: a sign of life, and no more.
+    pub fn hear_kept(&mut self, now: Now) {
         if !self.was_heard() {
             self.back = now.uptime;
         }
         (self.heard, self.heard_at) = (now.uptime, now.wall);
-        if !backlog && self.offline.take().is_some() {
+    }
+
+    /// Notes a live reading with these vital signs: whoever sends it is online.
+    pub fn hear_live(&mut self, vitals: VitalSet, now: Now, listening_since: Uptime) {
+        self.hear_kept(now);
+        self.live = now.uptime;
+        match &mut self.arrivals {
+            Some(arrivals) => arrivals.hear(now.uptime, listening_since),
+            None => self.arrivals = Some(Rhythm::begun(now.uptime)),
+        }
+        if self.offline.take().is_some() {
             self.come_back(now);
         }
+        self.measure(vitals, now.uptime, listening_since);
+    }
+
+    /// After how long without any live reading it is silent, whatever it measures.
+    pub fn silent_after(&self) -> Option<Span> {
+        self.arrivals.as_ref()?.silent_after()
+    }
+
+    fn measure(&mut self, vitals: VitalSet, now: Uptime, listening_since: Uptime) {
+        for vital in vitals.iter() {
+            let place = self.measured.before(vital);
+            if self.measured.contains(vital) {
+                self.rhythms[place].hear(now, listening_since);
+            } else {
+                self.measured.insert(vital);
+                self.rhythms.insert(place, Rhythm::begun(now));
+            }
+        }
+    }
+
+    /// How often it measures this vital sign; none where it never did, live.
+    pub fn rhythm(&self, vital: Vital) -> Option<&Rhythm> {
+        self.measured.contains(vital).then(|| &self.rhythms[self.measured.before(vital)])
+    }
+
+    /// The vital signs that it has measured, each with how often it comes.
+    pub fn rhythms(&self) -> impl Iterator<Item = (Vital, &Rhythm)> {
+        self.measured.iter().zip(&self.rhythms)
+    }
+
+    /// Takes up what an older memory knew of how often a vital sign comes.
+    pub fn set_rhythm(&mut self, vital: Vital, rhythm: Rhythm) {
+        self.measure(VitalSet::of(vital), Uptime::START, Uptime::START);
+        let place = self.measured.before(vital);
+        self.rhythms[place] = rhythm;
     }
 
     /// Notes that it says that it is gone, or back.
@@ -93,6 +152,11 @@ impl Device {
         self.clock.off_by()
     }
 
+    /// When its lag last started anew, if it did.
+    pub fn clock_started_anew(&self) -> Option<Uptime> {
+        None
+    }
+
     /// What of it was not published yet, if anything.
     pub fn news(&self, now: Uptime, rules: &AlertSettings) -> Option<News> {
         let (is_new, skew) = (!self.published.introduced, self.clock.skew(now, rules));
@@ -112,8 +176,10 @@ impl Device {
 
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
     pub fn shift(&mut self, by: Span) {
-        (self.heard, self.back) = (self.heard + by, self.back + by);
+        (self.heard, self.live, self.back) = (self.heard + by, self.live + by, self.back + by);
+        self.arrivals.iter_mut().for_each(|arrivals| arrivals.shift(by));
         self.offline = self.offline.map(|since| since + by);
+        self.rhythms.iter_mut().for_each(|rhythm| rhythm.shift(by));
         self.clock.shift(by);
     }
 

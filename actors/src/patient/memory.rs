@@ -38,6 +38,7 @@ impl Patient {
         self.alerts.shift(by);
         self.heard = self.heard + by;
         self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
+        self.takeover_at = self.takeover_at.map(|takeover| takeover + by);
         self.stated = self.stated.map(|stated| stated + by);
     }
 

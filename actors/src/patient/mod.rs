@@ -5,6 +5,7 @@ mod failure;
 mod memory;
 pub mod outcome;
 pub mod snapshot;
+mod speakers;
 mod version_1;
 
 use std::collections::BTreeSet;
@@ -16,16 +17,16 @@ use serde::{Deserialize, Serialize};
 use crate::admission::AdmissionRecord;
 use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage, UnderWay};
 use crate::analyzers::{Analysis, Score, View};
-use crate::chart::Chart;
-use crate::chart::{Charted, Entry};
+use crate::chart::{Chart, Charted};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
 use crate::devices::{Device, Devices};
 use crate::patient::backlog::release;
 use crate::patient::failure::{CORE, failure};
 use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
+use crate::patient::speakers::Timed;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
-use crate::settings::{Limits, Settings};
+use crate::settings::{Limits, Settings, Watch};
 use crate::vitals::ReadingRef;
 use crate::vitals::{Reading, Vital};
 
@@ -35,13 +36,13 @@ const STATE_EVERY: Span = Span::from_secs(10);
 /// How often the memory is saved where no life cycle moved.
 const SAVED_EVERY: Span = Span::from_secs(10);
 
-/// Shared by all patients for whom no site fixes a silence.
-static NOTHING_FIXED: LazyLock<FixedSilence> = LazyLock::new(|| Arc::new([None; Vital::COUNT]));
+/// Shared by all patients for whom the site fixes no silence.
+static BY_RHYTHM: LazyLock<Watches> = LazyLock::new(|| Arc::new([Watch::ByRhythm; Vital::COUNT]));
 
 /// Shared by all patients whom no record admitted.
 static NO_RECORD: LazyLock<Arc<AdmissionRecord>> = LazyLock::new(Arc::default);
 
-type FixedSilence = Arc<[Option<Span>; Vital::COUNT]>;
+type Watches = Arc<[Watch; Vital::COUNT]>;
 
 /// From when on silence counts; none while nothing can be heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +67,8 @@ pub struct Patient {
     alerts: AlertSet,
     scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
+    /// When the first value that waits for another device's to grow old may speak.
+    takeover_at: Option<Uptime>,
     simulated: bool,
     /// When the stay began.
     stay: Timestamp,
@@ -91,15 +94,15 @@ struct LastSaved {
 struct Site {
     settings: Arc<Settings>,
     limits: Arc<Limits>,
-    fixed_silence: FixedSilence,
+    watches: Watches,
     /// The conditions under way.
     tracked: Arc<[UnderWay]>,
 }
 
 impl Default for Site {
     fn default() -> Self {
-        let fixed_silence = Arc::clone(&NOTHING_FIXED);
-        Self { settings: Arc::default(), limits: Arc::default(), fixed_silence, tracked: Arc::new([]) }
+        let watches = Arc::clone(&BY_RHYTHM);
+        Self { settings: Arc::default(), limits: Arc::default(), watches, tracked: Arc::new([]) }
     }
 }
 
@@ -115,6 +118,7 @@ impl Patient {
             alerts: AlertSet::default(),
             scores: Arc::default(),
             recheck_at: None,
+            takeover_at: None,
             simulated: false,
             stay,
             heard: now.uptime,
@@ -176,20 +180,17 @@ impl Patient {
             time: reading.observed_at.unwrap_or(reading.received_at),
             timed: reading.observed_at.is_some(),
         });
-        let listening_since = listening.since.unwrap_or(now.uptime);
-        let chart = Arc::make_mut(&mut self.chart);
-        let entry = Entry { reading, device: &device, at: judged.at, origin: &origin, now, listening_since };
-        let charted = chart.enter(&entry);
-        let live = charted > Charted::Late;
-        if live {
-            if self.alerts.is_open(&Condition::DeviceSilent(device.clone())) {
-                known.come_back(now);
-            }
-            known.hear(now, judged.backlog);
+        let settled = self.settle(listening, now.uptime);
+        let (at, live) = (judged.at, !judged.backlog);
+        let timed = Timed { reading, device: &device, origin: &origin, at, live };
+        let charted = self.enter(&timed, listening, now);
+        if charted > Charted::Late {
             (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
         }
         if charted < Charted::New && !judged.backlog_ended {
-            return Observed::History;
+            let moment = Moment::without_reading(now);
+            let settled = settled.then(|| self.inquiry(moment, None, listening));
+            return settled.map_or(Observed::History, Observed::Judge);
         }
         let backlog_of = judged.backlog.then(|| device.clone());
         let measured = now.uptime - now.wall.since(judged.at).max(Span::ZERO);
@@ -268,13 +269,15 @@ impl Patient {
         }
         self.conclude(&mut outcome, now);
         let recheck = self.recheck_at.take_if(|recheck| *recheck <= due);
-        (outcome, recheck.map(|_| self.inquiry(moment, None, listening)))
+        let settled = self.settle(listening, now.uptime);
+        (outcome, (settled || recheck.is_some()).then(|| self.inquiry(moment, None, listening)))
     }
 
     /// Gives up what is due after it failed twice.
     pub fn drop_timers(&mut self, due: Uptime) {
         self.alerts.drop_timers(due);
         self.recheck_at.take_if(|recheck| *recheck <= due);
+        self.takeover_at.take_if(|takeover| *takeover <= due);
         self.stated = Some(due);
     }
 
@@ -283,7 +286,7 @@ impl Patient {
         let rules = &self.site.settings.alerts;
         let backlogs = self.devices.iter().filter_map(|device| device.clock.backlog_deadline(rules));
         let state = self.stated.filter(|_| self.state_is_old).map(|stated| stated + STATE_EVERY);
-        let others = [self.alerts.next_deadline(), self.recheck_at, state, self.leave_at()];
+        let others = [self.alerts.next_deadline(), self.recheck_at, self.takeover_at, state, self.leave_at()];
         others.into_iter().flatten().chain(backlogs).min()
     }
 
@@ -298,6 +301,7 @@ impl Patient {
         self.apply_settings();
         let moment = Moment::without_reading(now);
         self.stated = None;
+        self.settle(listening, now.uptime);
         Some(self.inquiry(moment, None, listening))
     }
 
@@ -310,6 +314,7 @@ impl Patient {
         now: Now,
     ) -> Inquiry {
         Arc::make_mut(&mut self.devices).known_or_new(device).note_status(online, now);
+        self.settle(listening, now.uptime);
         let moment = Moment::without_reading(now);
         self.inquiry(moment, None, listening)
     }
@@ -340,7 +345,7 @@ impl Patient {
             chart: Arc::clone(&self.chart),
             devices: Arc::clone(&self.devices),
             limits: Arc::clone(&self.site.limits),
-            fixed_silence: Arc::clone(&self.site.fixed_silence),
+            watches: Arc::clone(&self.site.watches),
             tracked: Arc::clone(&self.site.tracked),
             at: moment.at,
             measured: moment.measured,
@@ -370,9 +375,9 @@ impl Patient {
         let own = &self.record.limits;
         self.site.limits =
             if own.is_empty() { limits } else { limits.with(own).map(Arc::new).unwrap_or(limits) };
-        let fixed = Vital::ALL.map(|vital| settings.missing.fixed(class, unit, vital));
-        self.site.fixed_silence =
-            if fixed.iter().any(Option::is_some) { Arc::new(fixed) } else { Arc::clone(&NOTHING_FIXED) };
+        let watches = Vital::ALL.map(|vital| settings.missing.watch(class, unit, vital));
+        let by_rhythm = watches == **BY_RHYTHM;
+        self.site.watches = if by_rhythm { Arc::clone(&BY_RHYTHM) } else { Arc::new(watches) };
         self.note_tracked();
     }
 

@@ -8,14 +8,16 @@ use super::{LastSaved, Patient, Site};
 use crate::admission::AdmissionRecord;
 use crate::alerts::AlertSet;
 use crate::analyzers::Score;
-use crate::chart::Chart;
+use crate::chart::{Chart, Held, Latest};
 use crate::clock::{Timestamp, Uptime};
 use crate::devices::device::News;
 use crate::devices::device_clock::{DeviceClock, Skew};
 use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
+use crate::devices::rhythm::Rhythm;
 use crate::devices::{Device, Devices};
 use crate::people::{DeviceId, PatientId};
+use crate::vitals::{Consciousness, Quantity, ReadingRef, VitalSet};
 
 /// What version 1 wrote of a patient.
 #[derive(Debug, Deserialize)]
@@ -37,9 +39,28 @@ pub(super) struct PatientOfVersion1 {
 
 #[derive(Debug, Deserialize)]
 struct ChartOfVersion1 {
-    #[serde(flatten)]
-    chart: Chart,
+    present: VitalSet,
+    latest: Vec<LatestOfVersion1>,
+    consciousness: Option<Held<Consciousness>>,
+    oxygen: Option<Held<bool>>,
     equipment: Vec<Equipment>,
+}
+
+/// The newest value of a vital, with how often it came, whoever measured it.
+#[derive(Debug, Deserialize)]
+struct LatestOfVersion1 {
+    value: Quantity,
+    at: Timestamp,
+    measured: Uptime,
+    heard: Uptime,
+    reading: Arc<ReadingRef>,
+    rhythm: RhythmOfVersion1,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+struct RhythmOfVersion1 {
+    intervals_ms: [u32; 8],
+    noted: u8,
 }
 
 /// When a device was heard.
@@ -66,16 +87,26 @@ struct Source {
 
 impl From<PatientOfVersion1> for Patient {
     fn from(old: PatientOfVersion1) -> Self {
-        let devices = devices(old.chart.equipment, old.sources);
+        let mut devices = devices(old.chart.equipment, old.sources);
+        let latest: Vec<_> = old.chart.present.iter().zip(old.chart.latest).collect();
+        for (vital, latest) in &latest {
+            let RhythmOfVersion1 { intervals_ms, noted } = latest.rhythm;
+            let device = latest.reading.device.clone().unwrap_or_else(DeviceId::unnamed);
+            devices
+                .known_or_new(&device)
+                .set_rhythm(*vital, Rhythm::known(latest.heard, intervals_ms, noted));
+        }
+        let latest = latest.into_iter().map(|(vital, latest)| (vital, latest.into()));
         Self {
             id: old.id,
             record: old.record,
             recorded: old.recorded,
-            chart: Arc::new(old.chart.chart),
+            chart: Arc::new(Chart::of_version_1(latest, old.chart.consciousness, old.chart.oxygen)),
             devices: Arc::new(devices),
             alerts: old.alerts,
             scores: old.scores,
             recheck_at: old.recheck_at,
+            takeover_at: None,
             simulated: old.simulated,
             stay: old.stay,
             heard: old.heard,
@@ -84,6 +115,13 @@ impl From<PatientOfVersion1> for Patient {
             site: Site::default(),
             last_saved: LastSaved::default(),
         }
+    }
+}
+
+impl From<LatestOfVersion1> for Latest {
+    fn from(old: LatestOfVersion1) -> Self {
+        let LatestOfVersion1 { value, at, measured, heard, reading, .. } = old;
+        Self { value, at, measured, heard, reading, not_measured: None }
     }
 }
 
@@ -104,6 +142,7 @@ fn devices(equipment: Vec<Equipment>, sources: Vec<Source>) -> Devices {
 fn heard(equipment: Equipment) -> Device {
     let mut device = Device::new(equipment.device);
     (device.heard, device.heard_at) = (equipment.heard, equipment.heard_at);
+    device.live = equipment.heard;
     (device.back, device.offline) = (equipment.back, equipment.offline);
     device
 }

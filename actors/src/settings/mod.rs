@@ -4,7 +4,8 @@ mod consistency;
 pub mod duration;
 pub mod limits;
 pub mod overrides;
-pub mod tables;
+pub mod silence;
+mod tables;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,8 @@ use crate::clock::Span;
 use crate::vitals::Vital;
 pub use limits::{LimitFault, LimitKey, Limits, VitalLimits};
 pub use overrides::{ByClass, LimitOverrides, LimitSetting, PartialVitalLimits};
-pub use tables::{LimitTable, MissingTable, SilenceOverrides, TableFault};
+pub use silence::{LONGEST_SILENCE, MissingTable, SilenceOverrides, Watch};
+pub use tables::{LimitTable, TableFault};
 
 /// Everything a site decides about patients and alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

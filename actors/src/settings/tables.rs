@@ -1,14 +1,10 @@
-//! What holds where: limits and silence spans by class and unit, worked out once at the start.
+//! What holds where: limits by class and unit, worked out once at the start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::duration::Written;
 use super::limits::{LimitFault, Limits};
 use super::overrides::{ByClass, LimitOverrides};
-use crate::clock::Span;
 use crate::people::{Class, UnitId};
 use crate::vitals::Vital;
 
@@ -90,55 +86,6 @@ impl Default for LimitTable {
     }
 }
 
-/// For some vitals, how long each may be silent: `{"heart_rate":"30s"}`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct SilenceOverrides(BTreeMap<Vital, Written>);
-
-impl SilenceOverrides {
-    /// Whether nothing is set.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// How long this vital may be silent, where it is set.
-    pub fn get(&self, vital: Vital) -> Option<Span> {
-        self.0.get(&vital).map(|written| written.0)
-    }
-
-    /// Every vital for which something is set, in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (Vital, Span)> + '_ {
-        self.0.iter().map(|(vital, written)| (*vital, written.0))
-    }
-}
-
-/// When a vital is missing, where the site fixes it; elsewhere its usual interval decides.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MissingTable {
-    /// After how long a `.missing`, `device.silent` or `device.offline` rises from low to medium priority.
-    ///
-    /// 5 min by default (contract, alert conditions).
-    pub medium_after: Span,
-    /// What is fixed for every unit.
-    pub classes: ByClass<SilenceOverrides>,
-    /// What is fixed for single units, over that.
-    pub units: BTreeMap<UnitId, ByClass<SilenceOverrides>>,
-}
-
-impl MissingTable {
-    /// The fixed span after which this vital is missing, none where its usual interval decides.
-    pub fn fixed(&self, class: Class, unit: &str, vital: Vital) -> Option<Span> {
-        let of_unit = self.units.get(unit).and_then(|classes| classes.get(class).get(vital));
-        of_unit.or_else(|| self.classes.get(class).get(vital))
-    }
-}
-
-impl Default for MissingTable {
-    fn default() -> Self {
-        Self { medium_after: Span::from_mins(5), classes: ByClass::default(), units: BTreeMap::new() }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,19 +128,5 @@ mod tests {
         let faults = LimitTable::new(&classes, &units).unwrap_err();
         assert_eq!(faults.len(), 1);
         assert_eq!(faults[0].unit, None);
-    }
-
-    #[test]
-    fn a_fixed_span_of_the_unit_goes_before_that_of_the_class() {
-        let table = MissingTable {
-            classes: serde_json::from_str(r#"{"adult":{"heart_rate":"30s","etco2":"1min"}}"#).unwrap(),
-            units: serde_json::from_str(r#"{"icu-1":{"adult":{"heart_rate":"10s"}}}"#).unwrap(),
-            ..MissingTable::default()
-        };
-        let fixed = |unit, vital| table.fixed(Class::Adult, unit, vital).map(Span::as_ms);
-        assert_eq!(fixed("icu-1", Vital::HeartRate), Some(10_000));
-        assert_eq!(fixed("icu-1", Vital::Etco2), Some(60_000));
-        assert_eq!(fixed("ward-2", Vital::HeartRate), Some(30_000));
-        assert_eq!(fixed("icu-1", Vital::Temperature), None);
     }
 }

@@ -156,6 +156,11 @@ impl fmt::Display for Vital {
 pub struct VitalSet(u16);
 
 impl VitalSet {
+    /// Just this one.
+    pub const fn of(vital: Vital) -> Self {
+        Self(1 << vital.index())
+    }
+
     /// Adds one.
     pub fn insert(&mut self, vital: Vital) {
         self.0 |= 1 << vital.index();
@@ -184,6 +189,12 @@ impl VitalSet {
     /// Those in the set, in their order.
     pub fn iter(self) -> impl Iterator<Item = Vital> + Clone {
         Vital::ALL.into_iter().filter(move |vital| self.contains(*vital))
+    }
+}
+
+impl FromIterator<Vital> for VitalSet {
+    fn from_iter<I: IntoIterator<Item = Vital>>(vitals: I) -> Self {
+        vitals.into_iter().fold(Self::default(), |set, vital| Self(set.0 | Self::of(vital).0))
     }
 }
 

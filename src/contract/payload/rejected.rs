@@ -1,4 +1,4 @@
-//! What was refused, and why, as it goes out.
+//! What was rejected, and why, as it goes out.
 
 use serde::Serialize;
 use wardwatch_actors::clock::Timestamp;

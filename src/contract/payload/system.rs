@@ -36,8 +36,8 @@ pub struct SystemMessage<'a> {
     pub outbox: u64,
     /// What is not committed yet, and changes that went out before their commit, since the start.
     pub waiting: u64,
-    pub unbacked: u64,
-    /// Messages that the broker will never take, and changes that made room for heavier ones.
+    pub published_before_commit: u64,
+    /// Messages that the broker will never take, and changes that made room for those of a higher priority.
     pub undeliverable: u64,
     pub dropped: u64,
     /// How long our own mark took through the broker, in milliseconds.

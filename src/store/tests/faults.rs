@@ -30,11 +30,11 @@ fn a_lost_store_holds_up_nobody_and_loses_nothing_when_it_is_back() {
     let (store, _) = bench.open();
     let locked = bench.other();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
-    store.keep(entry(&bench, 1));
+    store.take(entry(&bench, 1));
     lost(&bench);
     assert_eq!(bench.told(), [Told::Settled(1), Told::Event(StoreEvent::Lost { since: at(1) })]);
     for second in 2..100 {
-        store.keep(alarming(&bench, second));
+        store.take(alarming(&bench, second));
     }
     bench.wait_for(&[Told::Settled(99)]);
     assert!(store.status().lost);
@@ -47,8 +47,8 @@ fn a_lost_store_holds_up_nobody_and_loses_nothing_when_it_is_back() {
     assert_eq!(bench.publications().len(), 98);
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 99);
     let restored = bench.reopened();
-    let outbox: Vec<_> = restored.outbox.into_iter().map(|(_, change)| change).collect();
-    assert_eq!(outbox, (2..100).map(raised).collect::<Vec<_>>());
+    let pending: Vec<_> = restored.pending.iter().map(|c| AlertChange::clone(&c.change)).collect();
+    assert_eq!(pending, (2..100).map(raised).collect::<Vec<_>>());
 }
 
 /// Seen to fail with `store.lost`, and with its return, taken out.
@@ -60,7 +60,7 @@ fn a_full_disk_is_lost_and_all_is_kept_once_there_is_room_again() {
     bench.max_pages.store(u32::try_from(bench.count("PRAGMA page_count")).unwrap() + 3, Ordering::Relaxed);
     let (store, _) = bench.open();
     for second in 0..300 {
-        store.keep(alarming(&bench, second));
+        store.take(alarming(&bench, second));
     }
     lost(&bench);
     bench.wait_for(&[Told::Settled(299)]);
@@ -79,7 +79,7 @@ fn a_store_that_is_closed_while_it_is_lost_gives_up_in_time() {
     let (store, _) = bench.open();
     let locked = bench.other();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
-    store.keep(entry(&bench, 1));
+    store.take(entry(&bench, 1));
     assert!(!store.close(Duration::from_millis(10)));
 }
 
@@ -90,7 +90,7 @@ fn a_row_that_the_database_refuses_does_not_hold_up_the_others() {
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON readings WHEN NEW.seq = 2 \
                   BEGIN SELECT RAISE(ABORT, 'not this one'); END";
     bench.other().execute_batch(refuse).unwrap();
-    (1..=3).for_each(|second| store.keep(entry(&bench, second)));
+    (1..=3).for_each(|second| store.take(entry(&bench, second)));
     assert!(store.close(DEADLINE));
     assert_eq!(bench.told(), [1, 2, 3].map(Told::Settled));
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 2);
@@ -115,12 +115,12 @@ fn a_store_that_was_lost_when_its_run_ended_is_back_with_the_first_commit() {
     let (store, _) = bench.open();
     let (subject, condition) = (Subject::Installation, Condition::StoreLost);
     let lost = AlertChange { subject: subject.clone(), condition, ..raised(1) };
-    store.keep(Entry { changes: vec![lost], ..Entry::about(subject, at(1), bench.receipt(1)) });
+    store.take(Entry { changes: vec![lost], ..Entry::about(subject, at(1), bench.receipt(1)) });
     bench.wait_for(&[Told::Settled(1)]);
     drop(store);
     let (store, _) = bench.open();
     assert!(store.status().lost);
-    store.keep(entry(&bench, 2));
+    store.take(entry(&bench, 2));
     back(&bench);
     assert!(!store.status().lost);
 }
@@ -132,7 +132,12 @@ fn a_store_that_another_run_writes_to_is_left_alone_until_that_ends() {
     let config = StoreConfig { url: StoreUrl::Sqlite(bench.path()), ..StoreConfig::default() };
     let open = || {
         let broker = Broker { record: Arc::clone(&bench.record), path: bench.path() };
-        Store::open(&config, Span::ZERO, broker, Listener(Arc::clone(&bench.record)))
+        Store::open(
+            &config,
+            Span::ZERO,
+            Feed::new(vec![Box::new(broker)]),
+            Listener(Arc::clone(&bench.record)),
+        )
     };
     let (first, _) = open().unwrap();
     assert!(matches!(open().err().unwrap(), StoreFault::Taken { .. }));

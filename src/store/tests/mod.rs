@@ -12,21 +12,24 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::time::Instant;
+use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::alerts::change::{Event, Signal, alert_id};
 use wardwatch_actors::alerts::{AlertChange, Cause, Presence};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
 use wardwatch_actors::conditions::{Condition, Priority};
+use wardwatch_actors::outlet::Kept;
 use wardwatch_actors::patient::Patient;
+use wardwatch_actors::patient::outcome::{Outcome, StateChange};
 use wardwatch_actors::patient::snapshot::{Saved, Snapshot, VERSION};
 use wardwatch_actors::people::{PatientId, Subject};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 
-use super::entry::{Entry, Publication, Publish};
-use super::queue::Terms;
-use super::recovery::Restored;
+use super::queue::CommitTerms;
+use super::recovery::Recovered;
 use super::{Opening, Store, StoreEvent, StoreFault, StoreListener, database};
 use crate::config::Synchronous;
+use crate::feed::{Consumer, Cursor, Emission, Feed};
 
 /// How long a test waits for a state before it has failed.
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -53,6 +56,38 @@ fn reading(second: i64) -> Box<Reading> {
     reading.seq = Some(second.unsigned_abs());
     reading.values.set(Vital::HeartRate, Quantity::whole(72));
     Box::new(reading)
+}
+
+/// What a test hands to the store.
+struct Entry {
+    subject: Subject,
+    at: Timestamp,
+    reading: Option<Box<Reading>>,
+    changes: Vec<AlertChange>,
+    state: Option<StateChange>,
+    saved: Option<Saved>,
+    record: Option<Arc<AdmissionRecord>>,
+    receipt: Receipt,
+}
+
+impl Entry {
+    fn about(subject: Subject, at: Timestamp, receipt: Receipt) -> Self {
+        let (reading, state, saved, record) = (None, None, None, None);
+        Self { subject, at, reading, changes: Vec::new(), state, saved, record, receipt }
+    }
+
+    fn into_kept(self) -> (Kept, Timestamp) {
+        let Self { subject, at, reading, changes, state, saved, record, receipt } = self;
+        let outcome = Outcome { changes, state, ..Outcome::default() };
+        (Kept { subject, reading, outcome, saved, record, receipt }, at)
+    }
+}
+
+impl Store {
+    fn take(&self, entry: Entry) {
+        let (kept, at) = entry.into_kept();
+        self.keep(kept, at);
+    }
 }
 
 /// An entry of this second with a reading, and a receipt of that number in `bench`.
@@ -162,19 +197,19 @@ struct Broker {
     path: PathBuf,
 }
 
-impl Publish for Broker {
-    fn publish(&self, publication: Publication) {
-        for logged in &publication.changes {
+impl Consumer for Broker {
+    fn take(&self, emission: &Emission) {
+        for numbered in &emission.changes {
             let in_log = "SELECT count(*) FROM changes WHERE number = ?1";
-            let row = logged.row.map(u64::cast_signed);
+            let number = numbered.number.cast_signed();
+            // A store in memory has no tables.
             let committed =
-                row.is_some() && connection(&self.path).query_row(in_log, [row], |row| row.get(0)).unwrap();
-            self.record.tell(Told::Published { message: logged.change.message.clone(), committed });
+                connection(&self.path).query_row(in_log, [number], |row| row.get(0)).unwrap_or(false);
+            self.record.tell(Told::Published { message: numbered.change.message.clone(), committed });
         }
-        if publication.state.is_some() {
+        if emission.state.is_some() {
             self.record.tell(Told::State);
         }
-        publication.receipt.settle();
     }
 }
 
@@ -196,7 +231,7 @@ fn connection(path: &Path) -> Connection {
 struct Bench {
     folder: PathBuf,
     record: Arc<Record>,
-    terms: Terms,
+    terms: CommitTerms,
     keep_readings: Span,
     /// The size at which the disk is full, in pages; 0 is never.
     max_pages: Arc<AtomicU32>,
@@ -209,10 +244,10 @@ impl Bench {
         let folder = std::env::temp_dir().join(format!("wardwatch-store-{}-{number}", std::process::id()));
         std::fs::create_dir(&folder).unwrap();
         // Far more than a busy machine needs, so that only what a test holds back comes late.
-        let terms = Terms {
+        let terms = CommitTerms {
             publish_within: DEADLINE,
             lost_after: DEADLINE,
-            ..Terms::new(Duration::from_millis(1), Duration::ZERO)
+            ..CommitTerms::new(Duration::from_millis(1), Duration::ZERO)
         };
         Self {
             folder,
@@ -227,11 +262,11 @@ impl Bench {
         self.folder.join("store.db")
     }
 
-    fn open(&self) -> (Store, Restored) {
+    fn open(&self) -> (Store, Recovered) {
         self.try_open().unwrap()
     }
 
-    fn try_open(&self) -> Result<(Store, Restored), StoreFault> {
+    fn try_open(&self) -> Result<(Store, Recovered), StoreFault> {
         let (path, max_pages) = (self.path(), Arc::clone(&self.max_pages));
         let connect = Box::new(move || {
             let connection = database::connect(&path, Synchronous::Normal)?;
@@ -249,11 +284,11 @@ impl Bench {
         let opening = Opening { lock, connect, terms, keep_readings };
         let broker = Broker { record: Arc::clone(&self.record), path: self.path() };
         let listener = Listener(Arc::clone(&self.record));
-        opening.open(Box::new(broker), Box::new(listener), &self.path())
+        opening.open(Feed::new(vec![Box::new(broker)]), Box::new(listener), &self.path())
     }
 
     /// Opens, reads what is there, and closes.
-    fn reopened(&self) -> Restored {
+    fn reopened(&self) -> Recovered {
         let (store, restored) = self.open();
         assert!(store.close(DEADLINE));
         restored

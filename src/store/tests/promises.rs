@@ -5,7 +5,7 @@ use wardwatch_actors::patient::outcome::StateChange;
 use wardwatch_actors::people::Departure;
 
 use super::*;
-use crate::store::entry::Rejected;
+use crate::contract::payload::rejected::RejectedMessage;
 
 fn published(second: i64, committed: bool) -> Told {
     Told::Published { message: format!("second {second}"), committed }
@@ -16,7 +16,7 @@ fn published(second: i64, committed: bool) -> Told {
 fn a_change_is_committed_before_it_is_published_and_published_before_its_receipt_is_settled() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    store.keep(alarming(&bench, 1));
+    store.take(alarming(&bench, 1));
     bench.wait_for(&[Told::Settled(1)]);
     assert_eq!(bench.told(), [published(1, true), Told::Settled(1)]);
 }
@@ -27,8 +27,8 @@ fn a_change_does_not_wait_for_readings_that_linger() {
     let mut bench = Bench::new();
     bench.terms.linger = 10 * DEADLINE;
     let (store, _) = bench.open();
-    (1..=3).for_each(|second| store.keep(entry(&bench, second)));
-    store.keep(alarming(&bench, 4));
+    (1..=3).for_each(|second| store.take(entry(&bench, second)));
+    store.take(alarming(&bench, 4));
     bench.wait_for(&[Told::Settled(4)]);
     let settled = [1, 2, 3].map(Told::Settled).into_iter();
     let all: Vec<_> = settled.chain([published(4, true), Told::Settled(4)]).collect();
@@ -42,7 +42,7 @@ fn readings_that_linger_are_committed_when_the_store_is_closed() {
     let mut bench = Bench::new();
     bench.terms.linger = 10 * DEADLINE;
     let (store, _) = bench.open();
-    (1..=3).for_each(|second| store.keep(entry(&bench, second)));
+    (1..=3).for_each(|second| store.take(entry(&bench, second)));
     assert_eq!(bench.told(), []);
     assert!(store.close(DEADLINE));
     assert_eq!(bench.told(), [1, 2, 3].map(Told::Settled));
@@ -54,7 +54,7 @@ fn readings_that_linger_are_committed_when_the_store_is_closed() {
 fn what_comes_during_a_commit_is_published_in_the_order_in_which_it_came() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    (0..500).for_each(|second| store.keep(alarming(&bench, second)));
+    (0..500).for_each(|second| store.take(alarming(&bench, second)));
     assert!(store.close(DEADLINE));
     let in_order: Vec<_> = (0..500).map(|second| format!("second {second}")).collect();
     assert_eq!(bench.publications(), in_order);
@@ -64,16 +64,16 @@ fn what_comes_during_a_commit_is_published_in_the_order_in_which_it_came() {
 
 /// Seen to fail with `publish_within` taken out.
 #[test]
-fn a_change_that_waits_too_long_goes_out_unbacked_once_and_its_state_and_receipt_still_wait() {
+fn a_change_that_waits_too_long_goes_out_before_its_commit_once_and_its_state_and_receipt_still_wait() {
     let mut bench = Bench::new();
     bench.terms.publish_within = Duration::from_millis(20);
     let (store, _) = bench.open();
     let locked = bench.other();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
-    store.keep(Entry { state: Some(StateChange::Emptied), ..alarming(&bench, 1) });
+    store.take(Entry { state: Some(StateChange::Emptied), ..alarming(&bench, 1) });
     bench.wait_for(&[published(1, false)]);
     assert_eq!(bench.told(), [published(1, false)]);
-    assert_eq!(store.status().counts.unbacked, 1);
+    assert_eq!(store.status().counts.published_before_commit, 1);
     locked.execute_batch("ROLLBACK").unwrap();
     bench.wait_for(&[Told::Settled(1)]);
     assert_eq!(bench.told(), [published(1, false), Told::State, Told::Settled(1)]);
@@ -88,12 +88,12 @@ fn a_change_that_the_broker_had_before_its_commit_is_not_published_by_the_next_s
     let (store, _) = bench.open();
     let locked = bench.other();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
-    store.keep(alarming(&bench, 1));
+    store.take(alarming(&bench, 1));
     bench.wait_for(&[published(1, false)]);
-    store.published(1);
+    store.done(1);
     locked.execute_batch("ROLLBACK").unwrap();
     assert!(store.close(DEADLINE));
-    assert_eq!(bench.reopened().outbox, []);
+    assert!(bench.reopened().pending.is_empty());
 }
 
 #[test]
@@ -102,9 +102,9 @@ fn a_store_in_memory_publishes_and_settles_at_once() {
     let config = crate::config::StoreConfig { url: crate::config::StoreUrl::Memory, ..Default::default() };
     let broker = Broker { record: Arc::clone(&bench.record), path: bench.path() };
     let listener = Listener(Arc::clone(&bench.record));
-    let (store, _) = Store::open(&config, Span::ZERO, broker, listener).unwrap();
-    store.keep(entry(&bench, 1));
-    store.keep(alarming(&bench, 2));
+    let (store, _) = Store::open(&config, Span::ZERO, Feed::new(vec![Box::new(broker)]), listener).unwrap();
+    store.take(entry(&bench, 1));
+    store.take(alarming(&bench, 2));
     assert_eq!(bench.told(), [Told::Settled(1), published(2, false), Told::Settled(2)]);
     assert!(store.close(Duration::ZERO));
 }
@@ -115,12 +115,12 @@ fn a_reading_that_is_delivered_again_is_kept_once() {
     for _ in 0..2 {
         let (store, _) = bench.open();
         for second in [1, 2, 1] {
-            store.keep(entry(&bench, second));
+            store.take(entry(&bench, second));
         }
         let mut counted = entry(&bench, 3);
         let of_counted = counted.reading.as_mut().unwrap();
         (of_counted.observed_at, of_counted.received_at) = (None, of_counted.received_at);
-        store.keep(counted);
+        store.take(counted);
         assert!(store.close(DEADLINE));
     }
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 3);
@@ -134,7 +134,7 @@ fn a_reading_with_neither_seq_nor_time_is_never_a_repeat() {
         let mut bare = entry(&bench, 1);
         let reading = bare.reading.as_mut().unwrap();
         (reading.seq, reading.observed_at) = (None, None);
-        store.keep(bare);
+        store.take(bare);
     }
     assert!(store.close(DEADLINE));
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 2);
@@ -145,14 +145,14 @@ fn old_readings_are_deleted_in_steps_and_alert_changes_stay() {
     let mut bench = Bench::new();
     bench.keep_readings = Span::from_hours(1);
     let (store, _) = bench.open();
-    store.keep(alarming(&bench, 0));
-    (1..1200).for_each(|second| store.keep(entry(&bench, second)));
+    store.take(alarming(&bench, 0));
+    (1..1200).for_each(|second| store.take(entry(&bench, second)));
     bench.wait_for(&[Told::Settled(1199)]);
     let left = || bench.count("SELECT count(*) FROM readings WHERE received_at < 1800001200000");
     assert_eq!(left(), 1200);
     let mut last = 1200;
     for second in 4800..4804 {
-        store.keep(entry(&bench, second));
+        store.take(entry(&bench, second));
         bench.wait_for(&[Told::Settled(second)]);
         assert!(last - left() <= 500);
         last = left();
@@ -167,13 +167,9 @@ fn old_readings_are_deleted_in_steps_and_alert_changes_stay() {
 fn the_last_ten_thousand_rejected_messages_stay() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    let rejected = |number: i64| Rejected {
-        time: at(number),
-        topic: "wardwatch/vitals/icu-1/p-17".to_owned(),
-        reason: "payload is not JSON".to_owned(),
-        field: None,
-        payload: "{".to_owned(),
-        count: 1,
+    let rejected = |number: i64| {
+        let reason = "payload is not JSON".to_owned();
+        RejectedMessage::new(at(number), "wardwatch/vitals/icu-1/p-17", reason, None, b"{")
     };
     for half in [0, 6000] {
         (half..half + 6000).for_each(|number| store.reject(rejected(number)));
@@ -191,26 +187,28 @@ fn a_stay_that_ends_takes_the_memory_with_it() {
     for departure in [Departure::Discharged, Departure::Transferred, Departure::Left] {
         let bench = Bench::new();
         let (store, _) = bench.open();
-        store.keep(Entry { saved: memory(1), record: Some(Arc::default()), ..entry(&bench, 1) });
+        store.take(Entry { saved: memory(1), record: Some(Arc::default()), ..entry(&bench, 1) });
         bench.wait_for(&[Told::Settled(1)]);
         let here = bench.reopened();
         assert_eq!((here.patients.len(), here.departed.len()), (1, 0));
-        store.keep(Entry { saved: Some(Saved::Gone(departure)), ..entry(&bench, 2) });
+        store.take(Entry { saved: Some(Saved::Gone(departure)), ..entry(&bench, 2) });
         assert!(store.close(DEADLINE));
         let gone = bench.reopened();
         assert!(gone.patients.is_empty());
-        assert_eq!(gone.admissions, []);
+        assert_eq!(bench.count("SELECT count(*) FROM admissions WHERE record IS NOT NULL"), 0);
         let departed = if departure.bars_readmission() { vec![(patient(), at(2))] } else { vec![] };
         assert_eq!(gone.departed, departed);
     }
 }
 
 #[test]
-fn a_record_is_there_after_a_restart() {
+fn the_last_record_of_a_stay_is_written_down() {
     let bench = Bench::new();
     let (store, _) = bench.open();
     let record = Arc::new(AdmissionRecord { bed: Some("B".to_owned()), ..AdmissionRecord::default() });
-    store.keep(Entry { record: Some(Arc::clone(&record)), ..entry(&bench, 1) });
+    store.take(Entry { record: Some(Arc::clone(&record)), ..entry(&bench, 1) });
     assert!(store.close(DEADLINE));
-    assert_eq!(bench.reopened().admissions, [(patient(), AdmissionRecord::clone(&record))]);
+    let written: String =
+        bench.other().query_row("SELECT record FROM admissions", [], |row| row.get(0)).unwrap();
+    assert_eq!(serde_json::from_str::<AdmissionRecord>(&written).unwrap(), *record);
 }

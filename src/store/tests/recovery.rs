@@ -12,10 +12,10 @@ fn messages<'a>(changes: impl IntoIterator<Item = &'a AlertChange>) -> Vec<&'a s
 fn bench_with_a_patient() -> Bench {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    store.keep(alarming(&bench, 1));
+    store.take(alarming(&bench, 1));
     let changes = vec![cleared(1), raised(2)];
-    store.keep(Entry { changes, saved: memory(2), ..entry(&bench, 2) });
-    (3..=4).for_each(|second| store.keep(entry(&bench, second)));
+    store.take(Entry { changes, saved: memory(2), ..entry(&bench, 2) });
+    (3..=4).for_each(|second| store.take(entry(&bench, second)));
     assert!(store.close(DEADLINE));
     bench
 }
@@ -25,7 +25,7 @@ fn bench_with_a_patient() -> Bench {
 fn a_crash_loses_nothing_that_was_settled_and_what_the_broker_may_not_have_comes_first_in_order() {
     let bench = Bench::new();
     let (store, _) = bench.open();
-    (1..=5).for_each(|second| store.keep(alarming(&bench, second)));
+    (1..=5).for_each(|second| store.take(alarming(&bench, second)));
     bench.wait_for(&[Told::Settled(5)]);
     let rows: Vec<_> = bench
         .other()
@@ -35,15 +35,15 @@ fn a_crash_loses_nothing_that_was_settled_and_what_the_broker_may_not_have_comes
         .unwrap()
         .map(|row| row.unwrap().cast_unsigned())
         .collect();
-    store.published(rows[0]);
-    store.published(rows[2]);
-    store.keep(entry(&bench, 6));
+    store.done(rows[0]);
+    store.done(rows[2]);
+    store.take(entry(&bench, 6));
     bench.wait_for(&[Told::Settled(6)]);
-    store.published(rows[1]); // written down with the next commit, which never comes
+    store.done(rows[1]); // written down with the next commit, which never comes
     drop(store);
     let restored = bench.reopened();
-    let outbox: Vec<_> = restored.outbox.iter().map(|(row, change)| (*row, &*change.message)).collect();
-    assert_eq!(outbox, [(rows[1], "second 2"), (rows[3], "second 4"), (rows[4], "second 5")]);
+    let pending: Vec<_> = restored.pending.iter().map(|c| (c.number, &*c.change.message)).collect();
+    assert_eq!(pending, [(rows[1], "second 2"), (rows[3], "second 4"), (rows[4], "second 5")]);
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 6);
 }
 
@@ -57,7 +57,7 @@ fn the_log_of_sqlite_does_not_grow_with_runs_that_are_killed() {
     let mut others = Vec::new();
     for run in 0..8 {
         let (store, _) = bench.open();
-        store.keep(alarming(&bench, run));
+        store.take(alarming(&bench, run));
         bench.wait_for(&[Told::Settled(run)]);
         let other = bench.other(); // while it is there, SQLite leaves the log alone when the store ends
         other.query_row("SELECT count(*) FROM changes", [], |_| Ok(())).unwrap();
@@ -74,12 +74,12 @@ fn a_crash_before_the_commit_settles_nothing_and_publishes_nothing() {
     let (store, _) = bench.open();
     let locked = bench.other();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
-    store.keep(alarming(&bench, 1));
+    store.take(alarming(&bench, 1));
     drop(store);
     bench.wait_for(&[Told::Abandoned(1)]);
     locked.execute_batch("ROLLBACK").unwrap();
     assert!(bench.told().iter().all(|told| *told == Told::Abandoned(1)), "{:?}", bench.told());
-    assert_eq!(bench.reopened().outbox, []);
+    assert!(bench.reopened().pending.is_empty());
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 0);
 }
 
@@ -93,14 +93,14 @@ fn a_patient_comes_back_with_its_memory_and_the_readings_after_it() {
     assert_eq!((snapshot.taken.wall, snapshot.taken.uptime), (at(2), Uptime::from_ms(2000)));
     assert_eq!((&saved.patient, snapshot.patient.id()), (&patient(), &patient()));
     assert_eq!(saved.readings, [*reading(3), *reading(4)]);
-    assert_eq!((restored.outbox.len(), restored.unreadable), (3, 0));
+    assert_eq!((restored.pending.len(), restored.unreadable), (3, 0));
 }
 
 #[test]
 fn a_change_that_is_judged_again_after_a_crash_stands_in_the_log_once() {
     let bench = bench_with_a_patient();
     let (store, _) = bench.open();
-    store.keep(alarming(&bench, 2));
+    store.take(alarming(&bench, 2));
     assert!(store.close(DEADLINE));
     assert_eq!(bench.count("SELECT count(*) FROM changes"), 3);
 }
@@ -136,7 +136,7 @@ fn a_row_that_cannot_be_read_is_passed_over_and_counted() {
     bench.other().execute_batch("UPDATE readings SET body = x'63' WHERE seq = 3").unwrap();
     let restored = bench.reopened();
     assert_eq!(restored.unreadable, 2);
-    assert_eq!(restored.outbox.len(), 2);
+    assert_eq!(restored.pending.len(), 2);
     assert_eq!(restored.patients[0].readings, [*reading(4)]);
 }
 
@@ -147,8 +147,8 @@ fn open_alerts_of_the_installation_come_back() {
     let about = |change: AlertChange| AlertChange { subject: Subject::Installation, ..change };
     let mut entry = Entry::about(Subject::Installation, at(1), bench.receipt(1));
     entry.changes = vec![about(raised(1)), about(raised(2)), about(cleared(1))];
-    store.keep(entry);
-    store.keep(alarming(&bench, 3));
+    store.take(entry);
+    store.take(alarming(&bench, 3));
     assert!(store.close(DEADLINE));
     assert_eq!(messages(&bench.reopened().open), ["second 2"]);
 }
@@ -158,7 +158,7 @@ fn numbers_go_on_where_the_last_run_ended() {
     let bench = bench_with_a_patient();
     let last = bench.count("SELECT max(number) FROM readings");
     let (store, _) = bench.open();
-    store.keep(entry(&bench, 5));
+    store.take(entry(&bench, 5));
     assert!(store.close(DEADLINE));
     assert_eq!(bench.count("SELECT max(number) FROM readings"), last + 1);
 }

@@ -1,0 +1,74 @@
+//! A vital sign that stops coming while its device goes on; what one probe measures stops as one.
+
+use super::devices::{Stream, Watched};
+use super::{Inquiry, Silence};
+use crate::alerts::Cause;
+use crate::clock::Uptime;
+use crate::conditions::Condition;
+use crate::vitals::{Vital, VitalSet};
+
+/// What one probe, or one line, measures together: the first names the alert (clinical reference, section 4).
+const TOGETHER: [(Vital, &[Vital]); 2] = [
+    (Vital::OxygenSaturation, &[Vital::PulseRate]),
+    (Vital::SystolicPressure, &[Vital::DiastolicPressure, Vital::MeanPressure]),
+];
+
+/// A stream of a vital, with the device it comes from.
+type Of<'a> = (&'a Watched<'a>, &'a Stream);
+
+impl Inquiry<'_> {
+    /// Judges each vital by the device from which it was expected last.
+    pub(super) fn vitals(&mut self, watched: &[Watched<'_>]) {
+        for vital in Vital::ALL {
+            let streams = watched.iter().filter_map(|of| Some((of, of.stream(vital)?)));
+            // A device that is gone keeps no other from being told.
+            let expected =
+                streams.max_by_key(|(of, stream)| (!of.gone, self.counts_from(of, stream) + stream.span));
+            if let Some(of) = expected {
+                self.vital(vital, of);
+            }
+        }
+    }
+
+    fn vital(&mut self, vital: Vital, (of, stream): Of<'_>) {
+        let from = self.counts_from(of, stream);
+        let goes_with = leader(vital).and_then(|leader| of.stream(leader)).is_some_and(|leader| {
+            // The leader's next value says whether the probe is off; until then they may have stopped as one.
+            leader.heard.since(stream.heard).as_ms() * 2 < stream.span.as_ms()
+        });
+        let heard_lately = self.view.silent_for(of.device.live).as_ms() * 2 < stream.span.as_ms();
+        let cause = Cause::Missing {
+            vital,
+            with: self.stopped_with(vital, of),
+            since: self.view.now.wall_at(stream.heard),
+        };
+        self.judge(Silence {
+            condition: Condition::Missing(vital),
+            cause,
+            heard: stream.heard,
+            from,
+            span: stream.span,
+            may_begin: !of.gone && !goes_with && (heard_lately || stream.left_out),
+        });
+    }
+
+    /// What stopped with this vital, because the same probe measures it.
+    fn stopped_with(&self, vital: Vital, of: &Watched<'_>) -> VitalSet {
+        let others =
+            TOGETHER.iter().find(|(leader, _)| *leader == vital).map_or(&[][..], |(_, others)| others);
+        let streams = others.iter().filter_map(|other| of.stream(*other));
+        let stopped =
+            streams.filter(|other| self.view.silent_for(other.heard).as_ms() * 2 >= other.span.as_ms());
+        stopped.map(|other| other.vital).collect()
+    }
+
+    /// From when the silence counts: from when its device came back, and from when we hear.
+    fn counts_from(&self, of: &Watched<'_>, stream: &Stream) -> Uptime {
+        stream.heard.max(self.view.listening_since).max(of.device.back)
+    }
+}
+
+/// The vital that names the alert of the probe that measures this one too.
+fn leader(vital: Vital) -> Option<Vital> {
+    TOGETHER.iter().find(|(_, others)| others.contains(&vital)).map(|(leader, _)| *leader)
+}

@@ -1,0 +1,66 @@
+//! Which device speaks for the patient: enters readings in the chart, and lets values that waited speak in time.
+
+use std::sync::Arc;
+
+use super::{Listening, Patient};
+use crate::admission::AdmissionRecord;
+use crate::chart::{Charted, Entry, Speakers};
+use crate::clock::{Now, Timestamp, Uptime};
+use crate::conditions::Condition;
+use crate::devices::Devices;
+use crate::people::DeviceId;
+use crate::vitals::{Reading, ReadingRef};
+
+/// A reading whose time has been judged.
+pub(super) struct Timed<'a> {
+    pub reading: &'a Reading,
+    pub device: &'a DeviceId,
+    pub origin: &'a Arc<ReadingRef>,
+    pub at: Timestamp,
+    /// Whether it counts as of now.
+    pub live: bool,
+}
+
+impl Patient {
+    /// Lets the newest value of another device speak wherever nobody holds its vital any more; whether any does.
+    pub(super) fn settle(&mut self, listening: Listening, now: Uptime) -> bool {
+        let speakers = speakers(&self.devices, &self.record, listening, now);
+        let due = self.chart.next_takeover(&speakers).is_some_and(|due| due <= now);
+        let settled = due && Arc::make_mut(&mut self.chart).settle(&speakers);
+        self.takeover_at = self.chart.next_takeover(&speakers);
+        settled
+    }
+
+    /// Charts a reading, and hears its device where it is a sign of life.
+    pub(super) fn enter(&mut self, timed: &Timed<'_>, listening: Listening, now: Now) -> Charted {
+        let Timed { reading, device, origin, at, live } = *timed;
+        let speakers = speakers(&self.devices, &self.record, listening, now.uptime);
+        let entry = Entry { reading, device, at, origin, now, live, speakers };
+        let charted = Arc::make_mut(&mut self.chart).enter(&entry);
+        self.takeover_at = self.chart.next_takeover(&speakers);
+        if charted > Charted::Late {
+            let was_silent = self.alerts.is_open(&Condition::DeviceSilent(device.clone()));
+            let since = listening.since.unwrap_or(now.uptime);
+            if let Some(known) = Arc::make_mut(&mut self.devices).get_mut(device) {
+                if was_silent {
+                    known.come_back(now);
+                }
+                match live {
+                    true => known.hear_live(reading.values.present(), now, since),
+                    false => known.hear_kept(now),
+                }
+            }
+        }
+        charted
+    }
+}
+
+fn speakers<'a>(
+    devices: &'a Devices,
+    record: &'a AdmissionRecord,
+    listening: Listening,
+    now: Uptime,
+) -> Speakers<'a> {
+    let listening_since = listening.since.unwrap_or(now);
+    Speakers { devices, named: record.devices.as_deref(), now, listening_since }
+}

@@ -1,0 +1,87 @@
+//! The door into the census: whatever protocol a message came by, it enters here, with the receipt it is acknowledged by.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix::Addr;
+use bytes::Bytes;
+use wardwatch_actors::admission::AdmissionRecord;
+use wardwatch_actors::census_actor::{Arrived, CensusActor, DeviceStatus, Discharge, Recorded};
+use wardwatch_actors::clock::Clock;
+use wardwatch_actors::counters::Counters;
+use wardwatch_actors::people::{DeviceId, PatientId};
+use wardwatch_actors::receipt::Receipt;
+use wardwatch_actors::vitals::Reading;
+
+use crate::contract::inbound::{Inbound, InboundMessage, Translator};
+use crate::contract::payload::rejected::RejectedMessage;
+
+/// Takes what is rejected at the door.
+pub trait RejectedOutput {
+    /// A message or value was rejected.
+    fn reject(&self, message: RejectedMessage);
+}
+
+/// Brings what comes in to the census of one shard, on its thread.
+pub struct Door {
+    pub translator: Translator,
+    pub clock: Clock,
+    pub counters: Arc<Counters>,
+    pub census: Addr<CensusActor>,
+    pub rejected: Rc<dyn RejectedOutput>,
+}
+
+impl Door {
+    /// Takes one message of the contract. Its receipt is settled here where nobody further waits for it.
+    pub fn take(&self, topic: &str, payload: Bytes, retain: bool, receipt: Receipt) {
+        let received_at = self.clock.now().wall;
+        let message = InboundMessage { topic, payload: &payload, retain, received_at };
+        let translation = self.translator.translate(message);
+        if translation.unknown_fields > 0 {
+            self.counters.unknown_fields.add(translation.unknown_fields);
+        }
+        translation.rejected.into_iter().for_each(|rejected| self.reject(rejected));
+        match translation.inbound {
+            Inbound::Readings { patient, readings } => self.readings(patient, readings, payload, receipt),
+            Inbound::Record { patient, record: Some(record) } => self.record(patient, record, receipt),
+            Inbound::Record { patient, record: None } => self.discharge(patient, receipt),
+            Inbound::DeviceStatus { device, online } => self.device_status(device, online, receipt),
+            Inbound::Nothing => receipt.settle(),
+        }
+    }
+
+    /// Takes readings of one patient, in order of their time; `payload` is what they came as.
+    pub fn readings(&self, patient: &str, mut readings: Vec<Reading>, payload: Bytes, receipt: Receipt) {
+        let Some(last) = readings.pop() else { return receipt.settle() };
+        for reading in readings {
+            self.reading(patient, reading, payload.clone(), receipt.clone());
+        }
+        self.reading(patient, last, payload, receipt);
+    }
+
+    fn reading(&self, patient: &str, reading: Reading, payload: Bytes, receipt: Receipt) {
+        let (patient, reading) = (patient.into(), Box::new(reading));
+        self.census.do_send(Arrived { patient, reading, payload, receipt });
+    }
+
+    /// Takes a patient's record.
+    pub fn record(&self, patient: PatientId, record: AdmissionRecord, receipt: Receipt) {
+        self.census.do_send(Recorded { patient, record, receipt });
+    }
+
+    /// Takes that a patient's record was emptied.
+    pub fn discharge(&self, patient: PatientId, receipt: Receipt) {
+        self.census.do_send(Discharge { patient, receipt });
+    }
+
+    /// Takes what a device, or its last will, says of itself.
+    pub fn device_status(&self, device: DeviceId, online: bool, receipt: Receipt) {
+        self.census.do_send(DeviceStatus { device, online, receipt });
+    }
+
+    /// Counts and passes on what was rejected.
+    pub fn reject(&self, message: RejectedMessage) {
+        self.counters.rejected.add(1);
+        self.rejected.reject(message);
+    }
+}
