@@ -2,20 +2,24 @@
 
 use tracing_subscriber::EnvFilter;
 use wardwatch::config::{LogConfig, LogFormat};
+use wardwatch::log_queue::LogQueue;
 
 use super::output;
 
 /// Logs from now on; `RUST_LOG` may say more exactly what.
 ///
 /// The embedded broker and the clients' libraries are held to warnings: their own notes repeat ours.
+/// Nothing here waits for whoever reads the log, or fails with it.
 pub fn start(config: &LogConfig) {
     let ours = config.level.name();
     let usual = format!("warn,wardwatch={ours},wardwatch_actors={ours},rmqtt=error,rmqtt_net=error");
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(usual));
+    let queue = LogQueue::standard_error();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(output::colourful(&std::io::stderr()))
-        .with_writer(std::io::stderr);
+        .with_writer(move || queue)
+        .log_internal_errors(false);
     match config.format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),

@@ -47,18 +47,18 @@ impl Analyzer for LimitAnalyzer {
         if !analysis.findings.is_empty() {
             recheck(view, &mut analysis);
         }
+        if let (_, Some(until)) = view.rate() {
+            analysis.recheck(until);
+        }
         analysis
     }
 }
 
 /// The value that speaks for `vital`: the pulse rate where no fresh heart rate is there.
 fn speaker(view: &View, vital: Vital) -> Option<(Vital, &Latest)> {
-    match view.voice(vital) {
-        Voice::Fresh(latest, _) => Some((vital, latest)),
-        Voice::Unknown | Voice::Never if vital == Vital::HeartRate => match view.voice(Vital::PulseRate) {
-            Voice::Fresh(latest, _) => Some((Vital::PulseRate, latest)),
-            Voice::Unknown | Voice::Never => None,
-        },
+    let measured = if vital == Vital::HeartRate { view.rate().0 } else { vital };
+    match view.voice(measured) {
+        Voice::Fresh(latest, _) => Some((measured, latest)),
         Voice::Unknown | Voice::Never => None,
     }
 }

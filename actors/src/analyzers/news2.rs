@@ -148,7 +148,10 @@ impl Inputs {
             oxygen_saturation: value(Vital::OxygenSaturation),
             supplemental_oxygen: view.chart.oxygen.map(|held| held.value),
             systolic_pressure: value(Vital::SystolicPressure),
-            pulse: value(Vital::HeartRate).or_else(|| value(Vital::PulseRate)),
+            pulse: match view.rate().0 {
+                Vital::PulseRate => value(Vital::PulseRate),
+                _ => value(Vital::HeartRate).or_else(|| value(Vital::PulseRate)),
+            },
             temperature: value(Vital::Temperature),
             scale_two: view.record.spo2_scale == Spo2Scale::Two,
             consciousness: view

@@ -19,7 +19,7 @@ use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage, UnderWay};
 use crate::analyzers::{Analysis, Score, View};
 use crate::chart::{Chart, Charted};
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::conditions::Condition;
+use crate::conditions::{Condition, Kind, Priority};
 use crate::devices::{Device, Devices};
 use crate::patient::backlog::release;
 use crate::patient::failure::{CORE, failure};
@@ -161,7 +161,7 @@ impl Patient {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
         }
         let settings = Arc::clone(&self.site.settings);
-        let known = Arc::make_mut(&mut self.devices).known_or_new(&device);
+        let known = self.device(&device);
         if known.repeats.repeats(reading) {
             return Observed::Duplicate;
         }
@@ -313,7 +313,7 @@ impl Patient {
         listening: Listening,
         now: Now,
     ) -> Inquiry {
-        Arc::make_mut(&mut self.devices).known_or_new(device).note_status(online, now);
+        self.device(device).note_status(online, now);
         self.settle(listening, now.uptime);
         let moment = Moment::without_reading(now);
         self.inquiry(moment, None, listening)
@@ -444,9 +444,14 @@ impl Patient {
         }
     }
 
-    /// When a patient whom no record admitted leaves.
+    /// When a patient whom no record admitted leaves: never while a physiological alert of medium or high priority
+    /// is open.
     fn leave_at(&self) -> Option<Uptime> {
-        (!self.recorded).then(|| self.heard + self.site.settings.admission.leave_after)
+        let keeps = |of: &UnderWay| {
+            of.priority >= Some(Priority::Medium) && of.condition.kind() == Kind::Physiological
+        };
+        let leaves = !self.recorded && !self.site.tracked.iter().any(keeps);
+        leaves.then(|| self.heard + self.site.settings.admission.leave_after)
     }
 }
 

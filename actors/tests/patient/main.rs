@@ -5,4 +5,5 @@ mod backlog;
 mod limits;
 mod restart;
 mod silence;
+mod speakers;
 mod ward;
