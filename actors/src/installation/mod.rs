@@ -7,7 +7,9 @@ mod units;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing};
+use crate::alerts::{
+    AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing, wording,
+};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::people::{DeviceId, Subject, UnitId};
@@ -68,13 +70,13 @@ impl Installation {
                 Subject::Installation => {
                     let (condition, fact) = (change.condition.clone(), (change.cause.clone(), change.onset));
                     self.facts.insert(condition, fact);
-                    self.alerts.adopt(vec![change], |_| RULE);
+                    self.alerts.adopt(vec![change], |_| Some(RULE));
                 }
                 Subject::Unit(unit) => {
                     if let Condition::DeviceFlooding(device) = &change.condition {
                         self.floods.note(&unit, device, now.uptime);
                     }
-                    self.unit(&unit, now).alerts.adopt(vec![change], |_| RULE);
+                    self.unit(&unit, now).alerts.adopt(vec![change], |_| Some(RULE));
                 }
                 Subject::Patient(_) => {} // its own memory has it
             }
@@ -149,7 +151,7 @@ impl Installation {
         });
         let findings = findings.collect();
         let subject = Subject::Installation;
-        let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.since };
+        let caption = caption(&subject, self.since);
         self.alerts.judge(&RULE, findings, &moment(at, now), &caption);
         let changes = self.alerts.publish(&caption, false);
         (subject, changes)
@@ -207,7 +209,7 @@ impl Installation {
         let mut findings = self.floods.findings(unit, max, now);
         let of = self.unit(unit, now);
         findings.extend(of.finding(now));
-        let caption = Caption { subject: &subject, bed: None, simulated: false, stay: of.since };
+        let caption = caption(&subject, of.since);
         of.alerts.judge(&RULE, findings, &moment(now.wall, now), &caption);
         let changes = of.alerts.publish(&caption, false);
         if of.is_quiet() && !self.floods.has(unit) {
@@ -215,6 +217,10 @@ impl Installation {
         }
         (subject, changes)
     }
+}
+
+fn caption(subject: &Subject, since: Timestamp) -> Caption<'_> {
+    Caption { subject, bed: None, simulated: false, words_of: |_| wording::plain, stay: since }
 }
 
 fn moment(at: Timestamp, now: Now) -> Moment {
