@@ -7,6 +7,7 @@ mod memory;
 mod observe;
 pub mod outcome;
 mod replay;
+mod site;
 pub mod snapshot;
 mod speakers;
 mod timers;
@@ -28,8 +29,9 @@ use crate::patient::backlog::CameAndWent;
 use crate::patient::drain::Drain;
 use crate::patient::failure::words_of;
 use crate::patient::outcome::{Inquiry, Outcome, PatientState, StateChange};
+use crate::patient::site::Site;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
-use crate::settings::{Limits, Settings, Watch};
+use crate::settings::Settings;
 use crate::vitals::ReadingRef;
 use crate::vitals::Vital;
 
@@ -39,13 +41,8 @@ const STATE_EVERY: Span = Span::from_secs(10);
 /// How often the memory is saved where no life cycle moved.
 const SAVED_EVERY: Span = Span::from_secs(10);
 
-/// Shared by all patients for whom the site fixes no silence.
-static BY_RHYTHM: LazyLock<Watches> = LazyLock::new(|| Arc::new([Watch::ByRhythm; Vital::COUNT]));
-
 /// Shared by all patients whom no record admitted.
 static NO_RECORD: LazyLock<Arc<AdmissionRecord>> = LazyLock::new(Arc::default);
-
-type Watches = Arc<[Watch; Vital::COUNT]>;
 
 /// From when on silence counts; none while nothing can be heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,23 +94,6 @@ struct LastSaved {
     stages: Vec<Stage>,
 }
 
-/// What the site's settings mean for this patient; worked out anew after a restart.
-#[derive(Debug, Clone)]
-struct Site {
-    settings: Arc<Settings>,
-    limits: Arc<Limits>,
-    watches: Watches,
-    /// The conditions under way.
-    tracked: Arc<[UnderWay]>,
-}
-
-impl Default for Site {
-    fn default() -> Self {
-        let watches = Arc::clone(&BY_RHYTHM);
-        Self { settings: Arc::default(), limits: Arc::default(), watches, tracked: Arc::new([]) }
-    }
-}
-
 impl Patient {
     /// A patient whose stay begins with the first reading or a record, at `stay`.
     pub fn new(id: PatientId, settings: &Arc<Settings>, stay: Timestamp, now: Now) -> Self {
@@ -138,7 +118,7 @@ impl Patient {
             last_saved: LastSaved::default(),
         };
         patient.site.settings = Arc::clone(settings);
-        patient.apply_settings();
+        patient.apply_settings(now.wall);
         patient
     }
 
@@ -163,14 +143,14 @@ impl Patient {
     }
 
     /// An admission record came; none where it is the one that holds already.
-    pub fn admit(&mut self, record: AdmissionRecord, listening: Listening, now: Now) -> Option<Inquiry> {
-        if self.recorded && *self.record == record {
+    pub fn admit(&mut self, record: Arc<AdmissionRecord>, listening: Listening, now: Now) -> Option<Inquiry> {
+        if self.recorded && self.record == record {
             return None;
         }
-        self.record = Arc::new(record);
+        self.record = record;
         self.last_saved.at = None;
         (self.recorded, self.state_is_old) = (true, true);
-        self.apply_settings();
+        self.apply_settings(now.wall);
         let moment = Moment::without_reading(now);
         self.stated = None;
         self.settle(listening, now.uptime);
@@ -231,21 +211,6 @@ impl Patient {
             listening_since: listening.since.unwrap_or(moment.now.uptime),
             own_clock_suspect: listening.own_clock_suspect,
         }
-    }
-
-    /// Works out what the site's settings mean for this patient.
-    fn apply_settings(&mut self) {
-        let (settings, unit, class) = (&self.site.settings, self.id.unit(), self.record.class);
-        let limits = settings.limits.limits(class, unit);
-        // A record is checked before it is taken; what no longer fits after a change of the site's
-        // settings falls back to the site's own limits.
-        let own = &self.record.limits;
-        self.site.limits =
-            if own.is_empty() { limits } else { limits.with(own).map(Arc::new).unwrap_or(limits) };
-        let watches = Vital::ALL.map(|vital| settings.missing.watch(class, unit, vital));
-        let by_rhythm = watches == **BY_RHYTHM;
-        self.site.watches = if by_rhythm { Arc::clone(&BY_RHYTHM) } else { Arc::new(watches) };
-        self.note_tracked();
     }
 
     fn note_tracked(&mut self) {

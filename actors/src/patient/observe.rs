@@ -37,6 +37,7 @@ impl Patient {
         if !self.record.allows(reading.device.as_ref()) {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
         }
+        self.grow_older(now.wall);
         let settings = Arc::clone(&self.site.settings);
         let known = self.device(&device);
         if known.repeats.repeats(reading) {
