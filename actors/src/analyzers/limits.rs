@@ -85,8 +85,11 @@ fn unknown(view: &View, vital: Vital, analysis: &mut Analysis) {
             continue;
         };
         let limits = view.limits.get(vital);
+        // Only what its device says is not measured holds a delay; where nothing comes any more it runs out.
+        let beyond = Beyond::of(vital, limits, side);
+        let lapsed = beyond.judge(latest.value, side, limits.hysteresis)[0];
         analysis.findings.push(Finding {
-            reached: None,
+            reached: lapsed.filter(|_| latest.not_measured.is_none()),
             kept: Some(Priority::High),
             presence: Presence::Unknown,
             ..finding(vital, measured, side, &Beyond::of(vital, limits, side), limits, latest)
@@ -273,7 +276,7 @@ mod tests {
         view.tracked = std::sync::Arc::new([UnderWay::open(Condition::High(Vital::HeartRate))]);
         view.now.uptime = view.now.uptime + Vital::HeartRate.facts().valid_for;
         let found = LimitAnalyzer.analyze(&view).findings.remove(0);
-        assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));
+        assert_eq!((found.reached, found.kept, found.presence), (HIGH, HIGH, Presence::Unknown));
     }
 
     #[test]
@@ -282,7 +285,7 @@ mod tests {
         view.tracked = std::sync::Arc::new([UnderWay::open(Condition::High(Vital::HeartRate))]);
         view.now.uptime = view.now.uptime + Vital::PulseRate.facts().valid_for;
         let found = LimitAnalyzer.analyze(&view).findings.remove(0);
-        assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));
+        assert_eq!((found.reached, found.kept, found.presence), (HIGH, HIGH, Presence::Unknown));
         assert!(matches!(found.cause, Cause::Limit { vital: Vital::PulseRate, .. }));
     }
 
