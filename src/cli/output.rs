@@ -55,3 +55,14 @@ pub fn count(number: impl Into<u64>, thing: &str) -> String {
         many => format!("{many} {thing}s"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_said_in_the_singular() {
+        let words = [0_u32, 1, 2].map(|number| count(number, "simulated patient"));
+        assert_eq!(words, ["0 simulated patients", "1 simulated patient", "2 simulated patients"]);
+    }
+}

@@ -22,7 +22,7 @@ use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Kind, Priority};
 use crate::devices::{Device, Devices};
 use crate::patient::backlog::release;
-use crate::patient::failure::{CORE, failure};
+use crate::patient::failure::{CORE, failure, words_of};
 use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
 use crate::patient::speakers::Timed;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
@@ -209,6 +209,8 @@ impl Patient {
         self.recheck_at = None;
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
+        let is_asked = |rule: &RuleName| *rule == CORE || answers.iter().any(|(asked, _)| asked == rule);
+        self.alerts.end_rules_gone(is_asked, inquiry.moment.now.wall);
         for (rule, analysis) in answers {
             let Some(analysis) = analysis else {
                 failed.push(rule.into_owned());
@@ -477,5 +479,5 @@ fn caption<'a>(
     simulated: bool,
     stay: Timestamp,
 ) -> Caption<'a> {
-    Caption { subject, bed: record.bed.as_deref(), simulated, stay }
+    Caption { subject, bed: record.bed.as_deref(), simulated, words_of, stay }
 }
