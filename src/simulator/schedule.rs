@@ -14,7 +14,7 @@ pub enum Schedule {
     /// Nothing: everybody is well and every device works.
     #[default]
     Off,
-    /// To look at: the first episode after 3 s, each kind within some minutes, then one every 25 s for 12 patients.
+    /// To look at: the first episode at once, each kind within some minutes, then one every 25 s for 12 patients.
     Demo,
     /// As on a ward: one episode a patient every six hours on average, each as long as it would be.
     Realistic,
@@ -24,7 +24,7 @@ pub enum Schedule {
 
 /// Seconds after the start at which the demo shows each kind.
 const OPENING: [(u64, Kind); 9] = [
-    (3, Kind::Tachycardia),
+    (0, Kind::Tachycardia),
     (10, Kind::Desaturation),
     (25, Kind::Deterioration),
     (40, Kind::ProbeOff),
@@ -60,7 +60,7 @@ type Course = fn(Kind) -> [f64; 4];
 fn demo_course(kind: Kind) -> [f64; 4] {
     match kind {
         Kind::Desaturation => [8.0, 35.0, 50.0, 15.0],
-        Kind::Tachycardia => [5.0, 35.0, 60.0, 10.0],
+        Kind::Tachycardia => [1.5, 35.0, 60.0, 10.0],
         Kind::Deterioration => [90.0, 120.0, 180.0, 60.0],
         Kind::Asystole => [1.0, 15.0, 25.0, 8.0],
         Kind::ProbeOff => [0.0, 40.0, 60.0, 0.0],
