@@ -62,22 +62,18 @@ impl Patient {
         }
     }
 
-    /// Begins to judge what a verdict rests on besides what is known; none where there is nothing.
-    pub(super) fn begin_replay(
-        &mut self,
-        inquiry: Inquiry,
-        answers: Answers,
-    ) -> Result<Replay, (Inquiry, Answers)> {
-        let Some(account) = &inquiry.account else { return Err((inquiry, answers)) };
+    /// Begins to judge what a verdict rests on besides what is known.
+    pub(super) fn begin_replay(&mut self, inquiry: Inquiry, answers: Answers) -> Replay {
         let live = Arc::clone(&self.chart);
-        let drain = self.drains.iter_mut().find(|drain| drain.device == account.device);
-        let Some(drain) = drain else { return Err((inquiry, answers)) };
-        let (begins, (track, steps)) = match account.purpose {
-            Purpose::Oldest => (Uptime::from_ms(i64::MIN), drain.oldest()),
-            _ => (drain.begins(), drain.in_order(&live)),
+        let account = inquiry.account.as_ref();
+        let drain = account.and_then(|a| self.drains.iter_mut().find(|drain| drain.device == a.device));
+        let (begins, (track, steps)) = match (drain, account.map(|account| account.purpose)) {
+            (None, _) => (Uptime::START, Default::default()),
+            (Some(drain), Some(Purpose::Oldest)) => (Uptime::from_ms(i64::MIN), drain.oldest()),
+            (Some(drain), _) => (drain.begins(), drain.in_order(&live)),
         };
         let moment = inquiry.moment.clone();
-        Ok(Replay { inquiry: Box::new(inquiry), answers, track, steps: steps.into_iter(), moment, begins })
+        Replay { inquiry: Box::new(inquiry), answers, track, steps: steps.into_iter(), moment, begins }
     }
 
     /// Charts the next reading on the kept track, and asks of it; none where all have been judged.

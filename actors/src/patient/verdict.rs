@@ -25,10 +25,7 @@ impl Patient {
                 self.take_answers(&mut replay, answers);
                 *replay
             }
-            None if self.rests_on_past(&inquiry, &answers) => match self.begin_replay(inquiry, answers) {
-                Ok(replay) => replay,
-                Err((inquiry, answers)) => return Judgement::Done(self.decide(&inquiry, answers)),
-            },
+            None if self.rests_on_past(&inquiry, &answers) => self.begin_replay(inquiry, answers),
             None => return Judgement::Done(self.decide(&inquiry, answers)),
         };
         let Some((view, moment)) = self.next_question(&mut replay) else {
