@@ -49,7 +49,10 @@ fn is_told(
     found: &mut Vec<Violation>,
 ) {
     let Some(name) = &device.name else { return };
-    let readings: Vec<_> = device.readings.iter().filter(|came| came.measures).collect();
+    // An array is one arrival, as new as its newest reading.
+    let mut readings: Vec<_> = device.readings.iter().rev().filter(|came| came.measures).collect();
+    readings.dedup_by_key(|came| came.at);
+    readings.reverse();
     for place in 5..=readings.len() {
         let last = readings[place - 1];
         let until = readings.get(place).map_or(bed.end, |next| next.at);
