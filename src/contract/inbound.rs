@@ -115,7 +115,7 @@ impl Translator {
 
     fn record<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
         let Ok(patient) = patient.parse() else { return Translation::of(Inbound::Nothing) };
-        match record::parse(message.payload, &patient, &self.settings) {
+        match record::parse(message.payload, &patient, &self.settings, message.received_at) {
             Ok(record) => Translation::of(Inbound::Record { patient, record }),
             Err(fault) => Translation::rejected(message, &fault),
         }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 use wardwatch_actors::admission::AdmissionRecord;
+use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::settings::Settings;
 
@@ -21,6 +22,7 @@ pub fn parse(
     payload: &[u8],
     patient: &PatientId,
     settings: &Settings,
+    received_at: Timestamp,
 ) -> Result<Option<AdmissionRecord>, RecordFault> {
     if payload.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
@@ -29,7 +31,7 @@ pub fn parse(
         return Err(RecordFault::NotAnObject);
     }
     let record: AdmissionRecord = serde_json::from_slice(payload)?;
-    let site = settings.limits.limits(record.class, patient.unit());
+    let site = settings.limits.limits(record.class_at(received_at), patient.unit());
     site.with(&record.limits).map_err(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         RecordFault::Limits(faults.join("; "))
@@ -57,7 +59,12 @@ mod tests {
     use super::*;
 
     fn parse_text(json: &str) -> Result<Option<AdmissionRecord>, RecordFault> {
-        parse(json.as_bytes(), &"icu-1/p-17".parse().unwrap(), &Settings::default())
+        parse(
+            json.as_bytes(),
+            &"icu-1/p-17".parse().unwrap(),
+            &Settings::default(),
+            Timestamp::from_unix_ms(0),
+        )
     }
 
     #[test]
