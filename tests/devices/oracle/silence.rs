@@ -165,6 +165,7 @@ fn is_told_to_be_unmeasured(
 }
 
 fn tells_of(group: Vital, danger: &Danger, changes: &[&Change], by: Ms) -> bool {
-    let missing = format!("{}.missing", group.name());
-    Open::of(&danger.condition(), changes).rank_at(by) >= 2 || Open::of(&missing, changes).rank_at(by) >= 2
+    let of_group = Vital::ALL.into_iter().filter(|vital| vital.group() == group);
+    let mut told = of_group.map(|vital| format!("{}.missing", vital.name())).chain([danger.condition()]);
+    told.any(|condition| Open::of(&condition, changes).rank_at(by) >= 2)
 }

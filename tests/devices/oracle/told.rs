@@ -125,8 +125,8 @@ fn ends(
             since = None;
             continue;
         }
-        let more_in_this_array = statements.get(place + 1).is_some_and(|next| next.at == said.at);
-        if said.age != Age::Live || more_in_this_array {
+        let more_at_once = statements.get(place + 1).is_some_and(|next| next.at <= said.at + SLACK);
+        if said.age != Age::Live || more_at_once {
             continue;
         }
         let since = *since.get_or_insert(said.at);
