@@ -11,6 +11,7 @@
 //! - (e) Silence is told, and only silence.
 //! - (f) A restart anywhere changes nothing of that: a third of the wards are started anew, once or twice.
 //! - (g) What is over, and said to be over, is not kept open.
+//! - (r) No reading is rejected.
 //!
 //! `WARDWATCH_DEVICES=300000` runs so many beds, `WARDWATCH_DEVICES_SEED=7` others than usual, and
 //! `WARDWATCH_DEVICES_BED=123` one bed alone, told in full.

@@ -9,7 +9,7 @@ use crate::course::Ms;
 use crate::dice::Dice;
 use crate::oracle::{self, Violation};
 use crate::report;
-use crate::ward::{self, Letters};
+use crate::ward::{self, Heard, Letters};
 
 /// How many beds share a ward.
 const BEDS: u64 = 20;
@@ -67,7 +67,7 @@ pub fn restarts(seed: u64) -> Vec<Ms> {
 }
 
 /// What is told of beds that share a ward.
-fn heard(beds: &[Bed], restarts: &[Ms]) -> Vec<Change> {
+fn heard(beds: &[Bed], restarts: &[Ms]) -> Heard {
     let mut letters: Letters = Vec::new();
     for bed in beds {
         for message in &bed.messages {
@@ -77,13 +77,16 @@ fn heard(beds: &[Bed], restarts: &[Ms]) -> Vec<Change> {
     }
     letters.sort_by_key(|letter| letter.0);
     let end = beds.iter().map(|bed| bed.end).max().unwrap_or(0);
-    ward::run(&letters, restarts, end).changes
+    ward::run(&letters, restarts, end)
 }
 
-fn judged(bed: Bed, heard: &[Change], restarts: &[Ms]) -> Failed {
+fn judged(bed: Bed, heard: &Heard, restarts: &[Ms]) -> Failed {
     let mine = |change: &&Change| bed.patients.contains(&change.subject) && change.at <= bed.end;
-    let changes: Vec<_> = heard.iter().filter(mine).cloned().collect();
-    let violations = oracle::judge(&bed, &changes, restarts);
+    let changes: Vec<_> = heard.changes.iter().filter(mine).cloned().collect();
+    let mut violations = oracle::judge(&bed, &changes, restarts);
+    let of_bed = |topic: &str| bed.patients.iter().any(|patient| topic.ends_with(patient.as_str()));
+    let rejected = heard.rejected.iter().filter(|(_, topic, _)| of_bed(topic));
+    violations.extend(rejected.map(|(at, _, reason)| Violation::new('r', *at, reason.clone())));
     Failed { bed, restarts: restarts.to_vec(), violations, changes }
 }
 

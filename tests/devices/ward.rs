@@ -39,8 +39,8 @@ pub type Letters = Vec<(Ms, String, String)>;
 #[derive(Debug, Default)]
 pub struct Heard {
     pub changes: Vec<Change>,
-    /// Topic and reason of what was rejected.
-    pub rejected: Vec<(String, String)>,
+    /// When what was rejected: its topic and the reason.
+    pub rejected: Vec<(Ms, String, String)>,
 }
 
 /// Sends all letters in order, starts anew at each of `restarts`, and lets time run until `end`.
@@ -181,6 +181,11 @@ impl Notes {
         }
     }
 
+    fn rejected(&self, topic: String, reason: String) {
+        let at = self.clock.now().wall.unix_ms() - START;
+        self.heard.borrow_mut().rejected.push((at, topic, reason));
+    }
+
     /// The notes that the next start writes on.
     fn go_on(&self) -> Self {
         self.over.set(true);
@@ -254,8 +259,7 @@ impl Outlet for Notes {
     }
 
     fn refuse(&self, refused: Refused) {
-        let rejected = (self.topics.vitals(&refused.patient), refused.refusal.to_string());
-        self.heard.borrow_mut().rejected.push(rejected);
+        self.rejected(self.topics.vitals(&refused.patient), refused.refusal.to_string());
     }
 
     fn follow(&self, _: &PatientId) {}
@@ -271,7 +275,7 @@ impl Outlet for Notes {
 
 impl RejectedOutput for Notes {
     fn reject(&self, message: RejectedMessage) {
-        self.heard.borrow_mut().rejected.push((message.topic, message.reason));
+        self.rejected(message.topic, message.reason);
     }
 }
 

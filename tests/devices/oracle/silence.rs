@@ -49,7 +49,10 @@ fn is_told(
     found: &mut Vec<Violation>,
 ) {
     let Some(name) = &device.name else { return };
-    let readings: Vec<_> = device.readings.iter().filter(|came| came.measures).collect();
+    // An array is one arrival, as new as its newest reading.
+    let mut readings: Vec<_> = device.readings.iter().rev().filter(|came| came.measures).collect();
+    readings.dedup_by_key(|came| came.at);
+    readings.reverse();
     for place in 5..=readings.len() {
         let last = readings[place - 1];
         let until = readings.get(place).map_or(bed.end, |next| next.at);
@@ -162,6 +165,7 @@ fn is_told_to_be_unmeasured(
 }
 
 fn tells_of(group: Vital, danger: &Danger, changes: &[&Change], by: Ms) -> bool {
-    let missing = format!("{}.missing", group.name());
-    Open::of(&danger.condition(), changes).rank_at(by) >= 2 || Open::of(&missing, changes).rank_at(by) >= 2
+    let of_group = Vital::ALL.into_iter().filter(|vital| vital.group() == group);
+    let mut told = of_group.map(|vital| format!("{}.missing", vital.name())).chain([danger.condition()]);
+    told.any(|condition| Open::of(&condition, changes).rank_at(by) >= 2)
 }

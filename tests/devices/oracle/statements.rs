@@ -133,6 +133,13 @@ impl Course {
         })
     }
 
+    /// Whether what came is old, but may be taken for live, and says that it is not so.
+    pub fn may_break(&self, said: &Statement, least: &Danger) -> bool {
+        let old = matches!(said.age, Age::Kept | Age::Late) && said.value.is_some() && !said.reaches(least);
+        let within = |(from, to): &(Ms, Ms)| (*from - 1..=*to).contains(&said.at);
+        old && self.devices[said.device].taken_for_live().iter().any(within)
+    }
+
     /// Whether everything about this patient is as it should be, so that no tolerance is due.
     pub fn is_well(&self) -> bool {
         self.devices.iter().all(|device| device.well)
@@ -198,26 +205,29 @@ impl Device {
 
     /// The moments from and until which what came of it may be taken for live by whoever knows only stamps and
     /// arrivals: kept readings that stall, or come slower than one and a half times real time (CONTRACT, Whose time).
+    ///
+    /// Not so readings whose times run backwards, newest first; nor what comes between live readings, once a live
+    /// one has shown that it was a backlog after all.
     pub fn taken_for_live(&self) -> Vec<(Ms, Ms)> {
         let mut spans: Vec<(Ms, Ms)> = Vec::new();
         let mut mark: Option<Mark> = None;
         let mut open: Option<Ms> = None;
+        // So many live ones until another backlog may be taken for a clock.
+        let mut shown = 0;
         let readings = self.readings.iter().filter(|came| came.age != Age::Again);
         let end = Came { at: Ms::MAX / 2, taken: Ms::MAX / 2, age: Age::Live, measures: false };
         for came in readings.chain([&end]) {
-            if let Some(mark) = mark.filter(|mark| came.at >= mark.at + 10 * SECOND) {
-                let fell_silent = !mark.followed && mark.jump_age - mark.age > 60 * SECOND;
-                if !fell_silent {
-                    open = open.or(Some(mark.at + 10 * SECOND));
-                }
+            if mark.is_some_and(|mark| mark.turns_clock(came.at)) {
+                open = open.or(mark.map(|mark| mark.at));
             }
-            let passed = came.at - came.taken;
-            if passed <= LIVE {
-                spans.extend(open.take().map(|from| (from, came.at)));
+            if came.at - came.taken > LIVE {
+                let may_turn = shown == 0 || mark.is_some();
+                mark = may_turn.then(|| Mark::after(mark, came));
+            } else {
                 mark = None;
-                continue;
+                shown = if open.is_some() { 16 } else { (shown - 1).max(0) };
+                spans.extend(open.take().map(|from| (from, came.at)));
             }
-            mark = Some(Mark::after(mark, came.at, passed));
         }
         spans
     }
@@ -232,16 +242,28 @@ struct Mark {
     jump_age: Ms,
     /// Whether anything came since.
     followed: bool,
+    /// When the last was taken, and whether each since the mark was taken before the one before.
+    last_taken: Ms,
+    backwards: bool,
 }
 
 impl Mark {
-    fn after(before: Option<Self>, at: Ms, age: Ms) -> Self {
-        let Some(mark) = before else { return Self { at, age, jump_age: age, followed: false } };
+    fn after(before: Option<Self>, came: &Came) -> Self {
+        let (at, age, last_taken) = (came.at, came.at - came.taken, came.taken);
+        let new = Self { at, age, jump_age: age, followed: false, last_taken, backwards: false };
+        let Some(mark) = before else { return new };
+        let backwards = came.taken < mark.last_taken;
         let jumps = age > mark.age + 30 * SECOND;
         let falls = age <= mark.age - (at - mark.at) / 2;
         match jumps || falls {
-            true => Self { at, age, jump_age: if jumps { age } else { mark.jump_age }, followed: false },
-            false => Self { followed: true, ..mark },
+            true => Self { jump_age: if jumps { age } else { mark.jump_age }, backwards, ..new },
+            false => Self { followed: true, last_taken, backwards: mark.backwards || backwards, ..mark },
         }
+    }
+
+    /// Whether, by the arrival of the next, the clock may be held to have been set back.
+    fn turns_clock(&self, next: Ms) -> bool {
+        let fell_silent = !self.followed && self.jump_age - self.age > 60 * SECOND;
+        next >= self.at + 10 * SECOND && !fell_silent && !self.backwards
     }
 }

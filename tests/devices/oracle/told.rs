@@ -86,7 +86,7 @@ fn is_told(
                 Run { from: said.at, source: said.source, first_taken: said.taken, last_taken: said.taken };
             let run = run.get_or_insert(started);
             run.last_taken = run.last_taken.max(said.taken);
-        } else if run.is_some_and(|run| run.is_broken_by(said, least)) {
+        } else if run.is_some_and(|run| run.is_broken_by(said, least) || course.may_break(said, least)) {
             judge(run.take(), said.at);
         }
     }
@@ -125,8 +125,8 @@ fn ends(
             since = None;
             continue;
         }
-        let more_in_this_array = statements.get(place + 1).is_some_and(|next| next.at == said.at);
-        if said.age != Age::Live || more_in_this_array {
+        let more_at_once = statements.get(place + 1).is_some_and(|next| next.at <= said.at + SLACK);
+        if said.age != Age::Live || more_at_once {
             continue;
         }
         let since = *since.get_or_insert(said.at);
