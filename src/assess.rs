@@ -281,7 +281,7 @@ impl Outlet for Scribe {
     }
 
     fn refuse(&self, refused: Refused) {
-        let topic = self.topics.vitals(&refused.patient);
+        let topic = self.topics.refused(&refused);
         let reason = refused.refusal.to_string();
         self.reject(RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
     }

@@ -1,6 +1,7 @@
 //! Every topic of the contract: the one file that says how a topic is spelled.
 
 use thiserror::Error;
+use wardwatch_actors::patient::outcome::{Refused, RefusedMessage};
 use wardwatch_actors::people::{NameFault, PatientId, check_name};
 
 /// What an incoming topic names.
@@ -66,6 +67,14 @@ impl Topics {
     /// Readings of everybody, malformed topics included.
     pub fn all_vitals(&self) -> String {
         format!("{}/vitals/#", self.prefix)
+    }
+
+    /// On which topic a rejected message came.
+    pub fn refused(&self, refused: &Refused) -> String {
+        match refused.what {
+            RefusedMessage::Reading => self.vitals(&refused.patient),
+            RefusedMessage::Record => self.record(&refused.patient),
+        }
     }
 
     /// The admission record of one patient.

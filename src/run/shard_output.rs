@@ -72,7 +72,7 @@ impl Outlet for ShardOutput {
     }
 
     fn refuse(&self, refused: Refused) {
-        let topic = self.publisher.topics.vitals(&refused.patient);
+        let topic = self.publisher.topics.refused(&refused);
         let reason = refused.refusal.to_string();
         self.reject(RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
     }

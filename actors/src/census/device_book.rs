@@ -48,7 +48,7 @@ impl DeviceBook {
             return;
         }
         self.patients.entry(device.clone()).or_default().insert(patient.clone());
-        if let Some(forgotten) = entry.add(EntryDevice { id: device.clone(), heard, offline: false }) {
+        if let Some(forgotten) = entry.add(EntryDevice::new(device.clone(), heard)) {
             self.unlink(&forgotten, patient);
         }
     }
@@ -135,6 +135,10 @@ impl<A> Census<A> {
             if let Some(known) = known {
                 known.heard = known.heard.max(moved.heard);
                 known.offline |= moved.offline;
+                known.skew = known.skew.or(moved.skew);
+            }
+            if moved.skew.is_some() {
+                self.book.skew(&moved.id, moved.skew);
             }
         }
     }
@@ -183,9 +187,13 @@ impl<A> Census<A> {
         self.book.offline.get(device).is_some_and(|heard_since| !(live && *heard_since))
     }
 
-    /// A device's clock seems to be off, or no longer.
-    pub fn skew(&mut self, device: &DeviceId, skew: Option<Skew>) {
-        self.book.skew(device, skew);
+    /// The clock of a device of this patient seems to be off, or no longer.
+    pub fn skew(&mut self, device: &DeviceId, patient: &PatientId, skew: Option<Skew>) {
+        let entry = self.entries.get_mut(patient);
+        if let Some(known) = entry.and_then(|entry| entry.device(device)) {
+            known.skew = skew;
+            self.book.skew(device, skew);
+        }
     }
 }
 
@@ -320,11 +328,12 @@ mod tests {
     fn whoever_leaves_takes_the_devices_along() {
         let mut census = census(&["a", "b"]);
         hears(&mut census, "a", 0);
-        census.skew(&device("mon-17"), Some(Skew::Behind));
+        census.skew(&device("mon-17"), &id("a"), Some(Skew::Behind));
         let now = crate::clock::Now { uptime: Uptime::START, wall: crate::clock::Timestamp::from_unix_ms(0) };
         let left = census.leave(&id("a"), crate::people::Departure::Transferred, now).unwrap();
         assert_eq!(census.clocks(), Clocks::default());
         census.moved(left, &id("b"));
+        assert_eq!(census.clocks(), Clocks { devices: 1, behind: 1, ahead: 0 });
         assert_eq!(concerned(&mut census, false), ["b"]);
     }
 }

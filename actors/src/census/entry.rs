@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::admission::AdmissionRecord;
 use crate::clock::Uptime;
+use crate::devices::clock::Skew;
 use crate::people::DeviceId;
 
 /// How many devices of one patient the census knows; more than the patient itself remembers.
@@ -33,6 +34,15 @@ pub(super) struct EntryDevice {
     pub heard: Option<Uptime>,
     /// Whether the patient was last told that it is offline.
     pub offline: bool,
+    /// How its clock is off, by this patient's word.
+    pub skew: Option<Skew>,
+}
+
+impl EntryDevice {
+    /// A device of which nothing but this is known.
+    pub fn new(id: DeviceId, heard: Option<Uptime>) -> Self {
+        Self { id, heard, offline: false, skew: None }
+    }
 }
 
 impl<A> Entry<A> {

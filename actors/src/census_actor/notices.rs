@@ -33,7 +33,7 @@ impl Handler<Notify> for CensusActor {
                     entry.address.do_send(HearOfDevice { device, online: false, receipt });
                 }
             }
-            Notice::ClockSkew(device, skew) => self.census.skew(&device, skew),
+            Notice::ClockSkew(device, skew) => self.census.skew(&device, &patient, skew),
             Notice::Floods(device) => {
                 if let Ok(unit) = patient.unit().parse() {
                     self.installation.do_send(DeviceFlooded { unit, device });

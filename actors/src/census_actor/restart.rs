@@ -88,7 +88,7 @@ impl CensusActor {
         let actor = self.enter(&patient, Some(memory), record, false);
         for (device, heard, skew) in devices {
             self.census.link(&device, &patient, Some(heard));
-            self.census.skew(&device, skew);
+            self.census.skew(&device, &patient, skew);
         }
         if lost {
             actor.do_send(TellMemoryLost);

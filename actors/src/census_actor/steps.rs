@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use actix::{AsyncContext, Context};
+use bytes::Bytes;
 use tracing::info;
 
 use super::{Arrived, CensusActor, DischargeUnrecorded, MOST_HELD, PatientAddress};
 use crate::admission::AdmissionRecord;
 use crate::census::Reception;
-use crate::patient::outcome::{Refusal, Refused};
+use crate::patient::outcome::{Refusal, Refused, RefusedMessage};
 use crate::patient_actor::{Admit, HandOver, Leave, Observe};
 use crate::people::{Departure, PatientId, Subject};
 use crate::receipt::Receipt;
@@ -69,6 +70,9 @@ impl CensusActor {
         let arrival = self.shard.clock.now().wall;
         let moved =
             from.filter(|from| from != patient).and_then(|from| self.transfer(&from, patient, &record));
+        if moved.is_none() && self.census.is_full() {
+            return self.refuse_record(patient, receipt);
+        }
         let actor = moved.unwrap_or_else(|| self.admit(patient, arrival, Some(Arc::clone(&record))));
         info!(%patient, "admitted by a record");
         actor.do_send(Admit { record, receipt });
@@ -114,10 +118,22 @@ impl CensusActor {
         self.report();
     }
 
+    /// All places are taken: whoever is here is watched on, and nobody else.
+    fn refuse_record(&mut self, patient: &PatientId, receipt: Receipt) {
+        self.full = true;
+        self.report();
+        self.shard.counters.rejected.add(1);
+        let (refusal, at) = (self.census.full(patient), self.shard.clock.now().wall);
+        let (patient, what, payload) = (patient.clone(), RefusedMessage::Record, Bytes::new());
+        self.shard.outlet.refuse(Refused { patient, what, refusal, payload, at });
+        receipt.settle();
+    }
+
     fn refuse(&self, patient: PatientId, refusal: Refusal, arrived: Arrived) {
         self.shard.counters.rejected.add(1);
         let at = arrived.reading.received_at;
-        self.shard.outlet.refuse(Refused { patient, refusal, payload: arrived.payload, at });
+        let (what, payload) = (RefusedMessage::Reading, arrived.payload);
+        self.shard.outlet.refuse(Refused { patient, what, refusal, payload, at });
         arrived.receipt.settle();
     }
 }

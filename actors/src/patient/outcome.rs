@@ -144,10 +144,18 @@ pub struct PatientState {
     pub simulated: bool,
 }
 
+/// What was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedMessage {
+    Reading,
+    Record,
+}
+
 /// A refused message, with its payload for whoever mends it.
 #[derive(Debug, Clone)]
 pub struct Refused {
     pub patient: PatientId,
+    pub what: RefusedMessage,
     pub refusal: Refusal,
     pub payload: Bytes,
     pub at: Timestamp,

@@ -10,7 +10,9 @@ use super::{Admit, Cause, HearOfDevice, Observe, ObserveAgain, PatientActor, Tic
 use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
 use crate::outlet::Kept;
-use crate::patient::outcome::{Answers, Judgement, Notice, Observed, Outcome, Refusal, Refused};
+use crate::patient::outcome::{
+    Answers, Judgement, Notice, Observed, Outcome, Refusal, Refused, RefusedMessage,
+};
 use crate::patient::snapshot::Saved;
 use crate::patient::{Listening, Patient};
 use crate::people::{Departure, DeviceId, Subject};
@@ -253,7 +255,13 @@ impl PatientActor {
             self.shard.census.do_send(Notify { patient: patient.clone(), notice });
         }
         let at = self.shard.clock.now().wall;
-        self.shard.outlet.refuse(Refused { patient: patient.clone(), refusal, payload, at });
+        self.shard.outlet.refuse(Refused {
+            patient: patient.clone(),
+            what: RefusedMessage::Reading,
+            refusal,
+            payload,
+            at,
+        });
     }
 
     pub(super) fn end_stay(&mut self, departure: Departure, receipt: Receipt) {
