@@ -164,7 +164,14 @@ pub(crate) mod testing {
     pub fn view_of_reading(reading: &Reading) -> View {
         let now = Now { uptime: Uptime::START, wall: reading.received_at };
         let device = crate::people::DeviceId::unnamed();
-        let origin = Arc::new(ReadingRef { device: None, seq: Some(1), time: now.wall, timed: true });
+        let origin = Arc::new(ReadingRef {
+            device: None,
+            seq: Some(1),
+            time: now.wall,
+            timed: true,
+            generation: 0,
+            simulated: false,
+        });
         let mut chart = Chart::default();
         let devices = Devices::default();
         let (now_up, listening_since) = (now.uptime, Uptime::START);

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::devices::clock::{DeviceClock, Skew};
+use crate::devices::count::Count;
 use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
@@ -33,6 +34,9 @@ pub struct Device {
     pub clock: DeviceClock,
     /// What it sent lately.
     pub repeats: Repeats,
+    /// Its own count, where nothing else tells its readings apart.
+    #[serde(default)]
+    pub count: Count,
     /// How many readings it sends a second.
     pub rate: ReadingRate,
     /// What is known of it outside this patient.
@@ -71,6 +75,7 @@ impl Device {
             rhythms: Vec::new(),
             clock: DeviceClock::default(),
             repeats: Repeats::default(),
+            count: Count::default(),
             rate: ReadingRate::default(),
             published: Published::default(),
         }

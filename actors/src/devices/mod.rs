@@ -1,6 +1,7 @@
 //! The devices of one patient, each as one record: its clock, its repeats, its rhythm, when it was heard.
 
 pub mod clock;
+pub mod count;
 pub mod device;
 pub mod kept;
 pub mod rate;

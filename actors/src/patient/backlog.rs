@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::drain::{Drain, Track};
-use crate::alerts::change::{Event, alert_id};
-use crate::alerts::{AlertChange, Caption, Cause, Moment, Passed, Presence, Signal};
+use crate::alerts::change::Event;
+use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Moment, Passed, Presence, Signal};
 use crate::conditions::{Condition, Priority};
 
 /// What came and went while devices were sending what they kept.
@@ -39,7 +39,12 @@ impl CameAndWent {
 }
 
 /// One advisory word; it is never open.
-pub(super) fn summary(came_and_went: &CameAndWent, moment: &Moment, caption: &Caption<'_>) -> AlertChange {
+pub(super) fn summary(
+    came_and_went: &CameAndWent,
+    alerts: &mut AlertSet,
+    moment: &Moment,
+    caption: &Caption<'_>,
+) -> AlertChange {
     let named: Vec<_> = came_and_went
         .passed
         .iter()
@@ -51,7 +56,7 @@ pub(super) fn summary(came_and_went: &CameAndWent, moment: &Moment, caption: &Ca
     let words = format!("While nothing could be told, came and went: {}{more}", named.join("; "));
     let condition = Condition::BacklogSummary;
     AlertChange {
-        id: alert_id(caption.subject, &condition, None, Some(onset)),
+        id: alerts.summary_id(&condition, onset, caption),
         sequence: 1,
         event: Event::Raised,
         condition,

@@ -56,7 +56,8 @@ impl Patient {
         if !matches!(judged.kept, Kept::Nothing) {
             known.hear_kept(now);
         }
-        let origin = Arc::new(ReadingRef::of(reading));
+        let origin =
+            Arc::new(ReadingRef { generation: known.count.note(reading), ..ReadingRef::of(reading) });
         let arrived = Arrived { device: &device, origin, judged, at: arrival.uptime, listening, now };
         match judged.kept {
             Kept::Nothing => self.observe_live(reading, &arrived),

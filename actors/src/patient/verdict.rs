@@ -103,7 +103,7 @@ impl Patient {
         outcome.changes = self.alerts.publish(&caption, inquiry.is_backlog());
         if self.drains.is_empty() && !self.passed.is_empty() {
             let passed = std::mem::take(&mut self.passed);
-            outcome.changes.push(summary(&passed, moment, &caption));
+            outcome.changes.push(summary(&passed, &mut self.alerts, moment, &caption));
         }
         outcome.scores = self.new_scores(scores);
         outcome.notices = self.notices(moment, !inquiry.is_backlog());

@@ -17,6 +17,12 @@ pub struct ReadingRef {
     pub time: Timestamp,
     /// Whether `time` was sent.
     pub timed: bool,
+    /// How often the count of a device that sends no time had started anew.
+    #[serde(default)]
+    pub generation: u32,
+    /// Whether it is not a person's.
+    #[serde(default)]
+    pub simulated: bool,
 }
 
 impl ReadingRef {
@@ -27,6 +33,8 @@ impl ReadingRef {
             seq: reading.seq,
             time: reading.observed_at.unwrap_or(reading.received_at),
             timed: reading.observed_at.is_some(),
+            generation: 0,
+            simulated: reading.simulated,
         }
     }
 }

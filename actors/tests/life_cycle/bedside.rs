@@ -103,7 +103,14 @@ impl Bedside {
 
     fn reading(&self, at: i64) -> ReadingRef {
         let device = Some("mon-1".parse().unwrap());
-        ReadingRef { device, seq: Some(self.seq), time: second(at), timed: true }
+        ReadingRef {
+            device,
+            seq: Some(self.seq),
+            time: second(at),
+            timed: true,
+            generation: 0,
+            simulated: false,
+        }
     }
 
     /// A verdict without a reading.

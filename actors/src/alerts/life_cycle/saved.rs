@@ -20,6 +20,7 @@ pub(in crate::alerts) struct Saved {
     cause: Cause,
     presence: Presence,
     reason: Option<String>,
+    simulated: Option<bool>,
     level: Option<Level>,
     #[serde(default)]
     rising: [Option<SinceV1>; 3],
@@ -38,6 +39,8 @@ pub(in crate::alerts) struct Saved {
 impl From<Saved> for LifeCycle {
     fn from(saved: Saved) -> Self {
         let Saved { condition, rule, timing, cause, presence, reason, open, published, .. } = saved;
+        let of_published = || published.as_ref().is_some_and(|change| change.simulated);
+        let simulated = saved.simulated.unwrap_or_else(of_published);
         let signal = saved.signal.unwrap_or(if open.is_some() { Signal::On } else { Signal::Off });
         let level = saved.level.unwrap_or_else(|| {
             let rising = std::array::from_fn(|index| {
@@ -54,6 +57,7 @@ impl From<Saved> for LifeCycle {
             cause,
             presence,
             reason,
+            simulated,
             level,
             signal,
             open,
