@@ -73,6 +73,8 @@ pub enum Cause {
         with: VitalSet,
         since: Timestamp,
     },
+    /// The device says that it does not measure a vital whose last value was beyond its limit, for so long.
+    NotMeasured { vital: Vital, lasted: Span, side: Side, value: Quantity, limit: Option<Quantity> },
     /// Nothing from the device since then.
     Silent { since: Timestamp },
     /// The device's last will, or its own word.
@@ -91,7 +93,7 @@ impl Cause {
         match self {
             Self::Limit { value, .. } => Some(*value),
             Self::Score { points, .. } => i32::try_from(*points).ok().map(Quantity::whole),
-            Self::Measure { value, .. } => Some(*value),
+            Self::Measure { value, .. } | Self::NotMeasured { value, .. } => Some(*value),
             Self::Missing { .. }
             | Self::Silent { .. }
             | Self::Offline
@@ -116,6 +118,7 @@ impl Cause {
                 let place = Priority::ALERTING.iter().position(|p| *p == priority)?;
                 limits[place]
             }
+            Self::NotMeasured { limit, .. } => *limit,
             Self::Missing { .. }
             | Self::Silent { .. }
             | Self::Offline
@@ -128,7 +131,7 @@ impl Cause {
     /// The UCUM code of value and limit.
     pub fn ucum(&self) -> Option<&str> {
         match self {
-            Self::Limit { vital, .. } => Some(vital.facts().ucum),
+            Self::Limit { vital, .. } | Self::NotMeasured { vital, .. } => Some(vital.facts().ucum),
             Self::Score { .. } => Some("{score}"),
             Self::Measure { ucum, .. } => Some(ucum),
             Self::Missing { .. }

@@ -39,6 +39,7 @@ pub fn plain(said: &Said<'_>) -> String {
         | Cause::Score { .. }
         | Cause::Measure { .. }
         | Cause::Missing { .. }
+        | Cause::NotMeasured { .. }
         | Cause::Silent { .. }
         | Cause::Offline
         | Cause::Clock { .. }

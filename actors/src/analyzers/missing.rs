@@ -3,6 +3,7 @@
 //! One cause is one alert: a device that is silent as a whole is one, and what one probe or one line measures is one.
 
 mod devices;
+mod held;
 mod vitals;
 
 mod words;
@@ -66,8 +67,8 @@ struct Inquiry<'a> {
 struct Silence {
     condition: Condition,
     cause: Cause,
-    /// When it was last heard.
-    heard: Uptime,
+    /// Whether what is under way stays though it has not lasted for the span: nothing came yet that would end it.
+    keeps: bool,
     /// From when its silence counts.
     from: Uptime,
     /// After how long it is told.
@@ -78,7 +79,7 @@ struct Silence {
 
 impl Inquiry<'_> {
     fn judge(&mut self, silence: Silence) {
-        let Silence { condition, cause, heard, from, span, may_begin } = silence;
+        let Silence { condition, cause, keeps, from, span, may_begin } = silence;
         let lasted = self.view.now.uptime.since(from);
         let tracked = self.view.tracks(&condition);
         if lasted >= span {
@@ -89,7 +90,7 @@ impl Inquiry<'_> {
             return;
         }
         self.found.recheck(from + span);
-        if tracked && heard < from {
+        if tracked && keeps {
             self.find(condition, None, Some(Priority::High), cause, None);
         }
     }

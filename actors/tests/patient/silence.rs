@@ -138,3 +138,59 @@ fn a_silence_that_was_told_stays_open_while_and_after_nothing_is_heard() {
     ward.reads(640, &WELL);
     ward.told(&["640 cleared device.silent low"]);
 }
+
+/// SpO2 of 88 % for two seconds, and then the probe is off for a while; the delay of 15 s would end in second 15.
+fn falls_with_the_probe(until: i64) -> Ward {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..2, &[(OxygenSaturation, 88)]);
+    (2..until).for_each(|at| ward.says_not_measured("mon-1", at, OxygenSaturation));
+    ward
+}
+
+/// Seen to fail with the delay running out, and with it broken.
+#[test]
+fn a_vital_that_is_not_measured_holds_its_delay_and_is_missing_at_its_end() {
+    let mut ward = falls_with_the_probe(20);
+    assert_eq!(ward.told[0].message, "SpO2 not measured for 14 s; last 88 %, below 90 %");
+    ward.told(&["15 raised oxygen_saturation.missing medium"]);
+    ward.each_second(20..22, &[(OxygenSaturation, 98)]);
+    ward.told(&["20 cleared oxygen_saturation.missing medium"]);
+    let mut ward = falls_with_the_probe(40);
+    ward.told(&["15 raised oxygen_saturation.missing medium"]);
+    ward.each_second(40..42, &[(OxygenSaturation, 87)]);
+    ward.told(&["40 raised oxygen_saturation.low medium", "40 cleared oxygen_saturation.missing medium"]);
+}
+
+/// Seen to fail with only what a device says at intervals watched.
+#[test]
+fn a_single_value_beyond_its_limit_and_then_nothing_measured_is_told_too() {
+    let mut ward = Ward::without_scores();
+    ward.reads(0, &[(OxygenSaturation, 85)]);
+    ward.says_not_measured("mon-1", 5, OxygenSaturation);
+    ward.until(40);
+    assert_eq!(ward.told[0].message, "SpO2 not measured for 15 s; last 85 %, below 90 %");
+    ward.told(&["15 raised oxygen_saturation.missing medium"]);
+}
+
+/// Seen to fail with the pulse not asked.
+#[test]
+fn a_heart_rate_that_is_not_measured_holds_nothing_while_the_pulse_speaks() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..2, &[(HeartRate, 160), (PulseRate, 158)]);
+    (2..4).for_each(|at| {
+        ward.says_not_measured("mon-1", at, HeartRate);
+        ward.reads(at, &[(PulseRate, 158)]);
+    });
+    ward.until(6);
+    ward.told(&["5 raised heart_rate.high high"]);
+}
+
+/// Seen to fail with a device that is silent holding the delay.
+#[test]
+fn a_delay_that_is_longer_than_a_silence_runs_out_though_the_device_died() {
+    let mut ward = Ward::without_scores();
+    ward.admit(r#"{"limits":{"respiratory_rate":{"delay":"30s"}}}"#);
+    ward.each_second(0..5, &[(RespiratoryRate, 32)]);
+    ward.until(60);
+    ward.told(&["24 raised device.silent low", "30 raised respiratory_rate.high medium unknown"]);
+}

@@ -84,6 +84,6 @@ impl Inquiry<'_> {
         let from = heard.max(self.view.listening_since);
         let condition = Condition::DeviceSilent(device.id.clone());
         let cause = Cause::Silent { since: device.heard_at };
-        self.judge(Silence { condition, cause, heard, from, span, may_begin: true });
+        self.judge(Silence { condition, cause, keeps: heard < from, from, span, may_begin: true });
     }
 }

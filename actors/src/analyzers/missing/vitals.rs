@@ -4,7 +4,7 @@ use super::devices::{Stream, Watched};
 use super::{Inquiry, Silence};
 use crate::alerts::Cause;
 use crate::clock::Uptime;
-use crate::conditions::Condition;
+use crate::conditions::{Condition, Priority};
 use crate::vitals::{Vital, VitalSet};
 
 /// What one probe, or one line, measures together: the first names the alert (clinical reference, section 4).
@@ -20,12 +20,16 @@ impl Inquiry<'_> {
     /// Judges each vital by the device from which it was expected last.
     pub(super) fn vitals(&mut self, watched: &[Watched<'_>]) {
         for vital in Vital::ALL {
+            if self.not_measured(vital) {
+                continue;
+            }
             let streams = watched.iter().filter_map(|of| Some((of, of.stream(vital)?)));
             // A device that is gone keeps no other from being told.
             let expected =
                 streams.max_by_key(|(of, stream)| (!of.gone, self.counts_from(of, stream) + stream.span));
-            if let Some(of) = expected {
-                self.vital(vital, of);
+            match expected {
+                Some(of) => self.vital(vital, of),
+                None => self.still_not_measured(vital),
             }
         }
     }
@@ -45,11 +49,20 @@ impl Inquiry<'_> {
         self.judge(Silence {
             condition: Condition::Missing(vital),
             cause,
-            heard: stream.heard,
+            keeps: stream.heard < from || self.view.chart.not_measured_since(vital).is_some(),
             from,
             span: stream.span,
             may_begin: !of.gone && !goes_with && (heard_lately || stream.left_out),
         });
+    }
+
+    /// Keeps what was said of a vital that nobody is known to measure often: no value ended it.
+    fn still_not_measured(&mut self, vital: Vital) {
+        let (view, condition) = (self.view, Condition::Missing(vital));
+        if let Some((_, since)) = view.chart.not_measured_since(vital).filter(|_| view.tracks(&condition)) {
+            let cause = Cause::Missing { vital, with: VitalSet::default(), since };
+            self.find(condition, None, Some(Priority::High), cause, None);
+        }
     }
 
     /// What stopped with this vital, because the same probe measures it.

@@ -1,11 +1,23 @@
 //! How silence is said to a person.
 
-use crate::alerts::{Cause, Said, wording};
+use crate::alerts::{Cause, Said, Side, wording};
 
 /// `SpO2 has not been measured since …`, `Device offline`.
 pub(super) fn words(said: &Said<'_>) -> String {
     match (said.cause, said.is_over()) {
-        (Cause::Missing { vital, .. }, true) => format!("{} is measured again", vital.facts().words),
+        (Cause::Missing { vital, .. } | Cause::NotMeasured { vital, .. }, true) => {
+            format!("{} is measured again", vital.facts().words)
+        }
+        (Cause::NotMeasured { vital, lasted, side, value, limit }, false) => {
+            let facts = vital.facts();
+            let beyond = match side {
+                Side::Low => "below",
+                Side::High => "above",
+            };
+            let symbol = facts.symbol;
+            let limit = limit.map(|limit| format!(", {beyond} {limit} {symbol}")).unwrap_or_default();
+            format!("{} not measured for {lasted}; last {value} {symbol}{limit}", facts.words)
+        }
         (Cause::Missing { vital, with, since }, false) => {
             let others: String =
                 with.iter().map(|other| format!(", nor {}", other.facts().words.to_lowercase())).collect();
