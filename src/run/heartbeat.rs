@@ -7,6 +7,7 @@ use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::settings::Mode;
 
+use super::setup::Setup;
 use crate::contract::announcement::Announcement;
 use crate::contract::payload::json;
 use crate::contract::payload::system::{Status, SystemMessage};
@@ -18,25 +19,26 @@ use crate::store::Store;
 /// How often it is published.
 pub const EVERY: Duration = Duration::from_secs(10);
 
-/// What the ingest hears.
+/// How far the ingest is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Ear {
+pub enum IngestState {
     /// No connection.
     #[default]
     Lost,
     /// What was queued is still coming.
     Draining,
     /// Everything that comes is live.
-    Listening,
+    Live,
 }
 
-/// What the shard knows of its own hearing.
+/// What is known of the ingest.
 #[derive(Debug, Clone, Default)]
 pub struct IngestStatus {
-    pub ear: Ear,
+    pub state: IngestState,
+    /// How long the last probe took.
     pub probe: Option<Duration>,
-    /// What the broker does not let us hear.
-    pub refused: Option<String>,
+    /// What the broker does not let us receive.
+    pub rejected: Option<String>,
 }
 
 /// Everything a heartbeat is made of.
@@ -55,17 +57,33 @@ pub struct Heartbeat {
 }
 
 impl Heartbeat {
+    /// The heartbeat of a service whose shard has this ring.
+    pub fn of(setup: &Setup, ring: Arc<Ring>, outbox: Outbox, store: Store) -> Self {
+        Self {
+            topic: setup.topics.system(setup.instance()),
+            instance: setup.instance().to_owned(),
+            started: setup.started,
+            mode: setup.settings.admission.mode,
+            clock: setup.clock.clone(),
+            counters: Arc::clone(&setup.counters),
+            ring,
+            outbox,
+            store,
+            store_kind: setup.store_kind(),
+        }
+    }
+
     /// The heartbeat now.
-    pub fn message(&self, hearsay: &IngestStatus) -> Outgoing {
+    pub fn message(&self, ingest: &IngestStatus) -> Outgoing {
         let outbox = self.outbox.status();
-        let ingest = match hearsay.ear {
-            Ear::Lost => "lost",
-            Ear::Draining => "draining",
-            Ear::Listening => "listening",
+        let state = match ingest.state {
+            IngestState::Lost => "lost",
+            IngestState::Draining => "draining",
+            IngestState::Live => "listening",
         };
-        let probe_ms = hearsay.probe.map(|probe| probe.as_micros() as f64 / 1000.0);
-        let status = status(hearsay, &outbox, self.store.status().lost);
-        self.outgoing(status, ingest, &outbox, probe_ms)
+        let probe_ms = ingest.probe.map(|probe| probe.as_micros() as f64 / 1000.0);
+        let status = status(ingest, &outbox, self.store.status().lost);
+        self.outgoing(status, state, &outbox, probe_ms)
     }
 
     /// The last word: we are gone.
@@ -111,12 +129,40 @@ impl Heartbeat {
 }
 
 /// Degraded as soon as something that is promised does not hold.
-fn status(hearsay: &IngestStatus, outbox: &OutboxStatus, store_lost: bool) -> Status {
+fn status(ingest: &IngestStatus, outbox: &OutboxStatus, store_lost: bool) -> Status {
     let whole = !store_lost
-        && hearsay.ear == Ear::Listening
-        && hearsay.refused.is_none()
+        && ingest.state == IngestState::Live
+        && ingest.rejected.is_none()
         && outbox.connected
         && outbox.undeliverable == 0
         && outbox.dropped == 0;
     if whole { Status::Online } else { Status::Degraded }
+}
+
+/// What the broker publishes for us when we are gone without a word.
+pub fn last_will(setup: &Setup) -> Vec<u8> {
+    json(&SystemMessage {
+        instance: setup.instance(),
+        time: setup.started,
+        started: setup.started,
+        status: Status::Offline,
+        ingest: "lost",
+        admission: setup.settings.admission.mode.name(),
+        store: setup.store_kind(),
+        patients: 0,
+        open_alerts: 0,
+        readings: 0,
+        rejected: 0,
+        late: 0,
+        duplicates: 0,
+        unknown_fields: 0,
+        unacknowledged: 0,
+        outbox: 0,
+        waiting: 0,
+        published_before_commit: 0,
+        undeliverable: 0,
+        dropped: 0,
+        log_dropped: 0,
+        probe_ms: None,
+    })
 }

@@ -23,8 +23,8 @@ pub struct BrokerWatch {
     pub installation: Addr<InstallationActor>,
     pub clock: Clock,
     pub lost: Option<Instant>,
-    /// Whether it is open for those who listen, from before a restart too.
-    pub told: bool,
+    /// Whether the alert is open, from before a restart too.
+    pub raised: bool,
 }
 
 impl BrokerWatch {
@@ -34,8 +34,8 @@ impl BrokerWatch {
             LinkEvent::Lost { since } => self.lost = Some(since),
             LinkEvent::Connected => {
                 self.lost = None;
-                if std::mem::take(&mut self.told) {
-                    self.tell(None);
+                if std::mem::take(&mut self.raised) {
+                    self.report(None);
                 }
             }
         }
@@ -43,50 +43,58 @@ impl BrokerWatch {
 
     /// A second went by.
     pub fn second(&mut self) {
-        let Some(lost) = self.lost.filter(|_| !self.told) else { return };
+        let Some(lost) = self.lost.filter(|_| !self.raised) else { return };
         if lost.elapsed() >= BROKER_LOST_AFTER {
-            self.told = true;
+            self.raised = true;
             error!("the broker has been gone for {} s; alerts wait for its return", lost.elapsed().as_secs());
             let words = "The broker could not be reached: alerts were held back until its return".to_owned();
-            self.tell(Some(words));
+            self.report(Some(words));
         }
     }
 
-    fn tell(&self, words: Option<String>) {
+    fn report(&self, words: Option<String>) {
         let at = self.clock.now().wall;
         self.installation.do_send(Fact { condition: Condition::BrokerLost, words, at });
     }
 }
 
-/// Turns what becomes of the store into an alert.
-pub fn tell_store(installation: &Addr<InstallationActor>, clock: &Clock, event: StoreEvent) {
-    let (words, at) = match event {
-        StoreEvent::Lost { since } => {
-            error!(
-                "nothing can be written to the store; alerts are published before their commit, and a restart would forget them"
-            );
-            let words = "Nothing can be written to the store: alerts go out, but a restart would forget what is happening now. Free disk space, or mend the disk";
-            (Some(words.to_owned()), since)
-        }
-        StoreEvent::Back { counts } => {
-            info!(?counts, "the store is back");
-            (None, clock.now().wall)
-        }
-        // Told to whoever ends the process.
-        StoreEvent::Died { .. } => return,
-    };
-    installation.do_send(Fact { condition: Condition::StoreLost, words, at });
+/// Raises `store.lost` when nothing can be written, and ends it on return.
+pub struct StoreWatch {
+    pub installation: Addr<InstallationActor>,
+    pub clock: Clock,
 }
 
-/// Brings the store's news to the shard, and its death to whoever ends the process.
-pub struct StoreTeller {
+impl StoreWatch {
+    /// The store is lost, or back.
+    pub fn event(&self, event: StoreEvent) {
+        let (words, at) = match event {
+            StoreEvent::Lost { since } => {
+                error!(
+                    "nothing can be written to the store; alerts are published, but a restart would forget them"
+                );
+                let words = "Nothing can be written to the store: alerts are published, but a restart would forget what is happening now. Free disk space, or mend the disk";
+                (Some(words.to_owned()), since)
+            }
+            StoreEvent::Back { counts } => {
+                info!(?counts, "the store is back");
+                (None, self.clock.now().wall)
+            }
+            // It ends the process.
+            StoreEvent::Died { .. } => return,
+        };
+        self.installation.do_send(Fact { condition: Condition::StoreLost, words, at });
+    }
+}
+
+/// Brings what the store reports to housekeeping, and its death to whoever ends the process.
+pub struct StoreEvents {
     pub events: mpsc::UnboundedSender<StoreEvent>,
     pub fatal: mpsc::UnboundedSender<Fatal>,
 }
 
-impl StoreListener for StoreTeller {
+impl StoreListener for StoreEvents {
     fn store(&self, event: StoreEvent) {
-        // Without a shard there is nobody left to tell.
+        // Without a receiver the process is ending anyway.
         let _ = match event {
             StoreEvent::Died { thread } => self.fatal.send(Fatal::Store(thread)).ok(),
             event => self.events.send(event).ok(),

@@ -26,11 +26,15 @@ pub struct Timing {
     pub delay: [Span; 3],
     /// How long a lower priority, or the end, must last.
     pub clear_delay: Span,
+    /// An alert opens with the highest priority that has been reached through this last part of its delay; where none
+    /// is given, each priority waits for its own.
+    #[serde(default)]
+    pub opens_by: Option<Span>,
 }
 
 impl Timing {
     /// At once, at every priority.
-    pub const IMMEDIATE: Self = Self { delay: [Span::ZERO; 3], clear_delay: Span::ZERO };
+    pub const IMMEDIATE: Self = Self { delay: [Span::ZERO; 3], clear_delay: Span::ZERO, opens_by: None };
 
     /// The condition delay of this priority; information has none.
     pub fn delay_of(&self, priority: Priority) -> Span {
@@ -62,6 +66,9 @@ pub enum Cause {
         /// The parameters without points.
         #[serde(default)]
         missing: Vec<Cow<'static, str>>,
+        /// The parameters that were lost since it was raised and keep it, with the points that they last had.
+        #[serde(default)]
+        lost: Vec<(Cow<'static, str>, u8)>,
         from: [Option<u32>; 3],
     },
     /// Any other number, and the limit of each priority.

@@ -214,7 +214,7 @@ impl Level {
         if let Some(index) =
             (0..3).rev().filter(reached).find(|index| self.is_risen(*index, timing, measured))
         {
-            self.rise(index);
+            self.rise(index, timing, measured);
         }
         for (index, verdict) in verdicts.into_iter().enumerate() {
             if verdict == Verdict::Neither {
@@ -241,8 +241,18 @@ impl Level {
         at.since(since.measured) >= timing.delay[index]
     }
 
-    /// It is so, and with it what is lower.
-    fn rise(&mut self, index: usize) {
+    /// It is so at `end`, and with it what is lower; an alert may open with the highest that was reached lately.
+    fn rise(&mut self, index: usize, timing: &Timing, end: Uptime) {
+        let index = match timing.opens_by.filter(|_| self.priority().is_none()) {
+            Some(last) => {
+                let reached_lately = |higher: &usize| match &self.places[*higher] {
+                    Place::Rising(since) => end.since(since.measured) >= last.min(timing.delay[*higher]),
+                    Place::Out | Place::In(_) | Place::Falling(..) => false,
+                };
+                (index..3).rev().find(reached_lately).unwrap_or(index)
+            }
+            None => index,
+        };
         let Some(risen) = self.places[index].since().cloned() else { return };
         for place in &mut self.places[..=index] {
             *place = Place::In(place.since().unwrap_or(&risen).clone());
@@ -291,7 +301,7 @@ impl Level {
         let Since { at, measured, .. } = *self.places[index].running()?;
         match timer {
             Timer::Rise(_) => {
-                self.rise(index);
+                self.rise(index, timing, measured + timing.delay[index]);
                 Some((at + timing.delay[index], measured + timing.delay[index]))
             }
             Timer::Fall(_) => {

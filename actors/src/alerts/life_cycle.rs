@@ -180,13 +180,10 @@ impl LifeCycle {
         }
     }
 
-    /// Keeps the newest facts; where the value is unknown, the last known ones stay.
+    /// Keeps the newest facts.
     fn take(&mut self, found: Finding) {
         self.reason = found.reason.map(str::to_owned);
-        if found.presence != Presence::Unknown || self.open.is_none() {
-            self.cause = found.cause;
-        }
-        self.presence = found.presence;
+        (self.cause, self.presence) = (found.cause, found.presence);
     }
 
     /// Makes the level the priority of the alert, which begins or ends where there was or is none.
@@ -308,6 +305,7 @@ impl LifeCycle {
             condition: self.condition.clone(),
             priority: self.open.as_ref().map(|open| open.priority),
             raised: self.raised(),
+            published: self.published.as_ref().map(|change| change.cause.clone()),
             delays: self.level.delays(),
         }
     }

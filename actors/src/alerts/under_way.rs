@@ -1,5 +1,6 @@
 //! A condition under way, as the rules see it.
 
+use crate::alerts::finding::Cause;
 use crate::clock::Uptime;
 use crate::conditions::{Condition, Priority};
 
@@ -11,6 +12,8 @@ pub struct UnderWay {
     pub priority: Option<Priority>,
     /// When the alert was raised, where one is open: what was known after that was part of it.
     pub raised: Option<Uptime>,
+    /// Why, as it was last published.
+    pub published: Option<Cause>,
     /// When the delays of low, medium and high end, where they run.
     pub delays: [Option<Uptime>; 3],
 }
@@ -28,7 +31,7 @@ impl UnderWay {
     /// An alert of which nothing but its condition is told apart, as tests need it.
     pub const fn open(condition: Condition) -> Self {
         let raised = Some(Uptime::from_ms(i64::MIN / 4));
-        Self { condition, priority: Some(Priority::High), raised, delays: [None; 3] }
+        Self { condition, priority: Some(Priority::High), raised, published: None, delays: [None; 3] }
     }
 
     /// The delays that run, from that of the lowest priority.

@@ -2,7 +2,7 @@
 
 use super::view::Voice;
 use super::{Analysis, Analyzer, Rule, View};
-use crate::alerts::{Cause, Finding, Presence, RuleName, Said, Side, Timing, wording};
+use crate::alerts::{Cause, Finding, Presence, RuleName, Said, Side, Timing, UnderWay, wording};
 use crate::chart::Latest;
 use crate::clock::Span;
 use crate::conditions::{Condition, Priority};
@@ -84,7 +84,9 @@ fn last(view: &View, vital: Vital) -> Option<(Vital, &Latest)> {
 /// device says that it does not measure, the delay is held: a probe that fell off is no desaturation.
 fn unknown(view: &View, vital: Vital, analysis: &mut Analysis) {
     for (side, condition) in [(Side::Low, Condition::Low(vital)), (Side::High, Condition::High(vital))] {
-        let Some((measured, latest)) = last(view, vital).filter(|_| view.tracks(&condition)) else {
+        let Some(under_way) = view.under_way(&condition) else { continue };
+        let Some((measured, latest)) = last(view, vital) else {
+            analysis.findings.push(forgotten(under_way, view));
             continue;
         };
         let limits = view.limits.get(vital);
@@ -97,6 +99,22 @@ fn unknown(view: &View, vital: Vital, analysis: &mut Analysis) {
             presence: Presence::Unknown,
             ..finding(vital, measured, side, &beyond, limits, latest)
         });
+    }
+}
+
+/// Says of an alert that nothing else is remembered of it: it stays until a value decides.
+fn forgotten(under_way: &UnderWay, view: &View) -> Finding {
+    Finding {
+        condition: under_way.condition.clone(),
+        reached: None,
+        kept: Some(Priority::High),
+        presence: Presence::Unknown,
+        cause: under_way.published.clone().unwrap_or(Cause::Words { words: under_way.condition.to_string() }),
+        at: view.at,
+        measured: view.measured,
+        reading: None,
+        timing: Timing::IMMEDIATE,
+        reason: None,
     }
 }
 
@@ -160,7 +178,11 @@ fn timing(vital: Vital, value: Quantity, limits: &VitalLimits) -> Timing {
     let always_high = always_high_below(vital).is_some_and(|limit| value < limit);
     let extreme_delay =
         if always_high { limits.extreme_delay.min(extreme_delay(vital)) } else { limits.extreme_delay };
-    Timing { delay: [limits.delay, limits.delay, extreme_delay], clear_delay: limits.clear_delay }
+    Timing {
+        delay: [limits.delay, limits.delay, extreme_delay],
+        clear_delay: limits.clear_delay,
+        opens_by: None,
+    }
 }
 
 fn finding(
@@ -208,15 +230,19 @@ fn words(said: &Said<'_>) -> String {
     };
     let limit = limit.map(|limit| limit.to_string()).unwrap_or_default();
     let lasted = if said.delay == Span::ZERO { String::new() } else { format!(" for {}", said.delay) };
+    let unknown = match (said.is_over(), said.presence) {
+        (false, Presence::Unknown) => "; the value is now missing or too old to tell",
+        (true, _) | (false, Presence::Present | Presence::Absent) => "",
+    };
     let symbol = facts.symbol;
-    format!("{} {value} {symbol}, {beyond} {limit} {symbol}{lasted}", facts.words)
+    format!("{} {value} {symbol}, {beyond} {limit} {symbol}{lasted}{unknown}", facts.words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::view::testing::view_of;
     use super::*;
-    use crate::alerts::{Event, UnderWay};
+    use crate::alerts::Event;
 
     /// What an adult's value of this vital reaches and keeps.
     fn adult(vital: Vital, value: i32) -> Option<(String, Option<Priority>, Option<Priority>)> {

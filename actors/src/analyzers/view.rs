@@ -8,6 +8,7 @@ use crate::chart::Chart;
 use crate::chart::{Latest, Speakers};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
+use crate::devices::rhythm::Rhythm;
 use crate::devices::{Device, Devices};
 use crate::people::{Class, PatientId};
 use crate::settings::{Limits, Watch};
@@ -120,13 +121,19 @@ impl View {
         }
     }
 
+    /// For how long a value of this vital counts: `usual`, and where it comes as spot checks until the next is due.
+    pub fn valid_for(&self, vital: Vital, latest: &Latest, usual: Span) -> Span {
+        let rhythm = self.devices.get(&latest.device()).and_then(|device| device.rhythm(vital));
+        rhythm.and_then(Rhythm::spot_check_valid_for).map_or(usual, |span| span.max(usual))
+    }
+
     /// Whether this vital speaks for the patient: neither too old nor missing.
     pub fn voice(&self, vital: Vital) -> Voice<'_> {
         let Some(latest) = self.chart.latest(vital) else { return Voice::Never };
         if latest.not_measured.is_some() {
             return Voice::Unknown;
         }
-        let valid_until = latest.measured + vital.facts().valid_for;
+        let valid_until = latest.measured + self.valid_for(vital, latest, vital.facts().valid_for);
         let span = self.devices.get(&latest.device()).and_then(|device| self.silent_after(vital, device));
         let missing_at = span.map(|span| latest.heard.max(self.listening_since) + span);
         let until = missing_at.map_or(valid_until, |missing| missing.min(valid_until));

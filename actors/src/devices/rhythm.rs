@@ -92,6 +92,12 @@ impl Rhythm {
         self.intervals_known() > 0 && self.median() > SPOT_CHECK
     }
 
+    /// For how long a spot check counts: one and a half times its usual interval, at most 12 h; none where it is none.
+    pub fn spot_check_valid_for(&self) -> Option<Span> {
+        let longest = Span::from_hours(12);
+        self.is_spot_check().then(|| Span::from_ms(self.median().as_ms() * 3 / 2).min(longest))
+    }
+
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.
     pub fn shift(&mut self, by: Span) {
         (self.heard, self.counted) = (self.heard + by, self.counted + by);

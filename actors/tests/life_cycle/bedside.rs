@@ -20,7 +20,7 @@ pub const DELAYED: Timing = timing(10, 5, 0);
 
 pub const fn timing(delay: i64, extreme_delay: i64, clear_delay: i64) -> Timing {
     let (delay, extreme) = (Span::from_secs(delay), Span::from_secs(extreme_delay));
-    Timing { delay: [delay, delay, extreme], clear_delay: Span::from_secs(clear_delay) }
+    Timing { delay: [delay, delay, extreme], clear_delay: Span::from_secs(clear_delay), opens_by: None }
 }
 
 pub fn second(second: i64) -> Timestamp {
@@ -214,6 +214,7 @@ impl Bedside {
                     risk: risk.into(),
                     parts: Vec::new(),
                     missing: Vec::new(),
+                    lost: Vec::new(),
                     points,
                     from: [None, Some(5), Some(7)],
                 }

@@ -5,6 +5,7 @@ mod backlog;
 mod limits;
 mod restart;
 mod rules;
+mod scores;
 mod silence;
 mod speakers;
 mod ward;

@@ -76,12 +76,11 @@ fn a_memory_of_version_1_is_read_and_decides_as_it_did_then() {
         "50 raised systolic_pressure.low medium",
         "51 cleared oxygen_saturation.low medium",
         "59 raised temperature.missing low",
-        "60 raised news2.risk medium",
+        "60 raised news2.risk high",
         "69 updated heart_rate.high high unknown",
         "69 raised device.silent low",
         "70 updated systolic_pressure.low medium unknown",
         "70 raised device.silent low",
-        "110 escalated news2.risk high",
     ]);
 }
 

@@ -98,18 +98,15 @@ impl LifeCycle {
         }
     }
 
-    /// The rule's words, and what holds of every rule: that it ended otherwise, or that nothing is known any more.
+    /// The rule's words, and for whoever it may be why it ended otherwise.
     fn message(&self, said: &Said<'_>, reason: Option<&str>, caption: &Caption<'_>) -> String {
         let words = (caption.words_of)(&self.rule);
-        match (reason, said.event, said.presence) {
-            (Some(reason), _, _) => {
+        match reason {
+            Some(reason) => {
                 let was = words(&Said { event: Event::Updated, presence: Presence::Present, ..*said });
                 format!("{was}; ended: {reason}")
             }
-            (None, Event::Updated, Presence::Unknown) => {
-                format!("{}; the value is now missing or too old to tell", words(said))
-            }
-            (None, _, _) => words(said),
+            None => words(said),
         }
     }
 }

@@ -1,0 +1,154 @@
+//! One shard: the actors that decide for its patients, and its ingest, on one thread.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::Addr;
+use actix::prelude::Request;
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+use tracing::{info, warn};
+use wardwatch_actors::analyzers::Analyzer;
+use wardwatch_actors::census_actor::{CensusActor, Parts, Restore};
+use wardwatch_actors::installation_actor::InstallationActor;
+
+use super::bus::Bus;
+use super::heartbeat::IngestStatus;
+use super::inbound_router::{DuplicateInstance, InboundRouter};
+use super::setup::Setup;
+use super::shard_output::ShardOutput;
+use crate::contract::inbound::Translator;
+use crate::contract::rejections::Rejections;
+use crate::door::Door;
+use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
+use crate::mqtt::publisher::Outbox;
+use crate::mqtt::ring::Ring;
+use crate::store::Store;
+
+/// How long a shutdown waits for receipts.
+const DRAIN_WITHIN: Duration = Duration::from_secs(6);
+
+/// How long what the last run left pending may keep us from hearing.
+const PENDING_WITHIN: Duration = Duration::from_secs(10);
+
+/// How often a probe says up to when everything has been heard.
+const PROBE_EVERY: Duration = Duration::from_millis(250);
+
+/// One shard, started; it hears nothing before its [`Inbound`] is run.
+pub struct Shard {
+    pub census: Addr<CensusActor>,
+    pub output: Rc<ShardOutput>,
+    pub ring: Arc<Ring>,
+    /// What the ingest says of itself.
+    pub status: watch::Receiver<IngestStatus>,
+    /// What is asked of the ingest.
+    pub requests: mpsc::UnboundedSender<IngestRequest>,
+}
+
+/// The way into a shard.
+pub struct Inbound {
+    ingest: Ingest,
+    router: InboundRouter,
+    requests: mpsc::UnboundedReceiver<IngestRequest>,
+    outbox: Outbox,
+    /// Answered when everybody from before the restart is watched again.
+    restored: Request<CensusActor, Restore>,
+}
+
+impl Shard {
+    /// Starts everything of one shard, with those from before the restart.
+    pub fn start(
+        setup: &Setup,
+        rules: Vec<Box<dyn Analyzer>>,
+        installation: Addr<InstallationActor>,
+        (bus, store): (&Bus, &Store),
+        restore: Restore,
+    ) -> (Self, Inbound) {
+        let (requests, requested) = mpsc::unbounded_channel();
+        let subscriptions = setup.is_registered().then(|| requests.clone());
+        let output = output(setup, bus, store, subscriptions);
+        let parts = Parts {
+            settings: Arc::clone(&setup.settings),
+            clock: setup.clock.clone(),
+            outlet: output.clone(),
+            counters: Arc::clone(&setup.counters),
+            rules,
+        };
+        let census = CensusActor::start_with(parts, installation);
+        let restored = census.send(restore);
+        let ring = Arc::new(Ring::new(setup.config.mqtt.max_unacknowledged));
+        let outbox = bus.output.outbox.clone();
+        let ingest = Ingest::new(ingest_settings(setup), Arc::clone(&ring), outbox.full());
+        let (status_sender, status) = watch::channel(IngestStatus::default());
+        let router = InboundRouter {
+            door: door(setup, census.clone(), output.clone()),
+            duplicate_instance: DuplicateInstance::of(setup),
+            fatal: setup.fatal.clone(),
+            status: status_sender,
+        };
+        let inbound = Inbound { ingest, router, requests: requested, outbox, restored };
+        (Self { census, output, ring, status, requests }, inbound)
+    }
+}
+
+impl Inbound {
+    /// Hears readings once everybody is watched again and the last run's changes are out, until it is told to stop.
+    pub async fn hear(self, mut stopped: watch::Receiver<bool>) -> Result<(), IngestFault> {
+        let Self { ingest, router, requests, outbox, restored } = self;
+        let mut stop = stopped.clone();
+        let all_is_as_before = async {
+            if restored.await.is_ok() {
+                info!("every patient from before the restart is watched again");
+            } // else the shard has died, and ends us
+            outbox.connected().await;
+            // A broker that takes no changes must not keep us from hearing.
+            if timeout(PENDING_WITHIN, outbox.emptied()).await.is_err() {
+                warn!("the broker does not accept pending alert changes; readings are taken all the same");
+            }
+        };
+        tokio::select! {
+            () = all_is_as_before => {}
+            _ = stop.wait_for(|stop| *stop) => return Ok(()),
+        }
+        ingest.run(router, requests, async move { drop(stopped.wait_for(|stop| *stop).await) }).await
+    }
+}
+
+/// Where what is decided leaves a thread.
+pub fn output(
+    setup: &Setup,
+    bus: &Bus,
+    store: &Store,
+    subscriptions: Option<mpsc::UnboundedSender<IngestRequest>>,
+) -> Rc<ShardOutput> {
+    Rc::new(ShardOutput {
+        clock: setup.clock.clone(),
+        publisher: bus.output.clone(),
+        store: store.clone(),
+        saves: setup.has_store(),
+        rejections: RefCell::new(Rejections::default()),
+        subscriptions,
+        fatal: setup.fatal.clone(),
+    })
+}
+
+fn door(setup: &Setup, census: Addr<CensusActor>, output: Rc<ShardOutput>) -> Door {
+    let (topics, sources) = (setup.topics.clone(), setup.config.sources());
+    let translator = Translator { topics, sources, settings: Arc::clone(&setup.settings) };
+    let (clock, counters) = (setup.clock.clone(), Arc::clone(&setup.counters));
+    Door { translator, clock, counters, census, rejected: output }
+}
+
+fn ingest_settings(setup: &Setup) -> IngestSettings {
+    let (topics, instance) = (&setup.topics, setup.instance());
+    IngestSettings {
+        link: setup.link.clone(),
+        probe: topics.probe(instance),
+        records: vec![topics.all_records(), topics.all_devices(), topics.system(instance)],
+        vitals: if setup.is_registered() { Vec::new() } else { vec![topics.all_vitals()] },
+        mark_every: PROBE_EVERY,
+        drain_within: DRAIN_WITHIN,
+    }
+}
