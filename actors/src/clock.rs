@@ -70,7 +70,7 @@ impl Timestamp {
 
     /// From `earlier` to here; negative where `earlier` is later.
     pub fn since(self, earlier: Self) -> Span {
-        Span(self.0 - earlier.0)
+        Span(self.0.saturating_sub(earlier.0))
     }
 }
 
@@ -111,6 +111,8 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// A length of time that may be negative, in milliseconds.
+///
+/// What would be longer than can be counted, as in a damaged memory, is the longest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Span(i64);
@@ -146,7 +148,7 @@ impl Span {
 
     /// Its length, whichever the direction.
     pub const fn abs(self) -> Self {
-        Self(self.0.abs())
+        Self(self.0.saturating_abs())
     }
 
     /// As a duration; a negative span is none.
@@ -176,14 +178,14 @@ impl fmt::Display for Span {
 impl Add for Span {
     type Output = Self;
     fn add(self, other: Self) -> Self {
-        Self(self.0 + other.0)
+        Self(self.0.saturating_add(other.0))
     }
 }
 
 impl Sub for Span {
     type Output = Self;
     fn sub(self, other: Self) -> Self {
-        Self(self.0 - other.0)
+        Self(self.0.saturating_sub(other.0))
     }
 }
 
@@ -224,7 +226,7 @@ impl Uptime {
 
     /// From `earlier` to here.
     pub fn since(self, earlier: Self) -> Span {
-        Span(self.0 - earlier.0)
+        Span(self.0.saturating_sub(earlier.0))
     }
 }
 

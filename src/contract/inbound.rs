@@ -10,7 +10,7 @@ use wardwatch_actors::people::{DeviceId, PatientId};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::Reading;
 
-use super::payload::reading::{self, Rejection};
+use super::payload::reading::{self, FieldFault, Rejection};
 use super::payload::record;
 use super::payload::rejected::RejectedMessage;
 use super::topics::{Address, Topics};
@@ -90,7 +90,7 @@ impl Translator {
     }
 
     fn vitals<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
-        let InboundMessage { topic, payload, retain, received_at } = message;
+        let InboundMessage { payload, retain, received_at, .. } = message;
         // A broker delivers an emptied retained reading as an empty message; it says nothing.
         if retain {
             return match payload.is_empty() {
@@ -102,13 +102,9 @@ impl Translator {
             Ok(parsed) => parsed,
             Err(rejection) => return Translation::rejected(message, &rejection),
         };
-        let rejected = parsed
-            .faults
-            .into_iter()
-            .map(|fault| RejectedMessage::new(received_at, topic, fault.reason, Some(fault.field), payload));
         Translation {
             inbound: Inbound::Readings { patient, readings: parsed.readings },
-            rejected: rejected.collect(),
+            rejected: each_rejected(parsed.faults, message),
             unknown_fields: parsed.unknown_fields,
         }
     }
@@ -120,6 +116,23 @@ impl Translator {
             Err(fault) => Translation::rejected(message, &fault),
         }
     }
+}
+
+/// A thousand elements may be rejected one by one: what is kept of their payload is kept once.
+fn each_rejected(faults: Vec<FieldFault>, message: InboundMessage<'_, '_>) -> Vec<RejectedMessage> {
+    if faults.is_empty() {
+        return Vec::new();
+    }
+    let (time, topic, payload) = (message.received_at, message.topic, RejectedMessage::kept(message.payload));
+    let rejected = faults.into_iter().map(|FieldFault { field, reason }| RejectedMessage {
+        time,
+        topic: topic.to_owned(),
+        reason,
+        field: Some(field),
+        payload: Arc::clone(&payload),
+        count: 1,
+    });
+    rejected.collect()
 }
 
 fn status<'t>(device: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {

@@ -1,5 +1,7 @@
 //! What was rejected, and why, as it goes out.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use wardwatch_actors::clock::Timestamp;
 
@@ -13,8 +15,8 @@ pub struct RejectedMessage {
     pub topic: String,
     pub reason: String,
     pub field: Option<&'static str>,
-    /// The first 1 KiB as text, invalid UTF-8 replaced.
-    pub payload: String,
+    /// The first 1 KiB as text, invalid UTF-8 replaced; shared by all that is rejected of one message.
+    pub payload: Arc<str>,
     /// How many of the same source this one stands for.
     pub count: u64,
 }
@@ -28,8 +30,11 @@ impl RejectedMessage {
         field: Option<&'static str>,
         payload: &[u8],
     ) -> Self {
-        let kept = &payload[..payload.len().min(PAYLOAD_KEPT)];
-        let payload = String::from_utf8_lossy(kept).into_owned();
-        Self { time, topic: topic.to_owned(), reason, field, payload, count: 1 }
+        Self { time, topic: topic.to_owned(), reason, field, payload: Self::kept(payload), count: 1 }
+    }
+
+    /// What is kept of a payload.
+    pub fn kept(payload: &[u8]) -> Arc<str> {
+        String::from_utf8_lossy(&payload[..payload.len().min(PAYLOAD_KEPT)]).into()
     }
 }
