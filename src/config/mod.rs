@@ -26,6 +26,7 @@ pub use fault::{Fault, Place};
 pub use given::{Override, environment};
 pub use mqtt::{BrokerUrl, MqttConfig, Secret};
 pub use sources::{SourceConfig, Sources};
+pub use wrong::nearest;
 
 use given::{Given, Givens};
 use wrong::Wrong;

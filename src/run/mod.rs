@@ -171,7 +171,7 @@ impl Service {
             store,
         };
         let (hearsay, heard) = watch::channel(IngestStatus::default());
-        let translator = Translator { topics, sources: config.sources(), settings };
+        let translator = Translator::new(topics, config.sources(), settings);
         let door = Door { translator, clock, counters, census, rejected: desk.clone() };
         let rival = DuplicateInstance {
             topic: heartbeat.topic.clone(),

@@ -1,9 +1,17 @@
 //! Admission records and device status as they come in.
 
+mod known;
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
 use thiserror::Error;
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::settings::Settings;
+
+use crate::contract::unknown_names;
+use known::{Level, UnknownKey, known_part};
 
 /// Why an admission record is rejected; the last valid one stays.
 #[derive(Debug, Error)]
@@ -16,25 +24,48 @@ pub enum RecordFault {
     Limits(String),
 }
 
+/// A record, and what is to be told of it though it holds.
+#[derive(Debug, Default)]
+pub struct Parsed {
+    /// None: the patient is discharged.
+    pub record: Option<AdmissionRecord>,
+    unknown: Vec<UnknownKey>,
+}
+
+impl Parsed {
+    /// The keys that nobody knows, as `clas` or `limits.heart_rate.lo`.
+    pub fn unknown(&self) -> Vec<Cow<'_, str>> {
+        self.unknown.iter().map(|key| Cow::Borrowed(&*key.path)).collect()
+    }
+
+    /// Tells these of them, each with the nearest key that may stand where it does.
+    pub fn tell(&self, paths: &[&str]) -> String {
+        unknown_names::told_by(paths, |path| {
+            let key = self.unknown.iter().find(|key| key.path == path)?;
+            let name = path.rsplit('.').next().unwrap_or(path);
+            unknown_names::suggestion(name, &key.level.keys())
+        })
+    }
+}
+
 /// Reads the record of a patient; an empty payload says that the patient is discharged.
-pub fn parse(
-    payload: &[u8],
-    patient: &PatientId,
-    settings: &Settings,
-) -> Result<Option<AdmissionRecord>, RecordFault> {
+pub fn parse(payload: &[u8], patient: &PatientId, settings: &Settings) -> Result<Parsed, RecordFault> {
     if payload.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
+        return Ok(Parsed::default());
     }
     if !payload.trim_ascii_start().starts_with(b"{") {
         return Err(RecordFault::NotAnObject);
     }
-    let record: AdmissionRecord = serde_json::from_slice(payload)?;
+    let text: &RawValue = serde_json::from_slice(payload)?;
+    let mut unknown = Vec::new();
+    let known = known_part(text.get(), Level::Record, "", &mut unknown)?;
+    let record: AdmissionRecord = serde_json::from_str(&known)?;
     let site = settings.limits.limits(record.class, patient.unit());
     site.with(&record.limits).map_err(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         RecordFault::Limits(faults.join("; "))
     })?;
-    Ok(Some(record))
+    Ok(Parsed { record: Some(record), unknown })
 }
 
 /// Why a device's status is rejected.
@@ -54,10 +85,14 @@ pub fn parse_status(payload: &[u8]) -> Result<Option<bool>, StatusFault> {
 
 #[cfg(test)]
 mod tests {
+    use wardwatch_actors::settings::LimitSetting;
+    use wardwatch_actors::vitals::{Quantity, Vital};
+
     use super::*;
 
     fn parse_text(json: &str) -> Result<Option<AdmissionRecord>, RecordFault> {
         parse(json.as_bytes(), &"icu-1/p-17".parse().unwrap(), &Settings::default())
+            .map(|parsed| parsed.record)
     }
 
     #[test]
@@ -84,6 +119,33 @@ mod tests {
         assert!(matches!(parse_text("[]"), Err(RecordFault::NotAnObject)));
         let fault = parse_text(r#"{"limits":{"heart_rate":{"low":130}}}"#).unwrap_err();
         assert!(fault.to_string().contains("heart_rate.low: 130 /min"), "{fault}");
+    }
+
+    #[test]
+    fn unknown_keys_are_told_with_the_nearest_and_the_rest_of_the_record_holds() {
+        let text = r#"{"clas":"neonate","bed":"B","limit":{},"limits":{"heart_rate":{"lo":55,"high":110},"hart_rate":{"low":3}}}"#;
+        let parsed = parse(text.as_bytes(), &"icu-1/p-17".parse().unwrap(), &Settings::default()).unwrap();
+        assert_eq!(parsed.unknown(), ["clas", "limit", "limits.heart_rate.lo", "limits.hart_rate"]);
+        let words = "unknown: clas, limit, limits.heart_rate.lo, limits.hart_rate; did you mean class, limits, low, heart_rate?";
+        let paths = parsed.unknown();
+        assert_eq!(parsed.tell(&paths.iter().map(|path| &**path).collect::<Vec<_>>()), words);
+        let record = parsed.record.unwrap();
+        assert_eq!(record.bed.as_deref(), Some("B"));
+        let limits = record.limits.get(Vital::HeartRate).unwrap();
+        assert_eq!((limits.low, limits.high), (None, Some(LimitSetting::At(Quantity::whole(110)))));
+        assert_eq!(record.limits.iter().count(), 1);
+    }
+
+    #[test]
+    fn a_null_in_a_record_counts_as_absent_wherever_it_stands() {
+        let text = r#"{"class":null,"born":null,"pregnant":null,"spo2_scale":null,"devices":null,"from":null,
+            "limits":{"heart_rate":{"low":null,"high":110},"etco2":null}}"#;
+        let record = parse_text(text).unwrap().unwrap();
+        assert_eq!(record.limits.iter().count(), 1);
+        assert_eq!(
+            parse_text(r#"{"class":null,"limits":null,"pregnant":null}"#).unwrap(),
+            Some(AdmissionRecord::default())
+        );
     }
 
     #[test]
