@@ -12,6 +12,7 @@ pub mod door;
 pub mod fatal;
 pub mod feed;
 pub mod link;
+pub mod log_queue;
 pub mod mqtt;
 pub mod run;
 pub mod simulator;

@@ -16,8 +16,12 @@ mod devices;
 mod embedded;
 #[path = "service/ends.rs"]
 mod ends;
+#[path = "service/exit_statuses.rs"]
+mod exit_statuses;
 #[path = "service/hearing.rs"]
 mod hearing;
+#[path = "service/log.rs"]
+mod log;
 #[path = "service/refusals.rs"]
 mod refusals;
 #[path = "service/rules.rs"]

@@ -1,5 +1,6 @@
 //! `wardwatch bench`: what a reading costs, beside a client that only acknowledges.
 
+use std::num::{NonZeroU32, NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use wardwatch::bench::{self, BenchSettings, Part};
 use wardwatch::config::BrokerUrl;
 
-use super::output;
+use super::{Unusable, output};
 
 /// A process that has just started is slower for a moment.
 const WARM_UP: Duration = Duration::from_secs(2);
@@ -27,23 +28,23 @@ pub struct Bench {
     #[arg(long, default_value = "mqtt://127.0.0.1:1883")]
     url: BrokerUrl,
     /// Readings of one round
-    #[arg(long, default_value_t = 300_000)]
-    readings: u64,
+    #[arg(long, default_value = "300000")]
+    readings: NonZeroU64,
     /// How often those three take turns, and how often the service is killed for recovery and outage
-    #[arg(long, default_value_t = 3)]
-    rounds: u32,
+    #[arg(long, default_value = "3")]
+    rounds: NonZeroU32,
     /// Patients of the ward, with five vitals each
-    #[arg(long, default_value_t = 1000)]
-    patients: usize,
+    #[arg(long, default_value = "1000")]
+    patients: NonZeroUsize,
     /// Patients for memory and CPU at scale
-    #[arg(long, default_value_t = 100_000)]
-    many_patients: usize,
+    #[arg(long, default_value = "100000")]
+    many_patients: NonZeroUsize,
     /// Patients with an open alert whom a killed service recovers
-    #[arg(long, default_value_t = 10_000)]
-    restored_patients: usize,
+    #[arg(long, default_value = "10000")]
+    restored_patients: NonZeroUsize,
     /// Alerts of one round for the latency
-    #[arg(long, default_value_t = 1000)]
-    alerts: usize,
+    #[arg(long, default_value = "1000")]
+    alerts: NonZeroUsize,
     /// Readings a second for the latency
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
@@ -64,16 +65,20 @@ pub struct Bench {
 impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let wanted = |part: &Part| self.only.is_empty() || self.only.contains(part);
+        if !self.store_in.is_dir() {
+            let why = format!("--store-in: {} is no folder that is there", self.store_in.display());
+            return Err(Unusable(anyhow::Error::msg(why)).into());
+        }
         let settings = BenchSettings {
             broker: self.url,
             program: std::env::current_exe().context("cannot find this very program")?,
             parts: Part::value_variants().iter().copied().filter(wanted).collect(),
-            readings: self.readings,
-            rounds: self.rounds,
-            patients: self.patients,
-            many_patients: self.many_patients,
-            restored_patients: self.restored_patients,
-            alerts: self.alerts,
+            readings: self.readings.get(),
+            rounds: self.rounds.get(),
+            patients: self.patients.get(),
+            many_patients: self.many_patients.get(),
+            restored_patients: self.restored_patients.get(),
+            alerts: self.alerts.get(),
             warm_up: WARM_UP,
             rate: self.rate,
             stores: self.store_in,

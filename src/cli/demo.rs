@@ -40,7 +40,7 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        logging::start(&LogConfig { level: LogLevel::Warn, ..LogConfig::default() });
+        logging::start(&LogConfig { level: LogLevel::Warn, ..LogConfig::default() })?;
         let system = actix::System::new();
         system.block_on(self.show())?;
         Ok(ExitCode::SUCCESS)
@@ -63,8 +63,9 @@ impl Demo {
         let monitoring = wardwatch::run::run(config, stopping(stopped));
         let ended = until_the_end(shown, monitoring, &stop).await;
         stop.send_replace(true);
-        // Neither the ward nor the broker need be waited for.
-        drop((ward, broker));
+        // Ward and broker end with the process: nobody is to complain that one of them is gone.
+        drop(ward);
+        Box::leak(Box::new(broker));
         ended
     }
 

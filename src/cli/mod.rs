@@ -57,10 +57,12 @@ const UNUSABLE: u8 = 2;
 
 /// Reads the arguments, carries out what was asked, and says what went wrong.
 pub fn main() -> ExitCode {
-    match Arguments::try_parse() {
+    let status = match Arguments::try_parse() {
         Ok(arguments) => run(arguments).unwrap_or_else(|fault| ended_by(&fault)),
         Err(usage) => show_usage(&usage),
-    }
+    };
+    output::finish_log();
+    status
 }
 
 /// Prints help to standard output, or what is wrong with the arguments to standard error.

@@ -2,8 +2,10 @@
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
 use thiserror::Error;
+use wardwatch::log_queue;
 
 /// Standard output takes no more.
 #[derive(Debug, Error)]
@@ -24,10 +26,19 @@ pub fn print(text: impl Display) -> Result<(), OutputFault> {
     Ok(out.flush()?)
 }
 
+/// How long an end waits for whoever reads standard error.
+const READ_WITHIN: Duration = Duration::from_secs(2);
+
 /// Prints a line for whoever started the command, beside what it prints for a file or a pipe.
+///
+/// Whether anybody reads it or not, the command goes on.
 pub fn remark(line: impl Display) {
-    // Where standard error is gone, nobody is left to tell.
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    log_queue::last_words(&line.to_string(), READ_WITHIN);
+}
+
+/// Waits for the end of the log.
+pub fn finish_log() {
+    log_queue::flush(READ_WITHIN);
 }
 
 /// Whether colours may be used here: on a terminal that has them, unless the user wants none.
@@ -42,5 +53,16 @@ pub fn count(number: impl Into<u64>, thing: &str) -> String {
     match number.into() {
         1 => format!("1 {thing}"),
         many => format!("{many} {thing}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_said_in_the_singular() {
+        let words = [0_u32, 1, 2].map(|number| count(number, "simulated patient"));
+        assert_eq!(words, ["0 simulated patients", "1 simulated patient", "2 simulated patients"]);
     }
 }

@@ -33,7 +33,7 @@ impl Run {
         let url = self.url.map(|url| Override { flag: "--url", key: "mqtt.url", value: url });
         let loaded = check::load(self.config.as_deref(), &config::environment(), url.as_slice());
         let config = super::usable(loaded)?;
-        logging::start(&config.log);
+        logging::start(&config.log)?;
         let system = actix::System::new();
         let ended: Result<(), Fatal> = system.block_on(async {
             let shutdown = super::asked_to_end().map_err(|fault| Fatal::Setup(fault.to_string()))?;

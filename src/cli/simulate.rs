@@ -8,10 +8,13 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use thiserror::Error;
+use wardwatch::config::mqtt::check_prefix;
 use wardwatch::config::{BrokerUrl, MqttConfig};
 use wardwatch::link::{Link, LinkSettings};
 use wardwatch::simulator::runner::{self, RunSettings};
 use wardwatch::simulator::{Fleet, FleetSettings, Progress, Schedule, check_units};
+use wardwatch_actors::people::check_name;
 
 use super::assess::parse_duration;
 use super::{Unusable, output};
@@ -84,9 +87,21 @@ struct Credentials {
     key_file: Option<PathBuf>,
 }
 
+/// A certificate is given, and nothing that would look at it.
+#[derive(Debug, Error)]
+#[error("is of no use with {0}; allowed is a --url with mqtts://")]
+struct NoTls(BrokerUrl);
+
+/// A flag that cannot be used.
+fn unusable(flag: &str, fault: impl std::error::Error + Send + Sync + 'static) -> Unusable {
+    Unusable(anyhow::Error::from(fault).context(flag.to_owned()))
+}
+
 impl Simulate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         check_units(&self.units, self.i_know).map_err(|fault| Unusable(fault.into()))?;
+        check_prefix(&self.prefix).map_err(|fault| unusable("--prefix", fault))?;
+        check_name(&self.client_id).map_err(|fault| unusable("--client-id", fault))?;
         let settings = FleetSettings {
             patients: self.patients,
             seed: self.seed,
@@ -134,11 +149,13 @@ impl Simulate {
             key_file: key_file.clone(),
             ..MqttConfig::default()
         };
-        let settings = LinkSettings::of(&mqtt).map_err(|fault| Unusable(fault.into()))?;
-        Link::new(&settings).map_err(|fault| {
-            let flag = fault.setting().replace('_', "-");
-            Unusable(anyhow::Error::from(fault).context(format!("--{flag}")))
-        })
+        let for_tls = [("--ca-file", ca_file), ("--certificate-file", certificate_file)];
+        if let Some((flag, _)) = for_tls.iter().find(|(_, file)| file.is_some() && !self.url.tls) {
+            return Err(unusable(flag, NoTls(self.url.clone())));
+        }
+        let settings = LinkSettings::of(&mqtt).map_err(|fault| unusable("--password-file", fault))?;
+        Link::new(&settings)
+            .map_err(|fault| unusable(&format!("--{}", fault.setting().replace('_', "-")), fault))
     }
 
     fn bar(&self) -> ProgressBar {

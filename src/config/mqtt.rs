@@ -65,6 +65,20 @@ impl MqttConfig {
     }
 }
 
+/// A text with which no topic can begin.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("\"{0}\" cannot begin a topic; allowed is text without + # and $, as hospital/wardwatch")]
+pub struct PrefixFault(String);
+
+/// Whether every topic may begin so.
+pub fn check_prefix(prefix: &str) -> Result<(), PrefixFault> {
+    let level = |level: &str| !level.is_empty() && !level.contains(['+', '#', '\0']);
+    match !prefix.starts_with('$') && prefix.split('/').all(level) {
+        true => Ok(()),
+        false => Err(PrefixFault(prefix.to_owned())),
+    }
+}
+
 /// Why a file gives no password.
 #[derive(Debug, Error)]
 pub enum PasswordFault {

@@ -15,6 +15,7 @@ use wardwatch_actors::settings::{
 use super::Config;
 use super::fault::Fault;
 use super::given::{Givens, written};
+use super::mqtt::check_prefix;
 
 /// Every rule that this configuration breaks, where `unread` are the keys that were given and could not be read.
 pub fn faults(config: &Config, givens: &Givens, unread: &[Vec<String>]) -> Vec<Fault> {
@@ -44,13 +45,8 @@ impl Rules<'_> {
         if let Err(fault) = check_name(&mqtt.client_id) {
             self.tell("mqtt.client_id", fault.to_string());
         }
-        let level = |level: &str| !level.is_empty() && !level.contains(['+', '#', '\0']);
-        if mqtt.prefix.starts_with('$') || !mqtt.prefix.split('/').all(level) {
-            let wrong = format!("\"{}\" cannot begin a topic", mqtt.prefix);
-            self.tell(
-                "mqtt.prefix",
-                format!("{wrong}; allowed is text without + # and $, as hospital/wardwatch"),
-            );
+        if let Err(fault) = check_prefix(&mqtt.prefix) {
+            self.tell("mqtt.prefix", fault.to_string());
         }
         self.within("mqtt.max_unacknowledged", mqtt.max_unacknowledged, 1..=65_535);
         self.within("mqtt.keep_alive", mqtt.keep_alive, Span::from_secs(5)..=Span::from_hours(1));

@@ -79,7 +79,7 @@ pub enum LinkFault {
     #[error("is empty; allowed is a name of this installation's own at the broker")]
     NoClientId,
     #[error("{} cannot be read as PEM; allowed is a PEM file that WardWatch may read", path.display())]
-    File { setting: &'static str, path: PathBuf, source: pem::Error },
+    File { setting: &'static str, path: PathBuf, source: PemFault },
     #[error("{} holds no certificate that can be used; allowed is a PEM file with at least one", path.display())]
     NoCertificate { setting: &'static str, path: PathBuf },
     #[error("is not given, and this system trusts nobody; allowed is the authority of the broker, in PEM")]
@@ -90,6 +90,30 @@ pub enum LinkFault {
     OtherKey { path: PathBuf, source: rustls::Error },
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),
+}
+
+/// Why a file is no PEM; none of its lines is shown, for it may hold a key.
+#[derive(Debug, Error)]
+pub enum PemFault {
+    #[error(transparent)]
+    Unreadable(std::io::Error),
+    #[error("it has no section of this kind")]
+    NoSection,
+    #[error("a section of it does not begin or end as it should")]
+    Section,
+    #[error("a section of it is not in base64")]
+    Base64,
+}
+
+impl From<pem::Error> for PemFault {
+    fn from(fault: pem::Error) -> Self {
+        match fault {
+            pem::Error::Io(fault) => Self::Unreadable(fault),
+            pem::Error::NoItemsFound => Self::NoSection,
+            pem::Error::Base64Decode(_) => Self::Base64,
+            _ => Self::Section,
+        }
+    }
 }
 
 impl LinkFault {
@@ -213,7 +237,7 @@ fn client_config(settings: &LinkSettings) -> Result<ClientConfig, LinkFault> {
             let key = PrivateKeyDer::from_pem_file(path).map_err(|source| LinkFault::File {
                 setting: "key_file",
                 path: path.clone(),
-                source,
+                source: source.into(),
             })?;
             let other_key = |source| LinkFault::OtherKey { path: path.clone(), source };
             builder.with_client_auth_cert(chain, key).map_err(other_key)
@@ -240,7 +264,7 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, LinkFault> {
 
 /// The certificates of a file, at least one.
 fn certificates(setting: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, LinkFault> {
-    let file = |source| LinkFault::File { setting, path: path.to_owned(), source };
+    let file = |fault: pem::Error| LinkFault::File { setting, path: path.to_owned(), source: fault.into() };
     let found: Vec<_> = CertificateDer::pem_file_iter(path).and_then(Iterator::collect).map_err(file)?;
     match found.is_empty() {
         true => Err(LinkFault::NoCertificate { setting, path: path.to_owned() }),

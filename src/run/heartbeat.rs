@@ -10,6 +10,7 @@ use wardwatch_actors::settings::Mode;
 use crate::contract::announcement::Announcement;
 use crate::contract::payload::json;
 use crate::contract::payload::system::{Status, SystemMessage};
+use crate::log_queue;
 use crate::mqtt::publisher::{DeliveryClass, Outbox, OutboxStatus, Outgoing};
 use crate::mqtt::ring::Ring;
 use crate::store::Store;
@@ -101,6 +102,7 @@ impl Heartbeat {
             published_before_commit: store.counts.published_before_commit,
             undeliverable: outbox.undeliverable,
             dropped: outbox.dropped,
+            log_dropped: log_queue::dropped(),
             probe_ms,
         });
         let heartbeat = Announcement { topic: self.topic.clone(), payload: payload.into() };

@@ -58,7 +58,7 @@ impl BrokerWatch {
 }
 
 /// Turns what becomes of the store into an alert.
-pub fn tell_store(census: &Addr<CensusActor>, clock: &Clock, event: StoreEvent) -> Option<Fatal> {
+pub fn tell_store(census: &Addr<CensusActor>, clock: &Clock, event: StoreEvent) {
     let (words, at) = match event {
         StoreEvent::Lost { since } => {
             error!(
@@ -71,18 +71,24 @@ pub fn tell_store(census: &Addr<CensusActor>, clock: &Clock, event: StoreEvent) 
             info!(?counts, "the store is back");
             (None, clock.now().wall)
         }
-        StoreEvent::Died { thread } => return Some(Fatal::Store(thread)),
+        // Told to whoever ends the process.
+        StoreEvent::Died { .. } => return,
     };
     census.do_send(Fact { condition: Condition::StoreLost, words, at });
-    None
 }
 
-/// Brings the store's news to the shard.
-pub struct StoreTeller(pub mpsc::UnboundedSender<StoreEvent>);
+/// Brings the store's news to the shard, and its death to whoever ends the process.
+pub struct StoreTeller {
+    pub events: mpsc::UnboundedSender<StoreEvent>,
+    pub fatal: mpsc::UnboundedSender<Fatal>,
+}
 
 impl StoreListener for StoreTeller {
     fn store(&self, event: StoreEvent) {
         // Without a shard there is nobody left to tell.
-        let _ = self.0.send(event);
+        let _ = match event {
+            StoreEvent::Died { thread } => self.fatal.send(Fatal::Store(thread)).ok(),
+            event => self.events.send(event).ok(),
+        };
     }
 }

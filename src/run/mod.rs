@@ -3,6 +3,7 @@
 mod heartbeat;
 mod inbound_router;
 mod links;
+mod provoked;
 mod publisher_thread;
 mod shard_output;
 mod supervisor;
@@ -37,7 +38,7 @@ use crate::contract::rejections::Rejections;
 use crate::contract::topics::Topics;
 use crate::door::Door;
 use crate::fatal::Fatal;
-use crate::feed::Feed;
+use crate::feed::{Consumer, Feed};
 use crate::link::{Link, LinkFault, LinkSettings};
 use crate::mqtt::bus_publisher::BusPublisher;
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
@@ -50,7 +51,7 @@ use inbound_router::{DuplicateInstance, InboundRouter};
 use links::{BrokerWatch, StoreTeller, tell_store};
 use publisher_thread::PublisherThread;
 use shard_output::{PublishConfirmations, ShardOutput};
-use watchdog::Watchdog;
+use watchdog::{Pulse, Watchdog};
 
 /// How long a shutdown waits for receipts; with the two waits below it is over within 10 s.
 const DRAIN_WITHIN: Duration = Duration::from_secs(6);
@@ -72,6 +73,9 @@ const MOST_CHANGES: usize = 100_000;
 
 /// A tick of a second that comes this late tells that the process stood still.
 const STOOD_STILL: Duration = Duration::from_secs(3);
+
+/// How long a part that died may take to say so.
+const CAUSE_WITHIN: Duration = Duration::from_millis(200);
 
 /// Runs the service until `shutdown`, on the thread of an actix system, which is its shard.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
@@ -114,6 +118,7 @@ impl Service {
         let instance = config.mqtt.client_id.clone();
         let link = link(config)?;
         let (fatal_tx, fatal) = mpsc::unbounded_channel();
+        let pulse = Pulse::default();
 
         // What is kept comes first, and says what the last run owed. Whoever may not have it connects nowhere:
         // the broker would throw out the instance that has.
@@ -124,10 +129,10 @@ impl Service {
             Publisher::new(publisher_settings(config, &topics, &link, started, &settings), courier);
         let bus = BusPublisher { topics: topics.clone(), outbox: outbox.clone() };
         let (events_tx, store_events) = mpsc::unbounded_channel();
-        let (store, restored) = open_store(config, &settings, &bus, &opened, events_tx)?;
+        let (store, restored) = open_store(config, &settings, &bus, &opened, events_tx, fatal_tx.clone())?;
 
         // Then the way out: that goes out before anything new is heard.
-        let publisher = PublisherThread::start(publisher, fatal_tx.clone())?;
+        let publisher = PublisherThread::start(publisher, pulse.clone(), fatal_tx.clone())?;
 
         // Then who decides.
         let (requests_tx, requests) = mpsc::unbounded_channel();
@@ -179,7 +184,7 @@ impl Service {
             started,
         };
         let ears = InboundRouter { door, rival, hearsay, fatal: fatal_tx.clone() };
-        let watchdog = Watchdog::start(fatal_tx)?;
+        let watchdog = Watchdog::start(pulse)?;
         let tending = Housekeeping {
             watchdog,
             desk,
@@ -205,7 +210,10 @@ impl Service {
             let mut shutdown = pin!(shutdown);
             loop {
                 tokio::select! {
-                    done = &mut listen => break done.map_err(Fatal::from),
+                    done = &mut listen => match done {
+                        Ok(()) => break Ok(()),
+                        Err(fault) => break Err(cause_of(fault, &mut fatal).await),
+                    },
                     () = &mut tend => {}
                     Some(fatal) = fatal.recv() => break Err(fatal),
                     () = &mut shutdown, if !*stop.borrow() => {
@@ -235,6 +243,14 @@ impl Service {
             Err(fatal) => tracing::debug!(%fatal, "ending at once"),
         }
         ended
+    }
+}
+
+/// A part that dies drops the receipts it held, which the ingest may learn first: what died is the cause.
+async fn cause_of(fault: IngestFault, fatal: &mut mpsc::UnboundedReceiver<Fatal>) -> Fatal {
+    match timeout(CAUSE_WITHIN, fatal.recv()).await {
+        Ok(Some(cause)) => cause,
+        _ => fault.into(),
     }
 }
 
@@ -291,12 +307,7 @@ impl Housekeeping {
                 _ = beat.tick() => {}
                 Ok(()) = self.heard.changed() => {}
                 Some(event) = self.links.recv() => self.broker.link(event),
-                Some(event) = self.store.recv() => {
-                    if let Some(fault) = tell_store(&self.broker.census, &self.broker.clock, event) {
-                        // Without a service to end there is nothing to tell.
-                        let _ = self.desk.fatal.send(fault);
-                    }
-                }
+                Some(event) = self.store.recv() => tell_store(&self.broker.census, &self.broker.clock, event),
             }
             let hearsay = self.heard.borrow_and_update().clone();
             self.heartbeat.outbox.publish(self.heartbeat.message(&hearsay));
@@ -305,6 +316,7 @@ impl Housekeeping {
 
     /// A second that took `passed` is over.
     fn second(&mut self, passed: Duration) {
+        provoked::hang("shard");
         self.watchdog.tick();
         supervisor::alive();
         self.desk.turn();
@@ -356,10 +368,13 @@ fn open_store(
     bus: &BusPublisher,
     opened: &OnceLock<Store>,
     events: mpsc::UnboundedSender<StoreEvent>,
+    fatal: mpsc::UnboundedSender<Fatal>,
 ) -> Result<(Store, store::Recovered), Fatal> {
     let publish_within = settings.alerts.publish_within;
-    let feed = Feed::new(vec![Box::new(bus.clone())]);
-    let (store, restored) = Store::open(&config.store, publish_within, feed, StoreTeller(events))?;
+    let mut consumers: Vec<Box<dyn Consumer>> = vec![Box::new(bus.clone())];
+    consumers.extend(provoked::consumer());
+    let feed = Feed::new(consumers);
+    let (store, restored) = Store::open(&config.store, publish_within, feed, StoreTeller { events, fatal })?;
     let _ = opened.set(store.clone());
     for change in &restored.pending {
         bus.change(change, &Receipt::none());
@@ -423,6 +438,7 @@ fn last_will(instance: &str, started: Timestamp, mode: Mode, store: &str) -> Vec
         published_before_commit: 0,
         undeliverable: 0,
         dropped: 0,
+        log_dropped: 0,
         probe_ms: None,
     })
 }

@@ -2,8 +2,10 @@
 
 use tokio::sync::{Notify, mpsc, oneshot};
 
+use super::provoked;
+use super::watchdog::{Pulse, end_process};
 use crate::fatal::Fatal;
-use crate::mqtt::publisher::{Outgoing, Publisher, PublisherFault};
+use crate::mqtt::publisher::{Outgoing, Publisher};
 
 /// The publisher on a thread of its own.
 pub struct PublisherThread {
@@ -12,16 +14,24 @@ pub struct PublisherThread {
 }
 
 impl PublisherThread {
-    /// Publishes from now on; tells when that ends by a fault.
-    pub fn start(publisher: Publisher, fatal: mpsc::UnboundedSender<Fatal>) -> Result<Self, Fatal> {
+    /// Publishes from now on, as long as the shard's thread moves; tells when that ends by a fault.
+    pub fn start(
+        publisher: Publisher,
+        pulse: Pulse,
+        fatal: mpsc::UnboundedSender<Fatal>,
+    ) -> Result<Self, Fatal> {
         let (farewell, last_word) = oneshot::channel();
         let (end, ended) = oneshot::channel();
         let setup = |fault: std::io::Error| Fatal::Setup(format!("no thread for the publisher: {fault}"));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(setup)?;
         let work = move || {
             let guard = ThreadGuard(fatal.clone());
-            if let Err(fault) = runtime.block_on(publish(publisher, last_word)) {
-                let _ = fatal.send(fault.into());
+            provoked::panic("publisher");
+            match runtime.block_on(publish(publisher, &pulse, last_word)) {
+                Ok(()) => {}
+                // Nobody is left who could be told, and the watchdog is no more.
+                Err(stalled @ Fatal::Stalled(_)) => end_process(&stalled),
+                Err(fault) => _ = fatal.send(fault),
             }
             #[allow(clippy::mem_forget, reason = "the guard tells of a panic, and there was none")]
             std::mem::forget(guard);
@@ -39,8 +49,13 @@ impl PublisherThread {
     }
 }
 
-/// Publishes until the last word; without one the shard has died, and the broker is to say so by our last will.
-async fn publish(publisher: Publisher, last_word: oneshot::Receiver<Outgoing>) -> Result<(), PublisherFault> {
+/// Publishes until the last word; without one, or where the shard's thread stands still, the connection is
+/// dropped: the broker is to say by our last will that nobody judges any more.
+async fn publish(
+    publisher: Publisher,
+    pulse: &Pulse,
+    last_word: oneshot::Receiver<Outgoing>,
+) -> Result<(), Fatal> {
     let died = Notify::new();
     let shutdown = async {
         match last_word.await {
@@ -52,8 +67,9 @@ async fn publish(publisher: Publisher, last_word: oneshot::Receiver<Outgoing>) -
         }
     };
     tokio::select! {
-        ended = publisher.run(shutdown) => ended,
+        ended = publisher.run(shutdown) => Ok(ended?),
         () = died.notified() => Ok(()),
+        stalled = pulse.stopped() => Err(stalled),
     }
 }
 

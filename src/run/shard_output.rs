@@ -12,6 +12,7 @@ use wardwatch_actors::outlet::{Kept, Outlet};
 use wardwatch_actors::patient::outcome::Refused;
 use wardwatch_actors::people::PatientId;
 
+use super::provoked;
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::contract::rejections::Rejections;
 use crate::door::RejectedOutput;
@@ -59,6 +60,10 @@ impl ShardOutput {
 
 impl Outlet for ShardOutput {
     fn keep(&self, kept: Kept) {
+        provoked::panic("actor");
+        if provoked::is("receipt") {
+            drop(kept.receipt.clone());
+        }
         self.store.keep(kept, self.clock.now().wall);
     }
 

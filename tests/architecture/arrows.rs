@@ -14,7 +14,8 @@ const WORLD: &[&[&str]] = &[
     &["feed", "link", "door"],
     &["contract"],
     &["config"],
-    &["causes"],
+    // What every room may use.
+    &["causes", "log_queue"],
 ];
 
 /// The rooms of `actors/src`, from the top.

@@ -207,20 +207,31 @@ pub struct Program {
 impl Program {
     /// Starts it with these arguments.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, |_| {})
+    }
+
+    /// Starts it with these arguments, after this change to how it is started.
+    pub fn start_with(arguments: &[&str], change: impl FnOnce(&mut Command)) -> Self {
         let (said, complained) = (scratch("out"), scratch("err"));
-        let child = Command::new(env!("CARGO_BIN_EXE_wardwatch"))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stdout(File::create(&said).expect("a file"))
-            .stderr(File::create(&complained).expect("a file"))
-            .spawn();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wardwatch"));
+        command.args(arguments).stdin(Stdio::null());
+        command.stdout(File::create(&said).expect("a file"));
+        command.stderr(File::create(&complained).expect("a file"));
+        change(&mut command);
+        let child = command.spawn();
         Self { child: child.expect("the program"), said, complained, config: None }
     }
 
     /// Starts the service with these settings.
     pub fn run(port: u16, settings: &str) -> Self {
+        Self::run_with(port, settings, |_| {})
+    }
+
+    /// Starts the service with these settings, after this change to how it is started.
+    pub fn run_with(port: u16, settings: &str, change: impl FnOnce(&mut Command)) -> Self {
         let file = config_file(port, settings);
-        let mut program = Self::start(&["run", "--config", file.to_str().expect("a path in UTF-8")]);
+        let arguments = ["run", "--config", file.to_str().expect("a path in UTF-8")];
+        let mut program = Self::start_with(&arguments, change);
         program.config = Some(file);
         program
     }

@@ -16,6 +16,9 @@ use crate::people::DeviceId;
 /// How many of what passed are named in a summary; the rest is counted.
 const PASSED_NAMED: usize = 20;
 
+/// Why an alert ends whose rule does not exist any more.
+const NO_RULE: &str = "no longer watched";
+
 /// Every alert life cycle of one subject, in the order of their conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertSet {
@@ -165,11 +168,26 @@ impl AlertSet {
         self.life_cycles.is_empty()
     }
 
+    /// The rules that found what is under way.
+    pub fn rules(&self) -> impl Iterator<Item = &RuleName> {
+        self.life_cycles.iter().map(|of| &of.rule)
+    }
+
+    /// Ends what was found by rules that do not exist any more.
+    pub fn end_rules_gone(&mut self, exists: impl Fn(&RuleName) -> bool, at: Timestamp) {
+        for of in self.life_cycles.iter_mut().filter(|of| !exists(&of.rule)) {
+            of.end(NO_RULE, at);
+        }
+    }
+
     /// Takes up alerts that are open for those who listen, of which nothing else is remembered.
-    pub fn adopt(&mut self, open: Vec<AlertChange>, rule: impl Fn(&Condition) -> RuleName) {
+    ///
+    /// One for which there is no rule any more belongs to none, and ends with the next judgement.
+    pub fn adopt(&mut self, open: Vec<AlertChange>, rule: impl Fn(&Condition) -> Option<RuleName>) {
         for alert in open {
             if let Err(place) = self.life_cycles.binary_search_by(|of| of.condition.cmp(&alert.condition)) {
-                self.life_cycles.insert(place, LifeCycle::adopt(rule(&alert.condition), alert));
+                self.life_cycles
+                    .insert(place, LifeCycle::adopt(rule(&alert.condition).unwrap_or_default(), alert));
             }
         }
     }

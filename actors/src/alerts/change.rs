@@ -3,13 +3,14 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::alerts::finding::{Cause, Presence, Side};
-use crate::clock::{Span, Timestamp};
+use crate::alerts::finding::{Cause, Presence};
+use crate::alerts::signal::Signal;
+use crate::clock::Timestamp;
 use crate::conditions::Kind;
 use crate::conditions::{Condition, Priority};
 use crate::people::Subject;
+use crate::vitals::Quantity;
 use crate::vitals::ReadingRef;
-use crate::vitals::{Quantity, Vital, VitalSet};
 
 /// What happened to an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,14 +26,6 @@ pub enum Event {
     Deescalated,
     /// The condition ended.
     Cleared,
-}
-
-/// How an alert is signalled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Signal {
-    On,
-    Off,
 }
 
 /// One change of one alert, numbered within it.
@@ -84,7 +77,7 @@ impl AlertChange {
     }
 
     /// The UCUM code of value and limit.
-    pub fn ucum(&self) -> Option<&'static str> {
+    pub fn ucum(&self) -> Option<&str> {
         self.cause.ucum()
     }
 }
@@ -117,87 +110,10 @@ pub fn alert_id(
     Uuid::new_v5(&ALERTS, name.as_bytes())
 }
 
-/// Says a change to a person: what, against which limit, for how long.
-pub fn message(event: Event, priority: Priority, presence: Presence, cause: &Cause, delay: Span) -> String {
-    let words = match cause {
-        Cause::Limit { vital, side, value, .. } => {
-            let facts = vital.facts();
-            let limit = cause.limit(priority).map(|l| l.to_string()).unwrap_or_default();
-            let beyond = match (event, side) {
-                (Event::Cleared, Side::Low) => "no longer below",
-                (Event::Cleared, Side::High) => "no longer above",
-                (_, Side::Low) => "below",
-                (_, Side::High) => "above",
-            };
-            let lasted = match event {
-                Event::Raised | Event::Escalated if delay != Span::ZERO => format!(" for {delay}"),
-                _ => String::new(),
-            };
-            let symbol = facts.symbol;
-            format!("{} {value} {symbol}, {beyond} {limit} {symbol}{lasted}", facts.words)
-        }
-        Cause::Score { words, .. } => words.clone(),
-        Cause::Missing { vital, with, since } => missing(event, *vital, *with, *since),
-        Cause::Silent { since } => match event {
-            Event::Cleared => "The device sends again".to_owned(),
-            _ => format!("Nothing has come from the device since {since}"),
-        },
-        Cause::Offline => match event {
-            Event::Cleared => "The device is online again".to_owned(),
-            _ => "The device is offline: it says so itself, or its last will does".to_owned(),
-        },
-        Cause::Clock { off_by } => match event {
-            Event::Cleared => "The clock is right again".to_owned(),
-            _ if off_by.as_ms() >= 0 => {
-                format!("The clock is {} behind ours; readings are judged as it were right", off_by.abs())
-            }
-            _ => format!("The clock is {} ahead of ours; readings are judged as it were right", off_by.abs()),
-        },
-        Cause::Failed { rules } => match event {
-            Event::Cleared => "Readings are judged whole again".to_owned(),
-            _ => format!(
-                "A reading could not be judged by: {}. Look after the patient; report it with the log",
-                rules.join(", ")
-            ),
-        },
-        Cause::Words { words } => words.clone(),
-    };
-    match (event, presence) {
-        (Event::Updated, Presence::Unknown) => {
-            format!("{words}; the value is now missing or too old to tell")
-        }
-        _ => words,
-    }
-}
-
-/// Says that a vital is missing, and what stopped with it.
-fn missing(event: Event, vital: Vital, with: VitalSet, since: Timestamp) -> String {
-    let words = vital.facts().words;
-    if event == Event::Cleared {
-        return format!("{words} is measured again");
-    }
-    let others: String =
-        with.iter().map(|other| format!(", nor {}", other.facts().words.to_lowercase())).collect();
-    format!("{words} has not been measured since {since}{others}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_alert_says_value_limit_and_delay() {
-        let cause = Cause::Limit {
-            vital: Vital::HeartRate,
-            side: Side::High,
-            value: Quantity::whole(158),
-            limit: Some(Quantity::whole(120)),
-            extreme: Some(Quantity::whole(150)),
-        };
-        let said = |event, priority| message(event, priority, Presence::Present, &cause, Span::from_secs(5));
-        assert_eq!(said(Event::Raised, Priority::High), "Heart rate 158 /min, above 150 /min for 5 s");
-        assert_eq!(said(Event::Cleared, Priority::Medium), "Heart rate 158 /min, no longer above 120 /min");
-    }
+    use crate::vitals::Vital;
 
     #[test]
     fn the_same_onset_reading_gives_the_same_id_and_the_arrival_counts_only_where_nothing_was_sent() {

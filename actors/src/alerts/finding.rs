@@ -1,5 +1,7 @@
 //! What an analyzer says of one condition, and why.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Span, Timestamp, Uptime};
@@ -45,14 +47,25 @@ pub enum Side {
     High,
 }
 
-/// Why: the facts of a finding. Says itself in words, and knows when it is another cause.
+/// Why: the facts of a finding. Its rule puts them in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Cause {
     /// A value against its limits.
     Limit { vital: Vital, side: Side, value: Quantity, limit: Option<Quantity>, extreme: Option<Quantity> },
-    /// A score, in words, with its points and the points from which each priority holds.
-    Score { words: String, risk: String, points: u32, from: [Option<u32>; 3] },
+    /// A score: its points, those of each parameter, and the points from which each priority holds.
+    Score {
+        points: u32,
+        risk: Cow<'static, str>,
+        #[serde(default)]
+        parts: Vec<(Cow<'static, str>, u8)>,
+        /// The parameters without points.
+        #[serde(default)]
+        missing: Vec<Cow<'static, str>>,
+        from: [Option<u32>; 3],
+    },
+    /// Any other number, and the limit of each priority.
+    Measure { value: Quantity, ucum: Cow<'static, str>, limits: [Option<Quantity>; 3] },
     /// Nothing of this vital sign since then, nor of those that the same probe measures.
     Missing {
         vital: Vital,
@@ -78,7 +91,13 @@ impl Cause {
         match self {
             Self::Limit { value, .. } => Some(*value),
             Self::Score { points, .. } => i32::try_from(*points).ok().map(Quantity::whole),
-            _ => None,
+            Self::Measure { value, .. } => Some(*value),
+            Self::Missing { .. }
+            | Self::Silent { .. }
+            | Self::Offline
+            | Self::Clock { .. }
+            | Self::Failed { .. }
+            | Self::Words { .. } => None,
         }
     }
 
@@ -93,16 +112,31 @@ impl Cause {
                 let place = Priority::ALERTING.iter().position(|p| *p == priority)?;
                 from[place].and_then(|points| i32::try_from(points).ok()).map(Quantity::whole)
             }
-            _ => None,
+            Self::Measure { limits, .. } => {
+                let place = Priority::ALERTING.iter().position(|p| *p == priority)?;
+                limits[place]
+            }
+            Self::Missing { .. }
+            | Self::Silent { .. }
+            | Self::Offline
+            | Self::Clock { .. }
+            | Self::Failed { .. }
+            | Self::Words { .. } => None,
         }
     }
 
     /// The UCUM code of value and limit.
-    pub fn ucum(&self) -> Option<&'static str> {
+    pub fn ucum(&self) -> Option<&str> {
         match self {
             Self::Limit { vital, .. } => Some(vital.facts().ucum),
             Self::Score { .. } => Some("{score}"),
-            _ => None,
+            Self::Measure { ucum, .. } => Some(ucum),
+            Self::Missing { .. }
+            | Self::Silent { .. }
+            | Self::Offline
+            | Self::Clock { .. }
+            | Self::Failed { .. }
+            | Self::Words { .. } => None,
         }
     }
 
@@ -114,6 +148,7 @@ impl Cause {
             (Self::Limit { vital: now, .. }, Self::Limit { vital: then, .. }) => {
                 now != then || self.limit(priority) != published.limit(priority)
             }
+            (Self::Measure { .. }, Self::Measure { .. }) => self.limit(priority) != published.limit(priority),
             (Self::Failed { rules: now }, Self::Failed { rules: then }) => now != then,
             _ => false,
         }

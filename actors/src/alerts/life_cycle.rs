@@ -6,14 +6,18 @@
 mod publication;
 mod saved;
 
+use std::cmp::Ordering;
+
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::alerts::change::{AlertChange, alert_id};
 use crate::alerts::finding::{Cause, Finding, Presence, Timing};
 use crate::alerts::level::{Level, Place};
+use crate::alerts::signal::{Move, Signal};
 use crate::alerts::standing::{Onset, Standing};
 use crate::alerts::under_way::UnderWay;
+use crate::alerts::wording::WordsOf;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::people::{DeviceId, Subject};
@@ -50,6 +54,8 @@ pub struct Caption<'a> {
     pub subject: &'a Subject,
     pub bed: Option<&'a str>,
     pub simulated: bool,
+    /// How each rule puts its changes in words.
+    pub words_of: WordsOf,
     /// The start of the stay, which tells its first alert without an onset reading from the last stay's.
     pub stay: Timestamp,
 }
@@ -88,6 +94,8 @@ pub(super) struct LifeCycle {
     reason: Option<String>,
     level: Level,
     open: Option<Open>,
+    /// What is heard of the open alert.
+    signal: Signal,
     /// The last change that was published; its alert is open for all who listen.
     published: Option<Box<AlertChange>>,
     /// When the level last changed, and by which reading.
@@ -123,6 +131,7 @@ impl LifeCycle {
             reason: None,
             level: Level::default(),
             open: None,
+            signal: Signal::Off,
             published: None,
             time,
             by: None,
@@ -200,6 +209,11 @@ impl LifeCycle {
         }
         match (&mut self.open, level) {
             (Some(open), Some(level)) => {
+                self.signal = match level.cmp(&open.priority) {
+                    Ordering::Greater => self.signal.after(Move::Rose),
+                    Ordering::Less => self.signal.after(Move::Fell),
+                    Ordering::Equal => self.signal,
+                };
                 open.priority = level;
                 None
             }
@@ -208,11 +222,13 @@ impl LifeCycle {
                 let onset = first.map_or(time, |since| since.at);
                 let onset_reading = first.and_then(|since| since.reading.clone());
                 let id = alert_id(caption.subject, &self.condition, onset_reading.as_ref(), Some(anchor));
+                self.signal = self.signal.after(Move::Opened);
                 self.open = Some(Open { id, priority, onset, raised: Some(measured), onset_reading });
                 None
             }
             (Some(_), None) => {
                 self.level = Level::default(); // what comes next is another occurrence
+                self.signal = self.signal.after(Move::Ended);
                 self.open.take()
             }
             (None, None) => None,
@@ -260,7 +276,7 @@ impl LifeCycle {
     /// Ends it for a reason outside itself: the patient is discharged or transferred.
     pub fn end(&mut self, reason: &str, at: Timestamp) {
         (self.open, self.withheld_by) = (None, None);
-        self.level = Level::default();
+        (self.level, self.signal) = (Level::default(), self.signal.after(Move::Ended));
         (self.time, self.by, self.reason) = (at, None, Some(reason.to_owned()));
     }
 
@@ -281,6 +297,7 @@ impl LifeCycle {
         let mut adopted =
             Self::idle(condition, rule, Timing::IMMEDIATE, cause, published.presence, published.time);
         adopted.level = saved::level_of(Some(&open), Default::default(), Default::default());
+        adopted.signal = published.signal;
         (adopted.open, adopted.published) = (Some(open), Some(Box::new(published)));
         adopted
     }

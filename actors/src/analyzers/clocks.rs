@@ -1,18 +1,23 @@
 //! Clocks of devices that are wrong.
 
-use super::{Analysis, Analyzer, View};
-use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
+use super::{Analysis, Analyzer, Rule, View};
+use crate::alerts::{Cause, Finding, Presence, RuleName, Said, Timing, wording};
 use crate::conditions::{Condition, Priority};
 
-/// The rule's name.
-pub const NAME: RuleName = RuleName::Borrowed("clocks");
+/// The rule in the list.
+pub const RULE: Rule = Rule {
+    name: "clocks",
+    make: |_| Box::new(ClockAnalyzer),
+    words,
+    owns: |condition| matches!(condition, Condition::ClockWrong(_)),
+};
 
 /// Finds devices whose clock is wrong, unless our own clock is the likelier fault.
 pub struct ClockAnalyzer;
 
 impl Analyzer for ClockAnalyzer {
     fn name(&self) -> RuleName {
-        NAME
+        RuleName::Borrowed(RULE.name)
     }
 
     fn analyze(&self, view: &View) -> Analysis {
@@ -30,5 +35,17 @@ impl Analyzer for ClockAnalyzer {
             reason: None,
         });
         Analysis { findings: findings.collect(), ..Analysis::default() }
+    }
+}
+
+/// `Clock 1 h behind ours; readings are judged as if it were right`.
+fn words(said: &Said<'_>) -> String {
+    match said.cause {
+        Cause::Clock { .. } if said.is_over() => "Clock right again".to_owned(),
+        Cause::Clock { off_by } => {
+            let direction = if off_by.as_ms() >= 0 { "behind" } else { "ahead of" };
+            format!("Clock {} {direction} ours; readings are judged as if it were right", off_by.abs())
+        }
+        _ => wording::plain(said),
     }
 }

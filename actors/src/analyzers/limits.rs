@@ -1,8 +1,8 @@
 //! Values beyond a limit: one condition for each vital and side, escalating from limit to extreme.
 
 use super::view::Voice;
-use super::{Analysis, Analyzer, View};
-use crate::alerts::{Cause, Finding, Presence, RuleName, Side, Timing};
+use super::{Analysis, Analyzer, Rule, View};
+use crate::alerts::{Cause, Finding, Presence, RuleName, Said, Side, Timing, wording};
 use crate::chart::Latest;
 use crate::clock::Span;
 use crate::conditions::{Condition, Priority};
@@ -11,8 +11,13 @@ use crate::settings::{Limits, VitalLimits};
 use crate::vitals::ReadingRef;
 use crate::vitals::{Quantity, Vital};
 
-/// The rule's name.
-pub const NAME: RuleName = RuleName::Borrowed("limits");
+/// The rule in the list.
+pub const RULE: Rule = Rule {
+    name: "limits",
+    make: |_| Box::new(LimitAnalyzer),
+    words,
+    owns: |condition| matches!(condition, Condition::Low(_) | Condition::High(_)),
+};
 
 /// Finds values beyond the limits of class, unit and patient.
 ///
@@ -22,7 +27,7 @@ pub struct LimitAnalyzer;
 
 impl Analyzer for LimitAnalyzer {
     fn name(&self) -> RuleName {
-        NAME
+        RuleName::Borrowed(RULE.name)
     }
 
     fn analyze(&self, view: &View) -> Analysis {
@@ -47,18 +52,18 @@ impl Analyzer for LimitAnalyzer {
         if !analysis.findings.is_empty() {
             recheck(view, &mut analysis);
         }
+        if let (_, Some(until)) = view.rate() {
+            analysis.recheck(until);
+        }
         analysis
     }
 }
 
 /// The value that speaks for `vital`: the pulse rate where no fresh heart rate is there.
 fn speaker(view: &View, vital: Vital) -> Option<(Vital, &Latest)> {
-    match view.voice(vital) {
-        Voice::Fresh(latest, _) => Some((vital, latest)),
-        Voice::Unknown | Voice::Never if vital == Vital::HeartRate => match view.voice(Vital::PulseRate) {
-            Voice::Fresh(latest, _) => Some((Vital::PulseRate, latest)),
-            Voice::Unknown | Voice::Never => None,
-        },
+    let measured = if vital == Vital::HeartRate { view.rate().0 } else { vital };
+    match view.voice(measured) {
+        Voice::Fresh(latest, _) => Some((measured, latest)),
         Voice::Unknown | Voice::Never => None,
     }
 }
@@ -172,11 +177,27 @@ fn finding(
     }
 }
 
+/// `Heart rate 158 /min, above 150 /min for 5 s`.
+fn words(said: &Said<'_>) -> String {
+    let Cause::Limit { vital, side, value, .. } = said.cause else { return wording::plain(said) };
+    let facts = vital.facts();
+    let limit = said.cause.limit(said.priority).map(|limit| limit.to_string()).unwrap_or_default();
+    let beyond = match (said.is_over(), side) {
+        (true, Side::Low) => "no longer below",
+        (true, Side::High) => "no longer above",
+        (false, Side::Low) => "below",
+        (false, Side::High) => "above",
+    };
+    let lasted = if said.delay == Span::ZERO { String::new() } else { format!(" for {}", said.delay) };
+    let symbol = facts.symbol;
+    format!("{} {value} {symbol}, {beyond} {limit} {symbol}{lasted}", facts.words)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::view::testing::view_of;
     use super::*;
-    use crate::alerts::UnderWay;
+    use crate::alerts::{Event, UnderWay};
 
     /// What an adult's value of this vital reaches and keeps.
     fn adult(vital: Vital, value: i32) -> Option<(String, Option<Priority>, Option<Priority>)> {
@@ -186,6 +207,27 @@ mod tests {
 
     const MEDIUM: Option<Priority> = Some(Priority::Medium);
     const HIGH: Option<Priority> = Some(Priority::High);
+
+    #[test]
+    fn an_alert_says_value_limit_and_delay() {
+        let limit = |whole| Some(Quantity::whole(whole));
+        let cause = Cause::Limit {
+            vital: Vital::HeartRate,
+            side: Side::High,
+            value: Quantity::whole(158),
+            limit: limit(120),
+            extreme: limit(150),
+        };
+        let condition = Condition::High(Vital::HeartRate);
+        let said = |event, priority, delay| {
+            let (condition, cause, presence) = (&condition, &cause, Presence::Present);
+            words(&Said { condition, event, priority, presence, cause, delay: Span::from_secs(delay) })
+        };
+        let raised = said(Event::Raised, Priority::High, 5);
+        assert_eq!(raised, "Heart rate 158 /min, above 150 /min for 5 s");
+        let cleared = said(Event::Cleared, Priority::Medium, 0);
+        assert_eq!(cleared, "Heart rate 158 /min, no longer above 120 /min");
+    }
 
     #[test]
     fn a_value_at_the_limit_is_inside_it() {

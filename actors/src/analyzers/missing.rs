@@ -5,17 +5,27 @@
 mod devices;
 mod vitals;
 
+mod words;
+
 use std::sync::Arc;
 
-use super::{Analysis, Analyzer, View};
+use self::words::words;
+use super::{Analysis, Analyzer, Rule, View};
 use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
 use crate::clock::{Span, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::settings::Settings;
 use devices::Watched;
 
-/// The rule's name.
-pub const NAME: RuleName = RuleName::Borrowed("missing");
+/// The rule in the list.
+pub const RULE: Rule = Rule {
+    name: "missing",
+    make: |settings| Box::new(MissingAnalyzer::new(settings)),
+    words,
+    owns: |condition| {
+        matches!(condition, Condition::Missing(_) | Condition::DeviceSilent(_) | Condition::DeviceOffline(_))
+    },
+};
 
 /// Finds vitals and devices that have fallen silent.
 pub struct MissingAnalyzer {
@@ -31,7 +41,7 @@ impl MissingAnalyzer {
 
 impl Analyzer for MissingAnalyzer {
     fn name(&self) -> RuleName {
-        NAME
+        RuleName::Borrowed(RULE.name)
     }
 
     fn analyze(&self, view: &View) -> Analysis {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alerts::{Finding, RuleName};
+use crate::alerts::{Finding, RuleName, Words, wording};
 use crate::clock::Uptime;
 use crate::conditions::{Condition, ScoreName};
 use crate::settings::Settings;
@@ -76,23 +76,33 @@ impl Score {
     }
 }
 
-/// The rule to which a condition belongs: needed only where nothing but its alert is remembered.
-pub fn rule_of(condition: &Condition) -> RuleName {
-    match condition {
-        Condition::Low(_) | Condition::High(_) => limits::NAME,
-        Condition::Risk(score) => RuleName::Owned(score.as_str().to_owned()),
-        Condition::Missing(_) | Condition::DeviceSilent(_) | Condition::DeviceOffline(_) => missing::NAME,
-        Condition::ClockWrong(_) => clocks::NAME,
-        _ => RuleName::Borrowed("patient"),
-    }
+/// A rule as the list has it.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Its name, in `analysis.failed` and in logs.
+    pub name: &'static str,
+    /// Makes it, with the site's settings.
+    pub make: fn(&Arc<Settings>) -> Box<dyn Analyzer>,
+    /// How it says its changes.
+    pub words: Words,
+    /// Whether a condition is its own: needed only where nothing but an alert is remembered.
+    pub owns: fn(&Condition) -> bool,
 }
 
 /// Every rule, in the order in which they are asked.
+pub const RULES: [Rule; 4] = [limits::RULE, news2::RULE, missing::RULE, clocks::RULE];
+
+/// Every rule, made with the site's settings.
 pub fn all(settings: &Arc<Settings>) -> Vec<Box<dyn Analyzer>> {
-    vec![
-        Box::new(limits::LimitAnalyzer),
-        Box::new(news2::News2Analyzer::new(settings)),
-        Box::new(missing::MissingAnalyzer::new(settings)),
-        Box::new(clocks::ClockAnalyzer),
-    ]
+    RULES.iter().map(|rule| (rule.make)(settings)).collect()
+}
+
+/// The rule to which a condition belongs, if there is one.
+pub fn rule_of(condition: &Condition) -> Option<RuleName> {
+    RULES.iter().find(|rule| (rule.owns)(condition)).map(|rule| RuleName::Borrowed(rule.name))
+}
+
+/// How the rule of this name says its changes.
+pub fn words_of(name: &RuleName) -> Words {
+    RULES.iter().find(|rule| rule.name == name).map_or(wording::plain, |rule| rule.words)
 }

@@ -6,9 +6,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::{Analysis, Analyzer, Score, View};
+use super::{Analysis, Analyzer, Rule, Score, View};
 use crate::admission::Spo2Scale;
-use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
+use crate::alerts::{Cause, Finding, Presence, RuleName, Said, Timing, wording};
 use crate::clock::{Span, Uptime};
 use crate::conditions::{Condition, Priority, ScoreName};
 use crate::people::Class;
@@ -30,6 +30,14 @@ const PULSE: &str = "pulse";
 const CONSCIOUSNESS: &str = "consciousness";
 const TEMPERATURE: &str = "temperature";
 
+/// The rule in the list.
+pub const RULE: Rule = Rule {
+    name: "news2",
+    make: |settings| Box::new(News2Analyzer::new(settings)),
+    words,
+    owns: |condition| *condition == Condition::Risk(NEWS2),
+};
+
 /// Computes NEWS2 and finds the risk it means.
 pub struct News2Analyzer {
     settings: Arc<Settings>,
@@ -44,7 +52,7 @@ impl News2Analyzer {
 
 impl Analyzer for News2Analyzer {
     fn name(&self) -> RuleName {
-        RuleName::Borrowed("news2")
+        RuleName::Borrowed(RULE.name)
     }
 
     fn analyze(&self, view: &View) -> Analysis {
@@ -148,7 +156,10 @@ impl Inputs {
             oxygen_saturation: value(Vital::OxygenSaturation),
             supplemental_oxygen: view.chart.oxygen.map(|held| held.value),
             systolic_pressure: value(Vital::SystolicPressure),
-            pulse: value(Vital::HeartRate).or_else(|| value(Vital::PulseRate)),
+            pulse: match view.rate().0 {
+                Vital::PulseRate => value(Vital::PulseRate),
+                _ => value(Vital::HeartRate).or_else(|| value(Vital::PulseRate)),
+            },
             temperature: value(Vital::Temperature),
             scale_two: view.record.spo2_scale == Spo2Scale::Two,
             consciousness: view
@@ -421,9 +432,10 @@ fn finding(
         kept: points.without(|parameter| never_measured(view, parameter)).kept(),
         presence,
         cause: Cause::Score {
-            words: words(score),
-            risk: score.risk.to_string(),
             points: u32::from(score.at_least),
+            risk: score.risk.clone(),
+            parts: score.parts.clone(),
+            missing: score.missing.clone(),
             from: [None, Some(5), Some(7)],
         },
         at: view.at,
@@ -435,13 +447,14 @@ fn finding(
 }
 
 /// `NEWS2 7, high risk: respiratory rate 2, oxygen saturation 2, …; without temperature`.
-fn words(score: &Score) -> String {
+fn words(said: &Said<'_>) -> String {
+    let Cause::Score { points, risk, parts, missing, .. } = said.cause else { return wording::plain(said) };
     let plain = |name: &str| name.replace('_', " ");
-    let scored = score.parts.iter().filter(|(_, points)| *points > 0);
+    let scored = parts.iter().filter(|(_, points)| *points > 0);
     let parts: Vec<_> = scored.map(|(name, points)| format!("{} {points}", plain(name))).collect();
-    let missing: Vec<_> = score.missing.iter().map(|name| plain(name)).collect();
+    let missing: Vec<_> = missing.iter().map(|name| plain(name)).collect();
     let floor = if missing.is_empty() { "" } else { "at least " };
-    let mut words = format!("NEWS2 {floor}{}, {} risk", score.at_least, score.risk);
+    let mut words = format!("NEWS2 {floor}{points}, {risk} risk");
     if !parts.is_empty() {
         words.push_str(&format!(": {}", parts.join(", ")));
     }

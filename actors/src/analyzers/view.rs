@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::admission::AdmissionRecord;
 use crate::alerts::{Delay, UnderWay};
 use crate::chart::Chart;
-use crate::chart::Latest;
+use crate::chart::{Latest, Speakers};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
 use crate::devices::{Device, Devices};
@@ -97,6 +97,29 @@ impl View {
         self.now.uptime.since(heard.max(self.listening_since))
     }
 
+    /// Which of heart rate and pulse rate speaks for the heart, and until when, where a newer pulse waits for its turn.
+    ///
+    /// The heart rate goes first as long as it holds against the pulse as against another device.
+    pub fn rate(&self) -> (Vital, Option<Uptime>) {
+        let (rate, pulse) = (self.voice(Vital::HeartRate), self.voice(Vital::PulseRate));
+        let Voice::Fresh(pulse, _) = pulse else { return (Vital::HeartRate, None) };
+        let Voice::Fresh(rate, _) = rate else { return (Vital::PulseRate, None) };
+        if pulse.heard <= rate.heard {
+            return (Vital::HeartRate, None);
+        }
+        let speakers = Speakers {
+            devices: &self.devices,
+            named: self.record.devices.as_deref(),
+            now: self.now.uptime,
+            listening_since: self.listening_since,
+        };
+        let held = speakers.held_until((Vital::HeartRate, rate), (Vital::PulseRate, &pulse.device()));
+        match held.filter(|until| self.now.uptime < *until) {
+            Some(until) => (Vital::HeartRate, Some(until)),
+            None => (Vital::PulseRate, None),
+        }
+    }
+
     /// Whether this vital speaks for the patient: neither too old nor missing.
     pub fn voice(&self, vital: Vital) -> Voice<'_> {
         let Some(latest) = self.chart.latest(vital) else { return Voice::Never };
@@ -115,7 +138,7 @@ impl View {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::chart::{Entry, Speakers};
+    use crate::chart::Entry;
     use crate::vitals::{Quantity, Reading};
 
     /// A patient of whom one reading just came, at second 0.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing};
+use crate::alerts::{
+    AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing, wording,
+};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::devices::device_clock::Skew;
@@ -108,13 +110,13 @@ impl Census {
                     if matches!(change.condition, Condition::BrokerLost | Condition::StoreLost) {
                         self.facts.insert(change.condition.clone(), change.cause.clone());
                     }
-                    self.installation.adopt(vec![change], |_| CENSUS);
+                    self.installation.adopt(vec![change], |_| Some(CENSUS));
                 }
                 Subject::Unit(unit) => {
                     if let Condition::DeviceFlooding(device) = &change.condition {
                         self.floods.insert((unit.clone(), device.clone()), now.uptime + FLOOD_OVER_AFTER);
                     }
-                    self.units.entry(unit.clone()).or_default().adopt(vec![change], |_| CENSUS);
+                    self.units.entry(unit.clone()).or_default().adopt(vec![change], |_| Some(CENSUS));
                 }
                 Subject::Patient(_) => {} // its own memory has it
             }
@@ -276,7 +278,13 @@ impl Census {
             self.facts.iter().map(|(condition, cause)| finding(condition, cause, Priority::High, at, now));
         let findings = findings.collect();
         let subject = Subject::Installation;
-        let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
+        let caption = Caption {
+            subject: &subject,
+            bed: None,
+            simulated: false,
+            words_of: |_| wording::plain,
+            stay: self.started,
+        };
         self.installation.judge(&CENSUS, findings, &moment(at, now), &caption);
         self.installation.publish(&caption, false)
     }
@@ -323,7 +331,13 @@ impl Census {
         });
         let findings = findings.collect();
         let subject = Subject::Unit(unit.clone());
-        let caption = Caption { subject: &subject, bed: None, simulated: false, stay: self.started };
+        let caption = Caption {
+            subject: &subject,
+            bed: None,
+            simulated: false,
+            words_of: |_| wording::plain,
+            stay: self.started,
+        };
         let alerts = self.units.entry(unit.clone()).or_default();
         alerts.judge(&CENSUS, findings, &moment(now.wall, now), &caption);
         alerts.publish(&caption, false)

@@ -41,7 +41,8 @@ impl Speakers<'_> {
         let (holder, other) = (self.devices.get(&latest.device()), self.devices.get(by));
         let is_gone = holder.is_some_and(|device| device.offline.is_some());
         let yields_by_clock = self.is_unsettled(holder) && !self.is_unsettled(other);
-        let yields_by_rhythm = !is_continuous(holder, vital) && is_continuous(other, others);
+        let yields_by_rhythm =
+            !latest.is_of(by) && !is_continuous(holder, vital) && is_continuous(other, others);
         if is_gone || yields_by_clock || yields_by_rhythm {
             return None;
         }

@@ -11,7 +11,7 @@ use crate::vitals::Vital;
 pub use priority::Priority;
 
 /// Whether an alert is about the patient, the equipment, or only advice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
     Physiological,
@@ -38,6 +38,13 @@ impl ScoreName {
     }
 }
 
+/// A condition of which only its rule knows, by the name that stands in topics.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NamedCondition {
+    pub name: std::borrow::Cow<'static, str>,
+    pub kind: Kind,
+}
+
 /// A fact that is or may be hazardous. Alerts of one subject and condition are one at a time.
 ///
 /// The order is the order in which what is due at the same time is published.
@@ -50,6 +57,8 @@ pub enum Condition {
     High(Vital),
     /// A score says the patient is at risk.
     Risk(ScoreName),
+    /// What its rule names.
+    Named(NamedCondition),
     /// A vital sign that used to come does not.
     Missing(Vital),
     /// A device from which nothing comes.
@@ -77,8 +86,17 @@ impl Condition {
     pub const fn kind(&self) -> Kind {
         match self {
             Self::Low(_) | Self::High(_) | Self::Risk(_) => Kind::Physiological,
+            Self::Named(named) => named.kind,
             Self::BacklogSummary => Kind::Advisory,
-            _ => Kind::Technical,
+            Self::Missing(_)
+            | Self::DeviceSilent(_)
+            | Self::DeviceOffline(_)
+            | Self::ClockWrong(_)
+            | Self::AnalysisFailed
+            | Self::DeviceFlooding(_)
+            | Self::StoreLost
+            | Self::BrokerLost
+            | Self::AdmissionFull => Kind::Technical,
         }
     }
 
@@ -106,6 +124,7 @@ impl fmt::Display for Condition {
             Self::Low(vital) => write!(f, "{vital}.low"),
             Self::High(vital) => write!(f, "{vital}.high"),
             Self::Risk(score) => write!(f, "{}.risk", score.as_str()),
+            Self::Named(named) => f.write_str(&named.name),
             Self::Missing(vital) => write!(f, "{vital}.missing"),
             Self::DeviceSilent(_) => f.write_str("device.silent"),
             Self::DeviceOffline(_) => f.write_str("device.offline"),

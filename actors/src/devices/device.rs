@@ -104,6 +104,11 @@ impl Device {
         self.arrivals.as_ref()?.silent_after()
     }
 
+    /// Whether its silence would be told by how often it sends.
+    pub fn is_watched(&self) -> bool {
+        self.silent_after().is_some() || self.rhythms.iter().any(|rhythm| rhythm.silent_after().is_some())
+    }
+
     fn measure(&mut self, vitals: VitalSet, now: Uptime, listening_since: Uptime) {
         for vital in vitals.iter() {
             let place = self.measured.before(vital);

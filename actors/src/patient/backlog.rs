@@ -1,7 +1,7 @@
 //! What is said when a device's backlog is drained.
 
-use crate::alerts::change::{Event, Signal, alert_id};
-use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Moment, Passed, Presence};
+use crate::alerts::change::{Event, alert_id};
+use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Moment, Passed, Presence, Signal};
 use crate::clock::Timestamp;
 use crate::conditions::{Condition, Priority};
 use crate::people::DeviceId;

@@ -1,6 +1,7 @@
 //! What is said where judging failed inside WardWatch.
 
-use crate::alerts::{Cause, Finding, Moment, Presence, RuleName, Timing};
+use crate::alerts::{Cause, Finding, Moment, Presence, RuleName, Said, Timing, Words, wording};
+use crate::analyzers;
 use crate::conditions::{Condition, Priority};
 
 /// The rule that owns what is said of WardWatch's own failures.
@@ -23,4 +24,33 @@ pub(super) fn failure(rules: Vec<String>, moment: &Moment) -> Vec<Finding> {
         timing: Timing::IMMEDIATE,
         reason: None,
     }]
+}
+
+/// The rule to which a condition of a patient belongs; none where there is no such rule any more.
+pub(super) fn rule_of(condition: &Condition) -> Option<RuleName> {
+    if *condition == Condition::AnalysisFailed { Some(CORE) } else { analyzers::rule_of(condition) }
+}
+
+/// Whether the rule is built in; others may be run all the same.
+pub(super) fn is_known(rule: &RuleName) -> bool {
+    *rule == CORE || analyzers::RULES.iter().any(|known| known.name == rule)
+}
+
+/// How every rule says its changes, WardWatch's own failures included.
+pub(super) fn words_of(rule: &RuleName) -> Words {
+    if *rule == CORE { words } else { analyzers::words_of(rule) }
+}
+
+/// `A reading could not be judged by news2. …`.
+fn words(said: &Said<'_>) -> String {
+    match said.cause {
+        Cause::Failed { .. } if said.is_over() => "Readings are judged whole again".to_owned(),
+        Cause::Failed { rules } => {
+            let rules = rules.join(", ");
+            format!(
+                "A reading could not be judged by: {rules}. Look after the patient; report it with the log"
+            )
+        }
+        _ => wording::plain(said),
+    }
 }

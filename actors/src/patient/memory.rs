@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{LastSaved, Patient, SAVED_EVERY};
-use crate::analyzers;
 use crate::clock::{Now, Span};
 use crate::devices::device_clock::Skew;
+use crate::patient::failure::{is_known, rule_of};
 use crate::patient::snapshot::{self, Memory, Snapshot};
 use crate::people::{DeviceId, PatientId};
 use crate::settings::Settings;
@@ -20,14 +20,23 @@ impl Patient {
                 patient.shift(shift);
                 patient.site.settings = Arc::clone(settings);
                 patient.apply_settings();
+                patient.judge_rules_gone(now);
                 patient
             }
             Memory::Alerts { open, since } => {
                 let mut patient = Self::new(id, settings, since, now);
-                patient.alerts.adopt(open, analyzers::rule_of);
+                patient.alerts.adopt(open, rule_of);
                 patient.note_tracked();
+                patient.judge_rules_gone(now);
                 patient
             }
+        }
+    }
+
+    /// What a rule found that may not exist any more is judged at once, and ends where there is no such rule.
+    fn judge_rules_gone(&mut self, now: Now) {
+        if self.alerts.rules().any(|rule| !is_known(rule)) {
+            self.recheck_at = Some(now.uptime);
         }
     }
 

@@ -19,10 +19,10 @@ use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage, UnderWay};
 use crate::analyzers::{Analysis, Score, View};
 use crate::chart::{Chart, Charted};
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::conditions::Condition;
+use crate::conditions::{Condition, Kind, Priority};
 use crate::devices::{Device, Devices};
 use crate::patient::backlog::release;
-use crate::patient::failure::{CORE, failure};
+use crate::patient::failure::{CORE, failure, words_of};
 use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
 use crate::patient::speakers::Timed;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
@@ -161,7 +161,7 @@ impl Patient {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
         }
         let settings = Arc::clone(&self.site.settings);
-        let known = Arc::make_mut(&mut self.devices).known_or_new(&device);
+        let known = self.device(&device);
         if known.repeats.repeats(reading) {
             return Observed::Duplicate;
         }
@@ -209,6 +209,8 @@ impl Patient {
         self.recheck_at = None;
         let subject = Subject::Patient(self.id.clone());
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
+        let is_asked = |rule: &RuleName| *rule == CORE || answers.iter().any(|(asked, _)| asked == rule);
+        self.alerts.end_rules_gone(is_asked, inquiry.moment.now.wall);
         for (rule, analysis) in answers {
             let Some(analysis) = analysis else {
                 failed.push(rule.into_owned());
@@ -313,7 +315,7 @@ impl Patient {
         listening: Listening,
         now: Now,
     ) -> Inquiry {
-        Arc::make_mut(&mut self.devices).known_or_new(device).note_status(online, now);
+        self.device(device).note_status(online, now);
         self.settle(listening, now.uptime);
         let moment = Moment::without_reading(now);
         self.inquiry(moment, None, listening)
@@ -444,9 +446,14 @@ impl Patient {
         }
     }
 
-    /// When a patient whom no record admitted leaves.
+    /// When a patient whom no record admitted leaves: never while a physiological alert of medium or high priority
+    /// is open.
     fn leave_at(&self) -> Option<Uptime> {
-        (!self.recorded).then(|| self.heard + self.site.settings.admission.leave_after)
+        let keeps = |of: &UnderWay| {
+            of.priority >= Some(Priority::Medium) && of.condition.kind() == Kind::Physiological
+        };
+        let leaves = !self.recorded && !self.site.tracked.iter().any(keeps);
+        leaves.then(|| self.heard + self.site.settings.admission.leave_after)
     }
 }
 
@@ -472,5 +479,5 @@ fn caption<'a>(
     simulated: bool,
     stay: Timestamp,
 ) -> Caption<'a> {
-    Caption { subject, bed: record.bed.as_deref(), simulated, stay }
+    Caption { subject, bed: record.bed.as_deref(), simulated, words_of, stay }
 }

@@ -7,7 +7,7 @@ use crate::admission::AdmissionRecord;
 use crate::chart::{Charted, Entry, Speakers};
 use crate::clock::{Now, Timestamp, Uptime};
 use crate::conditions::Condition;
-use crate::devices::Devices;
+use crate::devices::{Device, Devices};
 use crate::people::DeviceId;
 use crate::vitals::{Reading, ReadingRef};
 
@@ -29,6 +29,13 @@ impl Patient {
         let settled = due && Arc::make_mut(&mut self.chart).settle(&speakers);
         self.takeover_at = self.chart.next_takeover(&speakers);
         settled
+    }
+
+    /// What is remembered of a device; nobody who holds a vital, or is under alert, is forgotten for a new one.
+    pub(super) fn device(&mut self, id: &DeviceId) -> &mut Device {
+        let (chart, tracked) = (&self.chart, &self.site.tracked);
+        let has_alert = |id: &DeviceId| tracked.iter().any(|of| of.condition.device() == Some(id));
+        Arc::make_mut(&mut self.devices).known_or_new(id, |id| chart.needs(id) || has_alert(id))
     }
 
     /// Charts a reading, and hears its device where it is a sign of life.

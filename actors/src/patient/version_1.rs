@@ -93,7 +93,7 @@ impl From<PatientOfVersion1> for Patient {
             let RhythmOfVersion1 { intervals_ms, noted } = latest.rhythm;
             let device = latest.reading.device.clone().unwrap_or_else(DeviceId::unnamed);
             devices
-                .known_or_new(&device)
+                .known_or_new(&device, |_| false)
                 .set_rhythm(*vital, Rhythm::known(latest.heard, intervals_ms, noted));
         }
         let latest = latest.into_iter().map(|(vital, latest)| (vital, latest.into()));
@@ -129,7 +129,7 @@ impl From<LatestOfVersion1> for Latest {
 fn devices(equipment: Vec<Equipment>, sources: Vec<Source>) -> Devices {
     let mut devices: Devices = equipment.into_iter().map(heard).collect();
     for source in sources {
-        let device = devices.known_or_new(&source.device);
+        let device = devices.known_or_new(&source.device, |_| false);
         (device.clock, device.repeats) = (source.clock, source.recent);
         device.rate = ReadingRate::of(source.second, source.in_second);
         if source.introduced {

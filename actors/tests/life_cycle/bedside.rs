@@ -5,6 +5,7 @@
 use wardwatch_actors::alerts::{
     AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Side, Timing,
 };
+use wardwatch_actors::analyzers;
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
 use wardwatch_actors::conditions::{Condition, Priority, ScoreName};
 use wardwatch_actors::people::{DeviceId, Subject};
@@ -72,7 +73,13 @@ impl Bedside {
     }
 
     pub fn caption<'a>(subject: &'a Subject) -> Caption<'a> {
-        Caption { subject, bed: None, simulated: false, stay: second(0) }
+        Caption {
+            subject,
+            bed: None,
+            simulated: false,
+            words_of: |_| analyzers::words_of(&"limits".into()),
+            stay: second(0),
+        }
     }
 
     /// A live reading.
@@ -201,8 +208,9 @@ impl Bedside {
             presence,
             cause: if is_score {
                 Cause::Score {
-                    words: format!("NEWS2 {points}"),
-                    risk,
+                    risk: risk.into(),
+                    parts: Vec::new(),
+                    missing: Vec::new(),
                     points,
                     from: [None, Some(5), Some(7)],
                 }

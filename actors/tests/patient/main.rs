@@ -4,5 +4,7 @@ mod admission;
 mod backlog;
 mod limits;
 mod restart;
+mod rules;
 mod silence;
+mod speakers;
 mod ward;

@@ -92,6 +92,15 @@ fn spot_checks_are_never_missing() {
     ward.told(&[]);
 }
 
+/// Seen to fail with the device not heard for longest forgotten first.
+#[test]
+fn a_dead_monitor_is_told_though_a_gateway_sends_under_a_new_name_each_second() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..10, &WELL);
+    (10..400).for_each(|at| ward.device_reads(&format!("gw-{at}"), at, at, &[(Temperature, 37)]));
+    ward.told(&["29 raised device.silent low", "329 escalated device.silent medium"]);
+}
+
 /// Seen to fail with silence counting from when we hear again taken out.
 #[test]
 fn fifty_healthy_patients_of_whom_nothing_was_heard_for_ten_minutes_raise_no_alert() {

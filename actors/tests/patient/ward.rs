@@ -104,6 +104,17 @@ impl Ward {
         self.observe(&reading);
     }
 
+    /// A reading of this device that says that a vital is not measured.
+    pub fn says_not_measured(&mut self, device: &str, at: i64, vital: Vital) {
+        self.until(at);
+        self.seq += 1;
+        let mut reading = Reading::empty(self.now().wall);
+        reading.device = device.parse().ok();
+        (reading.seq, reading.observed_at) = (Some(self.seq), Some(second(at)));
+        reading.not_measured.insert(vital);
+        self.observe(&reading);
+    }
+
     pub fn observe(&mut self, reading: &Reading) {
         let observed = self.patient.observe(reading, self.listening, self.now());
         self.last = match observed {

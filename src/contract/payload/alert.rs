@@ -2,8 +2,8 @@
 
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
-use wardwatch_actors::alerts::change::Signal;
-use wardwatch_actors::alerts::{AlertChange, Event, Presence};
+
+use wardwatch_actors::alerts::{AlertChange, Event, Presence, Signal};
 use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::conditions::{Kind, Priority};
 use wardwatch_actors::people::{DeviceId, Subject};

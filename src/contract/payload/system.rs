@@ -40,6 +40,8 @@ pub struct SystemMessage<'a> {
     /// Messages that the broker will never take, and changes that made room for those of a higher priority.
     pub undeliverable: u64,
     pub dropped: u64,
+    /// Lines of the log that nobody took in time, since the start.
+    pub log_dropped: u64,
     /// How long our own mark took through the broker, in milliseconds.
     pub probe_ms: Option<f64>,
 }

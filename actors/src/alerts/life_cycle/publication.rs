@@ -5,8 +5,10 @@ use std::cmp::Ordering;
 use uuid::Uuid;
 
 use super::{Caption, LifeCycle, Open};
-use crate::alerts::change::{AlertChange, Event, Signal, message};
+use crate::alerts::change::{AlertChange, Event};
 use crate::alerts::finding::Presence;
+use crate::alerts::signal::Move;
+use crate::alerts::wording::Said;
 use crate::clock::Span;
 use crate::conditions::Priority;
 
@@ -65,13 +67,12 @@ impl LifeCycle {
             .as_ref()
             .filter(|_| another_began)
             .map_or(&self.cause, |published| &published.cause);
-        let message = match &reason {
-            Some(reason) => {
-                let was = message(Event::Updated, priority, Presence::Present, cause, Span::ZERO);
-                format!("{was}; ended: {reason}")
-            }
-            None => message(event, priority, presence, cause, self.timing.delay_of(priority)),
+        let delay = match event {
+            Event::Raised | Event::Escalated => self.timing.delay_of(priority),
+            Event::Updated | Event::Deescalated | Event::Cleared => Span::ZERO,
         };
+        let said = Said { condition: &self.condition, event, priority, presence, cause, delay };
+        let message = self.message(&said, reason.as_deref(), caption);
         AlertChange {
             id,
             sequence: self.published.as_ref().map_or(1, |published| published.sequence + 1),
@@ -88,10 +89,25 @@ impl LifeCycle {
             time: self.published.as_ref().map_or(self.time, |published| published.time.max(self.time)),
             reading: self.by.clone(),
             presence,
-            signal: if ended { Signal::Off } else { Signal::On },
+            signal: if ended { self.signal.after(Move::Ended) } else { self.signal },
             backlog: backlog || (self.backlog && matches!(event, Event::Raised | Event::Escalated)),
             simulated: caption.simulated,
             reason,
+        }
+    }
+
+    /// The rule's words, and what holds of every rule: that it ended otherwise, or that nothing is known any more.
+    fn message(&self, said: &Said<'_>, reason: Option<&str>, caption: &Caption<'_>) -> String {
+        let words = (caption.words_of)(&self.rule);
+        match (reason, said.event, said.presence) {
+            (Some(reason), _, _) => {
+                let was = words(&Said { event: Event::Updated, presence: Presence::Present, ..*said });
+                format!("{was}; ended: {reason}")
+            }
+            (None, Event::Updated, Presence::Unknown) => {
+                format!("{}; the value is now missing or too old to tell", words(said))
+            }
+            (None, _, _) => words(said),
         }
     }
 }

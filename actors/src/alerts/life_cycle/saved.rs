@@ -6,6 +6,7 @@ use super::{LifeCycle, Open, RuleName};
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::{Cause, Presence, Timing};
 use crate::alerts::level::{GRACE, Level, Place, Since};
+use crate::alerts::signal::Signal;
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::people::DeviceId;
@@ -26,6 +27,7 @@ pub(in crate::alerts) struct Saved {
     #[serde(default)]
     falling: [Option<SinceV1>; 3],
     open: Option<Open>,
+    signal: Option<Signal>,
     #[serde(alias = "told")]
     published: Option<Box<AlertChange>>,
     time: Timestamp,
@@ -39,6 +41,7 @@ pub(in crate::alerts) struct Saved {
 impl From<Saved> for LifeCycle {
     fn from(saved: Saved) -> Self {
         let Saved { condition, rule, timing, cause, presence, reason, open, published, .. } = saved;
+        let signal = saved.signal.unwrap_or(if open.is_some() { Signal::On } else { Signal::Off });
         let level = saved.level.unwrap_or_else(|| {
             let rising = std::array::from_fn(|index| {
                 saved.rising[index].as_ref().map(|since| since.counted(timing.delay[index]))
@@ -55,6 +58,7 @@ impl From<Saved> for LifeCycle {
             presence,
             reason,
             level,
+            signal,
             open,
             published,
             time,

@@ -1,0 +1,147 @@
+//! A device sends what is old: it empties its buffer, or its clock was set back. Which, time tells.
+
+use serde::{Deserialize, Serialize};
+
+use super::lag::Delays;
+use super::parts::Parts;
+use super::stamps::{Stamp, as_ms};
+use crate::clock::{Span, Timestamp, Uptime};
+
+/// By more than this the ages must have fallen for what then falls silent to have been a backlog.
+const BACKLOG_FELL: Span = Span::from_secs(60);
+
+/// One kept reading, as its device's clock sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrived {
+    pub arrival: Uptime,
+    /// Its stamp as sent.
+    pub time: Timestamp,
+    /// Arrival less stamp, where the stamp stands still less what it has lasted.
+    pub delay: Span,
+    /// What of it is kept though it is not old, since a newer stamp is known.
+    pub overtaken: Parts,
+}
+
+/// What a catch-up turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The clock was set back: these delays are its lag from here on.
+    SetBack { delays: Delays, newest: Stamp },
+    /// A backlog fell silent before it reached what is live.
+    FellSilent,
+}
+
+/// What came since the first kept reading, as long as nothing live ended it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchUp {
+    /// From when on the time counts after which it ends.
+    counts_from: Uptime,
+    mark_delay: Span,
+    #[serde(with = "as_ms")]
+    mark_time: Timestamp,
+    /// The mark is a jump into the past.
+    jumped: bool,
+    /// Whether anything newer came since the mark.
+    went_on: bool,
+    /// The delays since the mark, its own among them.
+    delays: Delays,
+    /// The delay with which the last jump began.
+    jump_delay: Span,
+    /// The newest stamp since the last jump.
+    newest: Stamp,
+    /// What was kept though it was not old.
+    overtaken: Parts,
+    /// The last reading was kept for its stamps' order alone.
+    young: bool,
+}
+
+impl CatchUp {
+    /// The first kept reading sets the mark.
+    pub fn begin(first: Arrived) -> Self {
+        Self {
+            counts_from: first.arrival,
+            mark_delay: first.delay,
+            mark_time: first.time,
+            jumped: false,
+            went_on: false,
+            delays: Delays::only(first.delay),
+            jump_delay: first.delay,
+            newest: Stamp { time: first.time, first: first.arrival },
+            overtaken: first.overtaken,
+            young: !first.overtaken.is_empty(),
+        }
+    }
+
+    /// Takes a further kept reading; answers whether it is a jump.
+    ///
+    /// `coarse` is how long one stamp lasts: by so much ages play with nothing being caught up.
+    pub fn take(&mut self, kept: Arrived, live_within: Span, coarse: Span) -> bool {
+        if !self.young && !kept.overtaken.is_empty() {
+            return false; // Sent before the clock was set back, and overtaken on its way.
+        }
+        let jumps = kept.delay - self.mark_delay > live_within;
+        if jumps {
+            (self.jump_delay, self.newest) = (kept.delay, Stamp { time: kept.time, first: kept.arrival });
+        }
+        self.newest = Stamp::newest(Some(self.newest), kept.time, kept.arrival);
+        if jumps || self.shrinks(kept, coarse) {
+            (self.counts_from, self.mark_delay, self.mark_time) = (kept.arrival, kept.delay, kept.time);
+            (self.jumped, self.went_on, self.delays) = (jumps, false, Delays::only(kept.delay));
+        } else {
+            self.went_on |= kept.time > self.mark_time;
+            self.delays.note(kept.delay);
+        }
+        self.overtaken = self.overtaken.and(kept.overtaken);
+        self.young = !kept.overtaken.is_empty();
+        jumps
+    }
+
+    /// Whether the age fell by at least half of the time since the mark: something is being caught up.
+    fn shrinks(&self, kept: Arrived, coarse: Span) -> bool {
+        let (fell, passed) = (self.mark_delay - kept.delay - coarse, kept.arrival.since(self.counts_from));
+        fell > Span::ZERO && fell.as_ms() * 2 >= passed.as_ms()
+    }
+
+    /// For how long the newest stamp has lasted, if this is it again.
+    pub fn lasted(&self, time: Timestamp, arrival: Uptime) -> Option<Span> {
+        self.newest.lasted(time, arrival)
+    }
+
+    /// Whether a live reading of these parts proves that the clock was not set back.
+    ///
+    /// Where stamps were only out of order, one of other vitals proves nothing: a step of some seconds leaves it live.
+    pub fn is_ended_by(&self, parts: Parts) -> bool {
+        !self.young || self.overtaken.meets(parts)
+    }
+
+    /// What could not be heard does not count.
+    pub fn count_from(&mut self, hearing_since: Uptime) {
+        self.counts_from = self.counts_from.max(hearing_since);
+    }
+
+    /// When it ends by itself.
+    pub fn deadline(&self, catch_up: Span) -> Uptime {
+        self.counts_from + catch_up
+    }
+
+    /// What it was, now that its time is up.
+    ///
+    /// A clock that was set back goes on. Ages that fell, or jumped, until nothing newer came are a buffer's,
+    /// sent with the oldest or with the newest first.
+    pub fn ending(&self) -> Ending {
+        let buffered = self.jumped || self.jump_delay - self.mark_delay > BACKLOG_FELL;
+        if buffered && !self.went_on {
+            Ending::FellSilent
+        } else {
+            Ending::SetBack { delays: self.delays, newest: self.newest }
+        }
+    }
+
+    /// Moves what was noted on the uptime clock by `by`.
+    pub fn shift(&mut self, by: Span) {
+        self.counts_from = self.counts_from + by;
+        (self.mark_delay, self.jump_delay) = (self.mark_delay + by, self.jump_delay + by);
+        self.delays.shift(by);
+        self.newest.shift(by);
+    }
+}

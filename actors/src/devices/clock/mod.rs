@@ -1,0 +1,254 @@
+//! Whose time a reading is judged by, and whether it is live or kept: what arrivals say of a device's clock.
+//!
+//! A device's lag is the smallest delay of its last live readings; a reading's age is how much longer than that
+//! it took. So a clock that is wrong by a constant needs no verdict. All is measured on our uptime clock.
+
+mod catch_up;
+mod fault;
+pub mod lag;
+pub mod parts;
+#[cfg(test)]
+mod simulation;
+mod stamps;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::settings::AlertSettings;
+use catch_up::{Arrived, CatchUp, Ending};
+use fault::ClockFault;
+pub use fault::Skew;
+use lag::{Delays, REMEMBERED, delay, delay_of_wall, measured};
+pub use parts::Parts;
+use stamps::Stamps;
+
+/// The time of one reading, as it is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// The time that is published.
+    pub at: Timestamp,
+    /// When it was measured, on our uptime clock: its stamp and the lag.
+    pub measured: Uptime,
+    /// What of it is from the past, and waits; the rest is live, and decides.
+    pub kept: Kept,
+}
+
+/// What of a reading is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    Nothing,
+    /// These parts: newer ones are known.
+    Some(Parts),
+    All,
+}
+
+/// What a catch-up was, once its time was up without a live reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CatchUpEnd {
+    /// The clock was set back: the last `readings` kept readings are live by a lag that is greater by `by`.
+    SetBack { readings: usize, by: Span },
+    /// The backlog fell silent: its newest values decide at their own times.
+    FellSilent,
+}
+
+/// The lag before the one that started anew, for as long as what follows may prove that it still holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Before {
+    delays: Delays,
+    /// After how many more live readings it is forgotten.
+    forgotten_after: u8,
+}
+
+/// What the arrivals of one device's readings say of its clock.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceClock {
+    delays: Delays,
+    before: Option<Box<Before>>,
+    stamps: Stamps,
+    catch_up: Option<Box<CatchUp>>,
+    /// How many readings were kept since the last jump.
+    since_jump: usize,
+    anew_at: Option<Uptime>,
+    fault: ClockFault,
+}
+
+impl DeviceClock {
+    /// Judges the time of a reading that is no duplicate.
+    pub fn judge(
+        &mut self,
+        time: Option<Timestamp>,
+        parts: Parts,
+        arrival: Now,
+        rules: &AlertSettings,
+    ) -> Judged {
+        let Some(time) = time else {
+            let (at, measured) = (arrival.wall, arrival.uptime);
+            return Judged { at, measured, kept: Kept::Nothing };
+        };
+        let stamp = time + self.lasted(time, arrival.uptime);
+        let delay = delay(arrival.uptime, stamp);
+        self.return_to_lag_before(delay, arrival, rules);
+        let live_within = rules.live_within + self.stamps.longest();
+        if delay - self.lag(arrival) > live_within {
+            let kept = Arrived { arrival: arrival.uptime, time, delay, overtaken: Parts::NONE };
+            self.keep(kept, live_within);
+            return self.judged(stamp, arrival, rules, Kept::All);
+        }
+        let overtaken = self.stamps.overtaken(parts, time);
+        if !overtaken.is_empty() {
+            self.keep(Arrived { arrival: arrival.uptime, time, delay, overtaken }, live_within);
+        }
+        let live = parts.without(overtaken);
+        if !overtaken.is_empty() && live.is_empty() {
+            return self.judged(stamp, arrival, rules, Kept::All);
+        }
+        self.note_live(delay, arrival, rules);
+        self.stamps.note(live, time, arrival.uptime);
+        let kept = if overtaken.is_empty() { Kept::Nothing } else { Kept::Some(overtaken) };
+        if overtaken.is_empty() {
+            self.end_catch_up(live);
+        }
+        self.judged(stamp, arrival, rules, kept)
+    }
+
+    /// For how long this stamp has lasted: it is judged later by so much. Notes how coarse the stamps are.
+    fn lasted(&mut self, time: Timestamp, arrival: Uptime) -> Span {
+        let kept = self.catch_up.as_ref().and_then(|catch_up| catch_up.lasted(time, arrival));
+        let lasted = kept.or_else(|| self.stamps.lasted(time, arrival)).unwrap_or(Span::ZERO);
+        self.stamps.note_lasted(lasted);
+        lasted
+    }
+
+    /// Younger than the lag allows, and not younger than the one before allows: it was a backlog after all.
+    fn return_to_lag_before(&mut self, delay: Span, arrival: Now, rules: &AlertSettings) {
+        let Some(before) = &self.before else { return };
+        let too_young = |lag: Span| lag - delay > rules.live_within;
+        if too_young(self.lag(arrival)) && before.delays.lag().is_some_and(|lag| !too_young(lag)) {
+            self.delays = before.delays;
+            (self.before, self.anew_at) = (None, None);
+        }
+    }
+
+    /// The lag; before the first, a clock is taken to say what ours does.
+    fn lag(&self, now: Now) -> Span {
+        self.delays.lag().unwrap_or_else(|| delay_of_wall(now))
+    }
+
+    /// Takes a reading, or a part of one, that is from the past.
+    fn keep(&mut self, kept: Arrived, live_within: Span) {
+        let coarse = self.stamps.longest();
+        let jumps = match &mut self.catch_up {
+            Some(catch_up) => catch_up.take(kept, live_within, coarse),
+            none => {
+                *none = Some(Box::new(CatchUp::begin(kept)));
+                true
+            }
+        };
+        self.since_jump = if jumps { 1 } else { self.since_jump + 1 };
+    }
+
+    fn note_live(&mut self, delay: Span, arrival: Now, rules: &AlertSettings) {
+        self.delays.note(delay);
+        self.before.take_if(|before| before.forgotten_after <= 1);
+        if let Some(before) = &mut self.before {
+            before.forgotten_after -= 1;
+        }
+        self.note_fault(arrival, rules);
+    }
+
+    fn note_fault(&mut self, now: Now, rules: &AlertSettings) {
+        let lag = self.lag(now) - delay_of_wall(now);
+        self.fault.note(lag, self.delays.spread(), now.uptime, rules);
+    }
+
+    /// A live reading ends the catch-up, where it proves that the clock was not set back.
+    fn end_catch_up(&mut self, live: Parts) {
+        self.catch_up.take_if(|catch_up| catch_up.is_ended_by(live));
+    }
+
+    /// A clock that is right within the tolerance is not corrected in what is published.
+    fn judged(&self, stamp: Timestamp, now: Now, rules: &AlertSettings, kept: Kept) -> Judged {
+        let lag = self.lag(now);
+        let off_by = lag - delay_of_wall(now);
+        let at = if off_by.abs() <= rules.clock_tolerance { stamp } else { stamp + off_by };
+        Judged { at, measured: measured(stamp, lag), kept }
+    }
+
+    /// Whether kept readings came of which time will tell what they are.
+    pub fn is_catching_up(&self) -> bool {
+        self.catch_up.is_some()
+    }
+
+    /// When a catch-up ends that no live reading ends.
+    pub fn deadline(&self, rules: &AlertSettings) -> Option<Uptime> {
+        self.catch_up.as_ref().map(|catch_up| catch_up.deadline(rules.catch_up))
+    }
+
+    /// Ends a catch-up whose time is up, of the time in which we could hear.
+    pub fn run_out(
+        &mut self,
+        due: Uptime,
+        hearing_since: Uptime,
+        now: Now,
+        rules: &AlertSettings,
+    ) -> Option<CatchUpEnd> {
+        let catch_up = self.catch_up.as_mut()?;
+        catch_up.count_from(hearing_since);
+        if catch_up.deadline(rules.catch_up) > due {
+            return None;
+        }
+        let ending = catch_up.ending();
+        self.catch_up = None;
+        let Ending::SetBack { delays, newest } = ending else { return Some(CatchUpEnd::FellSilent) };
+        let before = self.lag(now);
+        let remembered = if self.delays.lag().is_some() { self.delays } else { Delays::only(before) };
+        let forgotten_after = u8::try_from(REMEMBERED).unwrap_or(u8::MAX);
+        self.before = Some(Box::new(Before { delays: remembered, forgotten_after }));
+        self.delays = delays;
+        self.stamps.start_anew(Some(newest));
+        self.anew_at = Some(due);
+        self.note_fault(now, rules);
+        Some(CatchUpEnd::SetBack { readings: self.since_jump, by: self.lag(now) - before })
+    }
+
+    /// Notes what of a kept reading is live after all, since the clock was set back.
+    pub fn note_live_after_all(&mut self, parts: Parts, time: Timestamp, arrival: Uptime) {
+        self.stamps.note(parts, time, arrival);
+    }
+
+    /// Gives up a catch-up that failed inside WardWatch.
+    pub fn drop_catch_up(&mut self) {
+        self.catch_up = None;
+    }
+
+    /// When the lag last started anew.
+    pub fn started_anew(&self) -> Option<Uptime> {
+        self.anew_at
+    }
+
+    /// By how much the clock is wrong, if it is; positive: behind ours.
+    pub fn off_by(&self) -> Option<Span> {
+        self.fault.off_by()
+    }
+
+    /// In which direction the clock is off.
+    pub fn skew(&self) -> Option<Skew> {
+        self.fault.skew()
+    }
+
+    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
+    pub fn shift(&mut self, by: Span) {
+        self.delays.shift(by);
+        if let Some(before) = &mut self.before {
+            before.delays.shift(by);
+        }
+        if let Some(catch_up) = &mut self.catch_up {
+            catch_up.shift(by);
+        }
+        self.stamps.shift(by);
+        self.anew_at = self.anew_at.map(|anew| anew + by);
+        self.fault.shift(by);
+    }
+}

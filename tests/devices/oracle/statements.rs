@@ -1,0 +1,247 @@
+//! What was said of one patient's vital, in the order of arrival, with what is true about it.
+
+use crate::bed::Bed;
+use crate::course::{Danger, MINUTE, Ms, SECOND, Vital, danger};
+use crate::message::{Measured, Value};
+
+/// How old what came is, in truth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Age {
+    /// At once, or nearly.
+    Live,
+    /// Neither clearly live nor clearly kept.
+    Grey,
+    /// From the past.
+    Kept,
+    /// After a newer one of the same device.
+    Late,
+    /// It came before.
+    Again,
+}
+
+/// One value that came, or that it was not measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Statement {
+    pub at: Ms,
+    pub taken: Ms,
+    pub source: usize,
+    /// Its place among the patient's devices, each name being one.
+    pub device: usize,
+    pub vital: Vital,
+    /// None where it was not measured.
+    pub value: Option<i64>,
+    pub age: Age,
+}
+
+impl Statement {
+    pub fn danger(&self) -> Option<Danger> {
+        self.value.and_then(|value| danger(self.vital, value))
+    }
+
+    /// Whether it is as dangerous as `least`: the same side, and as extreme.
+    pub fn reaches(&self, least: &Danger) -> bool {
+        self.danger().is_some_and(|is| is.high_side == least.high_side && (is.extreme || !least.extreme))
+    }
+}
+
+/// All that came for one patient.
+pub struct Course {
+    /// For each vital that is judged by itself, in the order of arrival.
+    pub groups: Vec<(Vital, Vec<Statement>)>,
+    pub devices: Vec<Device>,
+}
+
+/// What came of one device.
+pub struct Device {
+    pub source: usize,
+    pub name: Option<String>,
+    pub readings: Vec<Came>,
+    /// Whether its clock is steady to the second and everything came at once, in order, and once.
+    pub well: bool,
+    /// By how much its stamps may mislead: the widest difference between stamp and truth.
+    pub spread: Ms,
+    /// How often its clock was turned by more than `clock_tolerance`; once where it was behind from the start.
+    pub turned: usize,
+}
+
+/// One reading that came.
+#[derive(Debug, Clone, Copy)]
+pub struct Came {
+    pub at: Ms,
+    pub taken: Ms,
+    pub age: Age,
+    /// Whether it has a value.
+    pub measures: bool,
+}
+
+/// What was taken at most so long ago has come at once.
+const LIVE: Ms = 20 * SECOND;
+
+/// What was taken longer ago is from the past.
+const KEPT: Ms = 60 * SECOND;
+
+impl Course {
+    /// All that came for the bed's patient of this number.
+    pub fn of(bed: &Bed, patient: usize) -> Self {
+        let mut course = Self { groups: Vec::new(), devices: Vec::new() };
+        let mut came: Vec<Vec<&Measured>> = Vec::new();
+        let mut newest: Vec<((usize, Vital), Ms)> = Vec::new();
+        for message in bed.messages.iter().filter(|message| message.patient == patient) {
+            let mut readings: Vec<&Measured> = message.readings().iter().collect();
+            readings.sort_by_key(|reading| reading.stamp);
+            for reading in readings {
+                let place = course.device(reading, &mut came);
+                let again = came[place].iter().any(|before| before.looks_like(reading));
+                let mut age = age(message.at - reading.taken, again);
+                for (vital, value) in &reading.values {
+                    let value = if let Value::Of(value) = value { Some(*value) } else { None };
+                    let of_vital = age_of_vital(&mut newest, reading, *vital, age);
+                    if of_vital == Age::Late {
+                        age = Age::Late;
+                    }
+                    let (at, taken, source, vital) = (message.at, reading.taken, reading.source, *vital);
+                    let said = Statement { at, taken, source, device: place, vital, value, age: of_vital };
+                    course.group(vital).push(said);
+                }
+                let measures = reading.values.iter().any(|(_, value)| matches!(value, Value::Of(_)));
+                let (at, taken) = (message.at, reading.taken);
+                course.devices[place].readings.push(Came { at, taken, age, measures });
+                came[place].push(reading);
+            }
+        }
+        for (device, came) in course.devices.iter_mut().zip(&came) {
+            device.weigh(came);
+        }
+        course
+    }
+
+    fn group(&mut self, vital: Vital) -> &mut Vec<Statement> {
+        let group = vital.group();
+        let place = self.groups.iter().position(|(of, _)| *of == group).unwrap_or_else(|| {
+            self.groups.push((group, Vec::new()));
+            self.groups.len() - 1
+        });
+        &mut self.groups[place].1
+    }
+
+    fn device(&mut self, reading: &Measured, came: &mut Vec<Vec<&Measured>>) -> usize {
+        let is = |device: &Device| device.source == reading.source && device.name == reading.device;
+        self.devices.iter().position(is).unwrap_or_else(|| {
+            self.devices.push(Device::new(reading));
+            came.push(Vec::new());
+            self.devices.len() - 1
+        })
+    }
+
+    /// Whether everything about this patient is as it should be, so that no tolerance is due.
+    pub fn is_well(&self) -> bool {
+        self.devices.iter().all(|device| device.well)
+    }
+
+    /// How many devices measure a vital; whoever has another name is another.
+    pub fn sources(statements: &[Statement]) -> usize {
+        let mut sources: Vec<_> = statements.iter().map(|said| (said.device, said.vital)).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        sources.len()
+    }
+}
+
+fn age(passed: Ms, again: bool) -> Age {
+    match () {
+        () if again => Age::Again,
+        () if passed <= LIVE => Age::Live,
+        () if passed <= KEPT => Age::Grey,
+        () => Age::Kept,
+    }
+}
+
+/// Late, where the same device has sent a newer value of this vital before.
+fn age_of_vital(newest: &mut Vec<((usize, Vital), Ms)>, reading: &Measured, vital: Vital, age: Age) -> Age {
+    let key = (reading.source, vital);
+    let place = newest.iter().position(|(of, _)| *of == key).unwrap_or_else(|| {
+        newest.push((key, Ms::MIN));
+        newest.len() - 1
+    });
+    let late = reading.taken < newest[place].1;
+    newest[place].1 = newest[place].1.max(reading.taken);
+    match age {
+        Age::Live | Age::Grey if late => Age::Late,
+        age => age,
+    }
+}
+
+impl Device {
+    fn new(reading: &Measured) -> Self {
+        let (source, name) = (reading.source, reading.device.clone());
+        Self { source, name, readings: Vec::new(), well: true, spread: 0, turned: 0 }
+    }
+
+    fn weigh(&mut self, came: &[&Measured]) {
+        let skews: Vec<_> = came.iter().filter_map(|reading| Some(reading.stamp? - reading.taken)).collect();
+        let (least, most) = (skews.iter().min().copied(), skews.iter().max().copied());
+        // Before anything came live, a wrong clock cannot be told from a backlog.
+        let first_is_old = self.readings.first().is_some_and(|first| first.age != Age::Live);
+        let (least, most) = (least.unwrap_or(0), most.unwrap_or(0));
+        self.spread = if first_is_old { most.max(0) - least.min(0) } else { most - least };
+        let mut reference = skews.first().copied().unwrap_or(0);
+        self.turned = usize::from(reference < -20 * SECOND);
+        for skew in &skews {
+            if (skew - reference).abs() >= 5 * SECOND {
+                (self.turned, reference) = (self.turned + 1, *skew);
+            }
+        }
+        let at_once = |came: &Came| came.age == Age::Live && came.at - came.taken <= 2 * SECOND;
+        self.well =
+            self.spread <= SECOND && self.readings.iter().all(at_once) && most.abs() < 25 * MINUTE * 60 * 24;
+    }
+
+    /// The moments from and until which what came of it may be taken for live by whoever knows only stamps and
+    /// arrivals: kept readings that stall, or come slower than one and a half times real time (CONTRACT, Whose time).
+    pub fn taken_for_live(&self) -> Vec<(Ms, Ms)> {
+        let mut spans: Vec<(Ms, Ms)> = Vec::new();
+        let mut mark: Option<Mark> = None;
+        let mut open: Option<Ms> = None;
+        let readings = self.readings.iter().filter(|came| came.age != Age::Again);
+        let end = Came { at: Ms::MAX / 2, taken: Ms::MAX / 2, age: Age::Live, measures: false };
+        for came in readings.chain([&end]) {
+            if let Some(mark) = mark.filter(|mark| came.at >= mark.at + 10 * SECOND) {
+                let fell_silent = !mark.followed && mark.jump_age - mark.age > 60 * SECOND;
+                if !fell_silent {
+                    open = open.or(Some(mark.at + 10 * SECOND));
+                }
+            }
+            let passed = came.at - came.taken;
+            if passed <= LIVE {
+                spans.extend(open.take().map(|from| (from, came.at)));
+                mark = None;
+                continue;
+            }
+            mark = Some(Mark::after(mark, came.at, passed));
+        }
+        spans
+    }
+}
+
+/// Where a catch-up counts from.
+#[derive(Clone, Copy)]
+struct Mark {
+    at: Ms,
+    age: Ms,
+    /// The age at the last jump.
+    jump_age: Ms,
+    /// Whether anything came since.
+    followed: bool,
+}
+
+impl Mark {
+    fn after(before: Option<Self>, at: Ms, age: Ms) -> Self {
+        let Some(mark) = before else { return Self { at, age, jump_age: age, followed: false } };
+        let jumps = age > mark.age + 30 * SECOND;
+        let falls = age <= mark.age - (at - mark.at) / 2;
+        match jumps || falls {
+            true => Self { at, age, jump_age: if jumps { age } else { mark.jump_age }, followed: false },
+            false => Self { followed: true, ..mark },
+        }
+    }
+}
