@@ -19,6 +19,10 @@ const TOLD_AT_MOST: usize = 40;
 fn every_scenario_happens_as_it_is_written() {
     let only = std::env::var("SCENARIO").unwrap_or_default();
     let files = files().into_iter().filter(|file| name(file).contains(&only));
+    let run = |file: &PathBuf| {
+        let name = name(file);
+        std::panic::catch_unwind(|| run(file)).unwrap_or_else(|_| Err(format!("{name}: panicked, see above")))
+    };
     let wrong: Vec<_> = files.filter_map(|file| run(&file).err()).collect();
     assert!(wrong.is_empty(), "\n\n{}", wrong.join("\n\n"));
 }

@@ -133,7 +133,7 @@ impl Translator {
 
     fn record<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
         let Ok(patient) = patient.parse() else { return Translation::of(Inbound::Nothing) };
-        match record::parse(message.payload, &patient, &self.settings) {
+        match record::parse(message.payload, &patient, &self.settings, message.received_at) {
             Ok(parsed) => {
                 let unknown = parsed.unknown();
                 let news = self.told_names.borrow_mut().news(message.topic, &unknown);
@@ -142,6 +142,13 @@ impl Translator {
                     rejected.add(parsed.tell(&news), None);
                 }
                 let unknown_fields = unknown.len();
+                if let Some(contradicted) = &parsed.contradicted {
+                    let reason = contradicted.to_string();
+                    let once = [Cow::Borrowed(&*reason)];
+                    if !self.told_names.borrow_mut().news(message.topic, &once).is_empty() {
+                        rejected.add(reason, Some("class".into()));
+                    }
+                }
                 let inbound = Inbound::Record { patient, record: parsed.record };
                 Translation { inbound, rejected: rejected.all, unknown_fields }
             }

@@ -10,29 +10,28 @@
 //! ```
 //!
 //! Sent: `measured [of PATIENT] [by DEVICE] VITAL VALUE, …`, where `nothing` is null, and after a semicolon `clock 60 s
-//! behind` or `ahead`, `kept since 20 s each 1 s` (a backlog), `taken at 5 s`, `seq 5`, `without time`, `without seq`,
-//! `without device`; `repeated` (the last reading once more); `record [of PATIENT] {…}`; `discharged [of PATIENT]`;
+//! behind` or `ahead`, `kept since 20 s each 1 s` (a backlog), `taken at 5 s`, `seq 5`, `counted from 5`, `without time`,
+//! `without seq`, `without device`, `array of 60 each 1 s` (the last as new as its arrival); `repeated` (the last reading once more); `record [of PATIENT] {…}`; `discharged [of PATIENT]`;
 //! `device NAME offline`; `sent TOPIC PAYLOAD`. Patient and device are icu-1/p-17 and mon-17 where none is named.
 //!
 //! Published: `raised`, `updated`, `escalated`, `deescalated` or `cleared`, then CONDITION PRIORITY "message", `since`
 //! (its onset), `of`, `by` (the device it is about), `because` (its reason), `backlog`, `unknown` (its presence);
 //! `rejected "part of the reason"`, `field`, `times`; `emptied record` or `emptied state`. Of these, nothing else may
-//! come than what is written. `state {…}` and `score {…}` say a part of what was published last.
+//! come than what is written, but for conditions named by a line `ignored CONDITION, …`. `state {…}` and `score {…}` say a part of what was published last.
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use wardwatch_actors::clock::{Span, Timestamp};
+use wardwatch_actors::clock::Span;
 
 use crate::assessed::Published;
 
+#[path = "timeline/words.rs"]
+mod words;
+use words::{Said, contains, repeated, said, span, stamped, start, time};
+
 const PATIENT: &str = "icu-1/p-17";
 const DEVICE: &str = "mon-17";
-
-/// When second 0 is.
-fn start() -> Timestamp {
-    "2026-11-22T06:00:00Z".parse().unwrap()
-}
 
 /// One scenario.
 #[derive(Default)]
@@ -40,6 +39,8 @@ pub struct Timeline {
     pub title: String,
     /// The site's configuration.
     pub settings: String,
+    /// Conditions of which this scenario says nothing.
+    ignored: Vec<String>,
     sent: Vec<Sent>,
     expected: Vec<Expected>,
     end: Option<Span>,
@@ -63,18 +64,6 @@ struct Expected {
     said: Said,
 }
 
-/// The words after the verb.
-#[derive(Default)]
-struct Said {
-    words: Vec<String>,
-    quoted: Option<String>,
-    json: Option<Value>,
-    /// `since 5 s`, `of icu-1/p-17`, …
-    named: BTreeMap<&'static str, String>,
-}
-
-const NAMED: [&str; 6] = ["since", "of", "by", "because", "field", "times"];
-
 impl Timeline {
     /// Reads a scenario.
     pub fn read(text: &str) -> Result<Self, String> {
@@ -85,6 +74,7 @@ impl Timeline {
                 .ok_or_else(|| format!("line {}: `{line}` is not understood", number + 1))?;
         }
         timeline.sent.sort_by_key(|sent| sent.at);
+        timeline.expected.sort_by_key(|expected| expected.at);
         timeline.count();
         if timeline.end.is_none() {
             return Err("it has no end".to_owned());
@@ -103,6 +93,10 @@ impl Timeline {
         if let Some(setting) = line.strip_prefix("setting ") {
             self.settings.push_str(setting);
             self.settings.push('\n');
+            return Some(());
+        }
+        if let Some(conditions) = line.strip_prefix("ignored ") {
+            self.ignored.extend(conditions.split(',').map(|condition| condition.trim().to_owned()));
             return Some(());
         }
         if line.is_empty() {
@@ -164,27 +158,12 @@ impl Timeline {
             }
         }
         let mut payload = json!({"time": time(at), "device": device});
-        let mut counted = true;
+        let (mut counted, mut array) = (true, None);
         for option in parts {
             let (word, rest) = option.split_once(' ')?;
-            match (word, rest) {
-                ("clock", rest) => {
-                    let (off, direction) = span(rest)?;
-                    payload["time"] = json!(time(if direction == "ahead" { at + off } else { at - off }));
-                }
-                ("kept", rest) => {
-                    let (since, rest) = span(rest.strip_prefix("since ")?)?;
-                    let (each, _) = span(rest.strip_prefix("each ")?)?;
-                    payload["time"] =
-                        json!(time(since + Span::from_ms(each.as_ms() * i64::try_from(number).ok()?)));
-                }
-                ("taken", rest) => payload["time"] = json!(time(span(rest.strip_prefix("at ")?)?.0)),
-                ("seq", rest) => (payload["seq"], counted) = (json!(rest.parse::<u64>().ok()?), false),
-                ("without", "seq") => counted = false,
-                ("without", field @ ("time" | "device")) => {
-                    payload.as_object_mut()?.remove(field);
-                }
-                _ => return None,
+            match word {
+                "array" => array = Some(rest),
+                _ => counted &= stamped(&mut payload, at, number, word, rest)?,
             }
         }
         for value in values.split(',') {
@@ -193,6 +172,9 @@ impl Timeline {
                 "nothing" => Value::Null,
                 value => serde_json::from_str(value).unwrap_or_else(|_| json!(value)),
             };
+        }
+        if let Some(array) = array {
+            (payload, counted) = (repeated(&payload, at, array)?, false);
         }
         self.sent.push(Sent { at, topic: format!("wardwatch/vitals/{patient}"), payload, counted });
         Some(())
@@ -251,7 +233,11 @@ impl Timeline {
     pub fn told(&self, message: &Published) -> Option<String> {
         let at = message.at.since(start()).to_string();
         if message.is_change() {
-            return Some(format!("{at:>8}  {}", change(message)));
+            let ignored = self.ignored.iter().any(|condition| condition == message.text("condition"));
+            return (!ignored).then(|| format!("{at:>8}  {}", change(message)));
+        }
+        if message.topic == "rejected" && self.ignored.iter().any(|ignored| ignored == "rejected") {
+            return None;
         }
         if message.topic == "rejected" {
             let field =
@@ -351,70 +337,4 @@ fn change(message: &Published) -> String {
         [("backlog", message.payload["backlog"] == true), ("unknown", message.text("presence") == "unknown")];
     marks.iter().filter(|(_, is)| *is).for_each(|(mark, _)| words.push_str(&format!(" {mark}")));
     words
-}
-
-/// Whether everything in `part` is in `whole`.
-fn contains(whole: &Value, part: &Value) -> bool {
-    match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => {
-            part.iter().all(|(key, part)| contains(whole.get(key).unwrap_or(&Value::Null), part))
-        }
-        (Value::Array(whole), Value::Array(part)) => {
-            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| contains(whole, part))
-        }
-        (whole, part) => whole == part,
-    }
-}
-
-/// The words after a verb: a quotation, an object, names with their values, and the rest.
-fn said(text: &str) -> Option<Said> {
-    let mut said = Said::default();
-    let mut text = text.trim();
-    while !text.is_empty() {
-        if text.starts_with(['"', '{']) {
-            let mut values = serde_json::Deserializer::from_str(text).into_iter();
-            match values.next()?.ok()? {
-                Value::String(quoted) => said.quoted = Some(quoted),
-                object => said.json = Some(object),
-            }
-            text = text[values.byte_offset()..].trim_start();
-            continue;
-        }
-        let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
-        text = rest.trim_start();
-        let Some(name) = NAMED.into_iter().find(|name| *name == word) else {
-            said.words.push(word.to_owned());
-            continue;
-        };
-        let length = match name {
-            "since" => text.len() - span(text)?.1.len(),
-            _ => text.find(' ').unwrap_or(text.len()),
-        };
-        said.named.insert(name, text[..length].trim().to_owned());
-        text = text[length..].trim_start();
-    }
-    Some(said)
-}
-
-/// A length of time at the beginning of a text, as `1 h 30 min`, and what follows.
-fn span(text: &str) -> Option<(Span, &str)> {
-    let (mut ms, mut rest, mut found) = (0.0, text.trim_start(), false);
-    while let Some((number, after)) =
-        rest.split_once(' ').and_then(|(n, after)| Some((n.parse::<f64>().ok()?, after)))
-    {
-        let (unit, after) = after.split_once(' ').unwrap_or((after, ""));
-        let factor = match unit {
-            "ms" => 1.0,
-            "s" => 1e3,
-            "min" => 60e3,
-            "h" => 3600e3,
-            _ => return None,
-        };
-        (ms, rest, found) = (ms + number * factor, after.trim_start(), true);
-    }
-    found.then(|| (Span::from_ms(ms as i64), rest))
-}
-
-fn time(at: Span) -> String {
-    (start() + at).to_string()
 }

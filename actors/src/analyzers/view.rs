@@ -56,7 +56,7 @@ pub enum Voice<'a> {
 impl View {
     /// The age class.
     pub fn class(&self) -> Class {
-        self.record.class
+        self.record.class_at(self.now.wall)
     }
 
     /// Whether the condition is under way.

@@ -19,7 +19,7 @@ impl Patient {
                 let mut patient = snapshot.patient;
                 patient.shift(shift);
                 patient.site.settings = Arc::clone(settings);
-                patient.apply_settings();
+                patient.apply_settings(now.wall);
                 patient.judge_rules_gone(now);
                 patient
             }

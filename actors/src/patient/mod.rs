@@ -4,6 +4,7 @@ mod backlog;
 mod failure;
 mod memory;
 pub mod outcome;
+mod site;
 pub mod snapshot;
 mod speakers;
 mod version_1;
@@ -24,9 +25,10 @@ use crate::devices::{Device, Devices};
 use crate::patient::backlog::release;
 use crate::patient::failure::{CORE, failure, words_of};
 use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
+use crate::patient::site::Site;
 use crate::patient::speakers::Timed;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
-use crate::settings::{Limits, Settings, Watch};
+use crate::settings::Settings;
 use crate::vitals::ReadingRef;
 use crate::vitals::{Reading, Vital};
 
@@ -36,13 +38,8 @@ const STATE_EVERY: Span = Span::from_secs(10);
 /// How often the memory is saved where no life cycle moved.
 const SAVED_EVERY: Span = Span::from_secs(10);
 
-/// Shared by all patients for whom the site fixes no silence.
-static BY_RHYTHM: LazyLock<Watches> = LazyLock::new(|| Arc::new([Watch::ByRhythm; Vital::COUNT]));
-
 /// Shared by all patients whom no record admitted.
 static NO_RECORD: LazyLock<Arc<AdmissionRecord>> = LazyLock::new(Arc::default);
-
-type Watches = Arc<[Watch; Vital::COUNT]>;
 
 /// From when on silence counts; none while nothing can be heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,23 +86,6 @@ struct LastSaved {
     stages: Vec<Stage>,
 }
 
-/// What the site's settings mean for this patient; worked out anew after a restart.
-#[derive(Debug, Clone)]
-struct Site {
-    settings: Arc<Settings>,
-    limits: Arc<Limits>,
-    watches: Watches,
-    /// The conditions under way.
-    tracked: Arc<[UnderWay]>,
-}
-
-impl Default for Site {
-    fn default() -> Self {
-        let watches = Arc::clone(&BY_RHYTHM);
-        Self { settings: Arc::default(), limits: Arc::default(), watches, tracked: Arc::new([]) }
-    }
-}
-
 impl Patient {
     /// A patient whose stay begins with the first reading or a record, at `stay`.
     pub fn new(id: PatientId, settings: &Arc<Settings>, stay: Timestamp, now: Now) -> Self {
@@ -128,7 +108,7 @@ impl Patient {
             last_saved: LastSaved::default(),
         };
         patient.site.settings = Arc::clone(settings);
-        patient.apply_settings();
+        patient.apply_settings(now.wall);
         patient
     }
 
@@ -160,6 +140,7 @@ impl Patient {
         if !self.record.allows(reading.device.as_ref()) {
             return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
         }
+        self.grow_older(now.wall);
         let settings = Arc::clone(&self.site.settings);
         let known = self.device(&device);
         if known.repeats.repeats(reading) {
@@ -300,7 +281,7 @@ impl Patient {
         self.record = Arc::new(record);
         self.last_saved.at = None;
         (self.recorded, self.state_is_old) = (true, true);
-        self.apply_settings();
+        self.apply_settings(now.wall);
         let moment = Moment::without_reading(now);
         self.stated = None;
         self.settle(listening, now.uptime);
@@ -366,21 +347,6 @@ impl Patient {
             |device: &DeviceId| self.devices.get(device).is_some_and(|device| device.clock.in_backlog());
         let without = self.alerts.withheld_by().filter(|device| !draining(device));
         without.chain(ended).cloned().collect()
-    }
-
-    /// Works out what the site's settings mean for this patient.
-    fn apply_settings(&mut self) {
-        let (settings, unit, class) = (&self.site.settings, self.id.unit(), self.record.class);
-        let limits = settings.limits.limits(class, unit);
-        // A record is checked before it is taken; what no longer fits after a change of the site's
-        // settings falls back to the site's own limits.
-        let own = &self.record.limits;
-        self.site.limits =
-            if own.is_empty() { limits } else { limits.with(own).map(Arc::new).unwrap_or(limits) };
-        let watches = Vital::ALL.map(|vital| settings.missing.watch(class, unit, vital));
-        let by_rhythm = watches == **BY_RHYTHM;
-        self.site.watches = if by_rhythm { Arc::clone(&BY_RHYTHM) } else { Arc::new(watches) };
-        self.note_tracked();
     }
 
     fn note_tracked(&mut self) {

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Class {
-    /// From 16 years, and whoever has no record.
+    /// From 13 years, and whoever has no record.
     #[default]
     Adult,
-    /// From one year.
+    /// From 29 days to 12 years.
     Paediatric,
-    /// Below one year.
+    /// To 28 days.
     Neonate,
 }
 

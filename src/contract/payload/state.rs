@@ -37,7 +37,7 @@ impl<'a> StateMessage<'a> {
             patient: patient.patient(),
             bed: state.record.bed.as_deref(),
             time: state.time,
-            class: state.record.class,
+            class: state.record.class_at(state.time),
             vitals: &state.chart,
             missing: &state.missing,
             alerts: state.alerts.iter().map(AlertMessage::from).collect(),

@@ -4,10 +4,12 @@ mod known;
 
 use std::borrow::Cow;
 
+use jiff::civil::Date;
 use serde_json::value::RawValue;
 use thiserror::Error;
 use wardwatch_actors::admission::AdmissionRecord;
-use wardwatch_actors::people::PatientId;
+use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::people::{Class, PatientId};
 use wardwatch_actors::settings::Settings;
 
 use crate::contract::unknown_names;
@@ -29,7 +31,18 @@ pub enum RecordFault {
 pub struct Parsed {
     /// None: the patient is discharged.
     pub record: Option<AdmissionRecord>,
+    /// What `born` says, where it contradicts a `class` that is given.
+    pub contradicted: Option<Contradicted>,
     unknown: Vec<UnknownKey>,
+}
+
+/// A `class` that is not the one of the patient's age; it holds.
+#[derive(Debug, PartialEq, Eq, Error)]
+#[error("class `{}` contradicts born {born} (`{}`); the class holds", .class.name(), .by_age.name())]
+pub struct Contradicted {
+    class: Class,
+    born: Date,
+    by_age: Class,
 }
 
 impl Parsed {
@@ -49,7 +62,12 @@ impl Parsed {
 }
 
 /// Reads the record of a patient; an empty payload says that the patient is discharged.
-pub fn parse(payload: &[u8], patient: &PatientId, settings: &Settings) -> Result<Parsed, RecordFault> {
+pub fn parse(
+    payload: &[u8],
+    patient: &PatientId,
+    settings: &Settings,
+    received_at: Timestamp,
+) -> Result<Parsed, RecordFault> {
     if payload.iter().all(u8::is_ascii_whitespace) {
         return Ok(Parsed::default());
     }
@@ -60,12 +78,17 @@ pub fn parse(payload: &[u8], patient: &PatientId, settings: &Settings) -> Result
     let mut unknown = Vec::new();
     let known = known_part(text.get(), Level::Record, "", &mut unknown)?;
     let record: AdmissionRecord = serde_json::from_str(&known)?;
-    let site = settings.limits.limits(record.class, patient.unit());
+    let site = settings.limits.limits(record.class_at(received_at), patient.unit());
     site.with(&record.limits).map_err(|faults| {
         let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
         RecordFault::Limits(faults.join("; "))
     })?;
-    Ok(Parsed { record: Some(record), unknown })
+    let contradicted = record
+        .contradicted_class(received_at)
+        .zip(record.class)
+        .zip(record.born)
+        .map(|((by_age, class), born)| Contradicted { class, born, by_age });
+    Ok(Parsed { record: Some(record), contradicted, unknown })
 }
 
 /// Why a device's status is rejected.
@@ -91,8 +114,12 @@ mod tests {
     use super::*;
 
     fn parse_text(json: &str) -> Result<Option<AdmissionRecord>, RecordFault> {
-        parse(json.as_bytes(), &"icu-1/p-17".parse().unwrap(), &Settings::default())
-            .map(|parsed| parsed.record)
+        parse_whole(json).map(|parsed| parsed.record)
+    }
+
+    fn parse_whole(json: &str) -> Result<Parsed, RecordFault> {
+        let received_at = "2026-11-22T06:00:00Z".parse().unwrap();
+        parse(json.as_bytes(), &"icu-1/p-17".parse().unwrap(), &Settings::default(), received_at)
     }
 
     #[test]
@@ -124,7 +151,7 @@ mod tests {
     #[test]
     fn unknown_keys_are_told_with_the_nearest_and_the_rest_of_the_record_holds() {
         let text = r#"{"clas":"neonate","bed":"B","limit":{},"limits":{"heart_rate":{"lo":55,"high":110},"hart_rate":{"low":3}}}"#;
-        let parsed = parse(text.as_bytes(), &"icu-1/p-17".parse().unwrap(), &Settings::default()).unwrap();
+        let parsed = parse_whole(text).unwrap();
         assert_eq!(parsed.unknown(), ["clas", "limit", "limits.heart_rate.lo", "limits.hart_rate"]);
         let words = "unknown: clas, limit, limits.heart_rate.lo, limits.hart_rate; did you mean class, limits, low, heart_rate?";
         let paths = parsed.unknown();
@@ -134,6 +161,19 @@ mod tests {
         let limits = record.limits.get(Vital::HeartRate).unwrap();
         assert_eq!((limits.low, limits.high), (None, Some(LimitSetting::At(Quantity::whole(110)))));
         assert_eq!(record.limits.iter().count(), 1);
+    }
+
+    #[test]
+    fn a_class_that_contradicts_the_date_of_birth_holds_and_is_told() {
+        let parsed = parse_whole(r#"{"class":"adult","born":"2020-01-01"}"#).unwrap();
+        let told = parsed.contradicted.unwrap().to_string();
+        assert_eq!(told, "class `adult` contradicts born 2020-01-01 (`paediatric`); the class holds");
+        assert_eq!(parsed.record.unwrap().class, Some(Class::Adult));
+        for fine in
+            [r#"{"class":"adult","born":"1951-03-02"}"#, r#"{"born":"2020-01-01"}"#, r#"{"class":"neonate"}"#]
+        {
+            assert_eq!(parse_whole(fine).unwrap().contradicted, None, "{fine}");
+        }
     }
 
     #[test]
