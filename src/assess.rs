@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, Addr};
+use actix::Addr;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -160,7 +160,7 @@ impl Assessment {
             counters: Arc::clone(&counters),
             rules: analyzers::all(&settings.settings),
         };
-        let census: Addr<CensusActor> = CensusActor::new(parts).start();
+        let census: Addr<CensusActor> = CensusActor::start_alone(parts);
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
         let translator = Translator::new(topics, settings.sources.clone(), Arc::clone(&settings.settings));

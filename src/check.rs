@@ -161,8 +161,8 @@ fn effective(f: &mut fmt::Formatter<'_>, settings: &Settings) -> fmt::Result {
 }
 
 /// The columns beside the vital's name.
-const COLUMNS: [&str; 7] =
-    ["extreme low", "low", "high", "extreme high", "hysteresis", "delay", "extreme delay"];
+const COLUMNS: [&str; 8] =
+    ["extreme low", "low", "high", "extreme high", "hysteresis", "delay", "extreme delay", "clear delay"];
 
 fn table(f: &mut fmt::Formatter<'_>, title: &str, limits: &Limits) -> fmt::Result {
     write!(f, "{title:<34}")?;
@@ -187,6 +187,7 @@ fn row(f: &mut fmt::Formatter<'_>, vital: Vital, limits: &Limits) -> fmt::Result
         limits.hysteresis.to_string(),
         limits.delay.to_string(),
         limits.extreme_delay.to_string(),
+        limits.clear_delay.to_string(),
     ];
     write!(f, "{:<34}", format!("  {vital} {}", vital.facts().symbol))?;
     for (column, cell) in COLUMNS.into_iter().zip(cells) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use actix::Addr;
 use bytes::Bytes;
 use wardwatch_actors::admission::AdmissionRecord;
-use wardwatch_actors::census_actor::{Arrived, CensusActor, DeviceStatus, Recorded};
+use wardwatch_actors::census_actor::{Arrived, CensusActor, DeviceStatus, Discharge, Recorded};
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::people::{DeviceId, PatientId};
@@ -43,7 +43,8 @@ impl Door {
         translation.rejected.into_iter().for_each(|rejected| self.reject(rejected));
         match translation.inbound {
             Inbound::Readings { patient, readings } => self.readings(patient, readings, payload, receipt),
-            Inbound::Record { patient, record } => self.record(patient, record, receipt),
+            Inbound::Record { patient, record: Some(record) } => self.record(patient, record, receipt),
+            Inbound::Record { patient, record: None } => self.discharge(patient, receipt),
             Inbound::DeviceStatus { device, online } => self.device_status(device, online, receipt),
             Inbound::Nothing => receipt.settle(),
         }
@@ -63,9 +64,14 @@ impl Door {
         self.census.do_send(Arrived { patient, reading, payload, receipt });
     }
 
-    /// Takes a patient's record; none discharges.
-    pub fn record(&self, patient: PatientId, record: Option<AdmissionRecord>, receipt: Receipt) {
+    /// Takes a patient's record.
+    pub fn record(&self, patient: PatientId, record: AdmissionRecord, receipt: Receipt) {
         self.census.do_send(Recorded { patient, record, receipt });
+    }
+
+    /// Takes that a patient's record was emptied.
+    pub fn discharge(&self, patient: PatientId, receipt: Receipt) {
+        self.census.do_send(Discharge { patient, receipt });
     }
 
     /// Takes what a device, or its last will, says of itself.

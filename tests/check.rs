@@ -49,7 +49,7 @@ site.toml:5: mqtt.password: a password may not stand in this file; allowed is pa
 site.toml:6: mqtt.max_unacknowledged: 0 is not allowed; allowed is 1 to 65535
 site.toml:7: mqtt.keep_alive: 60 is not allowed; allowed is a length of time in quotes, as "500ms", "5s", "10min" or "24h"
 site.toml:8: mqtt.ca_file: nowhere.pem cannot be read: No such file or directory (os error 2); allowed is a file that can be read
-site.toml:10: limits.adult.heart_rate.hihg: unknown key, did you mean high?; allowed is low, high, extreme_low, extreme_high, hysteresis, delay, extreme_delay
+site.toml:10: limits.adult.heart_rate.hihg: unknown key, did you mean high?; allowed is low, high, extreme_low, extreme_high, hysteresis, delay, extreme_delay, clear_delay
 site.toml:11: limits.adult.heart_rate.delay: `5` is no length of time; allowed is a number with its unit, as 500ms, 5s, 10min or 24h
 site.toml:13: limits.adult.etco2.high: does not go with low = 15 mmHg; allowed for low is a value below high (10 mmHg)
 site.toml:14: limits.adult.respiratory_rate.low: 31 /min is not allowed; allowed is a value below high (30 /min)
@@ -106,18 +106,18 @@ listen = "0.0.0.0:80"
     let adults = r#"note: site.toml:11: dashboard.listen: is not used by this version
 site.toml: no fault
 
-Limits, adult                       extreme low     low    high  extreme high  hysteresis   delay  extreme delay
-  heart_rate /min                            40      50     125           150           3     5 s            5 s
-  oxygen_saturation %                        80      90     off           off           1    15 s            0 s
-  respiratory_rate /min                       5       8      30            35           1    10 s           10 s
-  systolic_pressure mmHg                     80      90     160           200           3     0 s            0 s
-  diastolic_pressure mmHg                   off      50      90           off           3     0 s            0 s
-  mean_pressure mmHg                         55      60     110           off           3     0 s            0 s
-  temperature °C                             32      35      39            41         0.2     0 s            0 s
-  etco2 mmHg                                off      15      50           off           2    10 s           10 s
+Limits, adult                       extreme low     low    high  extreme high  hysteresis   delay  extreme delay  clear delay
+  heart_rate /min                            40      50     125           150           3     5 s            5 s         10 s
+  oxygen_saturation %                        80      90     off           off           1    15 s            0 s         10 s
+  respiratory_rate /min                       5       8      30            35           1    10 s           10 s         10 s
+  systolic_pressure mmHg                     80      90     160           200           3     0 s            0 s         10 s
+  diastolic_pressure mmHg                   off      50      90           off           3     0 s            0 s         10 s
+  mean_pressure mmHg                         55      60     110           off           3     0 s            0 s         10 s
+  temperature °C                             32      35      39            41         0.2     0 s            0 s         10 s
+  etco2 mmHg                                off      15      50           off           2    10 s           10 s         10 s
 
-Limits, adult in icu-1              extreme low     low    high  extreme high  hysteresis   delay  extreme delay
-  heart_rate /min                            40     off     125           150           3    20 s           20 s
+Limits, adult in icu-1              extreme low     low    high  extreme high  hysteresis   delay  extreme delay  clear delay
+  heart_rate /min                            40     off     125           150           3    20 s           20 s         10 s
 "#;
     assert!(shown.starts_with(adults), "{shown}");
     let rest = r#"

@@ -9,7 +9,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use actix::Actor;
 use bytes::Bytes;
 use proptest::prelude::*;
 use wardwatch::config::Config;
@@ -175,7 +174,7 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
             counters: Arc::clone(&counters),
             rules: analyzers::all(&settings),
         };
-        let census = CensusActor::new(parts).start();
+        let census = CensusActor::start_alone(parts);
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
         let (sources, topics) = (Config::default().sources(), Topics::new("wardwatch"));

@@ -23,9 +23,12 @@ pub struct AnalyzerActor {
     _panic_reporter: PanicReporter,
 }
 
+/// The analyzer that is asked first, and hands the question on; none where there is no rule at all.
+pub type FirstAnalyzer = Option<Addr<AnalyzerActor>>;
+
 impl AnalyzerActor {
     /// Starts an actor for each rule; answers the first, whence a question goes from rule to rule.
-    pub fn start_all(rules: Vec<Box<dyn Analyzer>>, outlet: &Rc<dyn Outlet>) -> Option<Addr<Self>> {
+    pub fn start_all(rules: Vec<Box<dyn Analyzer>>, outlet: &Rc<dyn Outlet>) -> FirstAnalyzer {
         rules.into_iter().rev().fold(None, |next, rule| {
             let _panic_reporter = PanicReporter::new("analyzer", outlet);
             Some(Self { rule, next, _panic_reporter }.start())

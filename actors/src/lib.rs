@@ -13,6 +13,8 @@ pub mod clock;
 pub mod conditions;
 pub mod counters;
 pub mod devices;
+pub mod installation;
+pub mod installation_actor;
 pub mod outlet;
 pub mod patient;
 pub mod patient_actor;

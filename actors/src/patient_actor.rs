@@ -172,7 +172,7 @@ impl PatientActor {
         let number = self.verdicts;
         let (view, asker) = (Arc::clone(&inquiry.view), Arc::clone(&self.me));
         let question = Analyze { view, verdict: number, answers: Vec::new(), asker };
-        question.go_on(self.shard.first_rule.as_ref());
+        question.go_on(self.shard.first_analyzer.as_ref());
         let verdict = Verdict { number, draft, inquiry, cause, outcome, receipt };
         self.verdict = Some(Box::new(verdict));
     }
@@ -245,7 +245,7 @@ impl Handler<Found> for PatientActor {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Admit {
-    pub record: AdmissionRecord,
+    pub record: Arc<AdmissionRecord>,
     pub receipt: Receipt,
 }
 

@@ -4,10 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use actix::Addr;
-
-use crate::analyzer_actor::AnalyzerActor;
-use crate::census_actor::CensusActor;
+use crate::analyzer_actor::FirstAnalyzer;
+use crate::census_actor::CensusAddress;
 use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outlet::Outlet;
@@ -20,21 +18,20 @@ pub struct Shard {
     pub clock: Clock,
     pub outlet: Rc<dyn Outlet>,
     pub counters: Arc<Counters>,
-    /// The rule that is asked first, and hands the question on.
-    pub first_rule: Option<Addr<AnalyzerActor>>,
+    pub first_analyzer: FirstAnalyzer,
     /// From when on silence counts.
     pub listening: Cell<Listening>,
-    pub census: Addr<CensusActor>,
+    pub census: CensusAddress,
 }
 
-/// Tells the outlet when the actor that holds it dies of a panic.
+/// Reports to the outlet when the actor that holds it dies of a panic.
 pub struct PanicReporter {
     actor: &'static str,
     outlet: Rc<dyn Outlet>,
 }
 
 impl PanicReporter {
-    /// The life line of an actor of this name.
+    /// The reporter of an actor of this name.
     pub fn new(actor: &'static str, outlet: &Rc<dyn Outlet>) -> Self {
         Self { actor, outlet: Rc::clone(outlet) }
     }

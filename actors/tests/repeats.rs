@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actix::{Actor, Addr, System};
+use actix::{Addr, System};
 use bytes::Bytes;
 use wardwatch_actors::analyzers;
-use wardwatch_actors::census_actor::{Arrived, CensusActor, IngestProgress, Parts, Recorded};
+use wardwatch_actors::census_actor::{Arrived, CensusActor, Discharge, IngestProgress, Parts};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::outlet::{Kept, Outlet};
 use wardwatch_actors::patient::outcome::Refused;
@@ -68,7 +68,7 @@ impl Ward {
         let (settings, store) = (Arc::default(), Rc::new(Slow::default()));
         let (rules, outlet) = (analyzers::all(&settings), Rc::clone(&store) as Rc<dyn Outlet>);
         let census =
-            CensusActor::new(Parts { settings, clock, outlet, counters: Arc::default(), rules }).start();
+            CensusActor::start_alone(Parts { settings, clock, outlet, counters: Arc::default(), rules });
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
         Self { census, store, settled: Arc::default() }
@@ -88,8 +88,8 @@ impl Ward {
     }
 
     fn discharge(&self, receipt: u64) {
-        let (patient, record, receipt) = (PATIENT.parse().unwrap(), None, self.receipt(receipt));
-        self.census.do_send(Recorded { patient, record, receipt });
+        let (patient, receipt) = (PATIENT.parse().unwrap(), self.receipt(receipt));
+        self.census.do_send(Discharge { patient, receipt });
     }
 
     /// Lets everything happen but a commit; then the store commits.

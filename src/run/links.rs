@@ -6,9 +6,10 @@ use actix::Addr;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tracing::{error, info};
-use wardwatch_actors::census_actor::{CensusActor, Fact};
+
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::conditions::Condition;
+use wardwatch_actors::installation_actor::{Fact, InstallationActor};
 
 use crate::fatal::Fatal;
 use crate::mqtt::publisher::LinkEvent;
@@ -19,7 +20,7 @@ const BROKER_LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// Raises `broker.lost` when there has been no connection for long, and ends it on return.
 pub struct BrokerWatch {
-    pub census: Addr<CensusActor>,
+    pub installation: Addr<InstallationActor>,
     pub clock: Clock,
     pub lost: Option<Instant>,
     /// Whether it is open for those who listen, from before a restart too.
@@ -53,12 +54,12 @@ impl BrokerWatch {
 
     fn tell(&self, words: Option<String>) {
         let at = self.clock.now().wall;
-        self.census.do_send(Fact { condition: Condition::BrokerLost, words, at });
+        self.installation.do_send(Fact { condition: Condition::BrokerLost, words, at });
     }
 }
 
 /// Turns what becomes of the store into an alert.
-pub fn tell_store(census: &Addr<CensusActor>, clock: &Clock, event: StoreEvent) {
+pub fn tell_store(installation: &Addr<InstallationActor>, clock: &Clock, event: StoreEvent) {
     let (words, at) = match event {
         StoreEvent::Lost { since } => {
             error!(
@@ -74,7 +75,7 @@ pub fn tell_store(census: &Addr<CensusActor>, clock: &Clock, event: StoreEvent) 
         // Told to whoever ends the process.
         StoreEvent::Died { .. } => return,
     };
-    census.do_send(Fact { condition: Condition::StoreLost, words, at });
+    installation.do_send(Fact { condition: Condition::StoreLost, words, at });
 }
 
 /// Brings the store's news to the shard, and its death to whoever ends the process.

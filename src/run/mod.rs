@@ -16,7 +16,7 @@ use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use actix::Actor;
+use actix::Addr;
 use actix::prelude::Request;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
@@ -26,6 +26,8 @@ use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts, Restore
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::conditions::Condition;
 use wardwatch_actors::counters::Counters;
+use wardwatch_actors::installation_actor::InstallationActor;
+use wardwatch_actors::outlet::Outlet;
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::settings::{Mode, Settings};
 
@@ -153,10 +155,12 @@ impl Service {
             counters: Arc::clone(&counters),
             rules,
         };
-        let census = CensusActor::new(parts).start();
+        let outlet = desk.clone() as Rc<dyn Outlet>;
+        let installation = InstallationActor::start_with(&settings, 1, &clock, &outlet, &counters);
+        let census = CensusActor::start_with(parts, installation.clone());
         let store::Recovered { patients, departed, open, .. } = restored;
         let told = open.iter().any(|change| change.condition == Condition::BrokerLost);
-        let broker = BrokerWatch { census: census.clone(), clock: clock.clone(), lost: None, told };
+        let broker = BrokerWatch { installation, clock: clock.clone(), lost: None, told };
         let restored = census.send(Restore { patients, departed, open });
 
         // Last, the way in.
@@ -194,6 +198,7 @@ impl Service {
             links,
             store: store_events,
             broker,
+            census: ears.door.census.clone(),
         };
         Ok(Self { publisher, restored, ingest, ears, requests, tending, fatal })
     }
@@ -291,6 +296,7 @@ struct Housekeeping {
     links: mpsc::UnboundedReceiver<LinkEvent>,
     store: mpsc::UnboundedReceiver<StoreEvent>,
     broker: BrokerWatch,
+    census: Addr<CensusActor>,
 }
 
 impl Housekeeping {
@@ -307,7 +313,7 @@ impl Housekeeping {
                 _ = beat.tick() => {}
                 Ok(()) = self.heard.changed() => {}
                 Some(event) = self.links.recv() => self.broker.link(event),
-                Some(event) = self.store.recv() => tell_store(&self.broker.census, &self.broker.clock, event),
+                Some(event) = self.store.recv() => tell_store(&self.broker.installation, &self.broker.clock, event),
             }
             let hearsay = self.heard.borrow_and_update().clone();
             self.heartbeat.outbox.publish(self.heartbeat.message(&hearsay));
@@ -323,7 +329,7 @@ impl Housekeeping {
         self.broker.second();
         if passed > STOOD_STILL {
             warn!(?passed, "the process stood still: nothing counts as silent until all is heard");
-            self.broker.census.do_send(IngestProgress::Interrupted);
+            self.census.do_send(IngestProgress::Interrupted);
             // Without an ingest the process is ending anyway.
             let _ = self.requests.send(IngestRequest::Remark);
         }

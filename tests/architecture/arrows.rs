@@ -25,6 +25,7 @@ const DECISIONS: &[&[&str]] = &[
     // What a shard brings out, and the numbers it counts.
     &["outlet"],
     &["census"],
+    &["installation"],
     &["patient"],
     &["analyzers"],
     &["alerts"],

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use actix::{Actor, Addr};
+use actix::Addr;
 use bytes::Bytes;
 use tokio::sync::Notify;
 use wardwatch::config::Config;
@@ -146,7 +146,7 @@ fn door(clock: &Clock, memory: &Rc<Notes>) -> Door {
         counters: Arc::clone(&counters),
         rules: analyzers::all(&settings),
     };
-    let census: Addr<CensusActor> = CensusActor::new(parts).start();
+    let census: Addr<CensusActor> = CensusActor::start_alone(parts);
     let translator = Translator::new(Topics::new("wardwatch"), config.sources(), settings);
     Door { translator, clock: clock.clone(), counters, census, rejected: memory.clone() }
 }

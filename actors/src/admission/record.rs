@@ -112,6 +112,11 @@ impl AdmissionRecord {
         Some(today.year() - born.year() - i16::from(birthday_to_come))
     }
 
+    /// Whether the record names this device.
+    pub fn names(&self, device: &DeviceId) -> bool {
+        self.devices.as_ref().is_some_and(|devices| devices.contains(device))
+    }
+
     /// Whether readings of this device are this patient's.
     pub fn allows(&self, device: Option<&DeviceId>) -> bool {
         match (&self.devices, device) {

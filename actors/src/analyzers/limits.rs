@@ -6,7 +6,7 @@ use crate::alerts::{Cause, Finding, Presence, RuleName, Said, Side, Timing, word
 use crate::chart::Latest;
 use crate::clock::Span;
 use crate::conditions::{Condition, Priority};
-use crate::settings::limits::always_high_below;
+use crate::settings::limits::{always_high_below, extreme_delay};
 use crate::settings::{Limits, VitalLimits};
 use crate::vitals::ReadingRef;
 use crate::vitals::{Quantity, Vital};
@@ -79,17 +79,23 @@ fn last(view: &View, vital: Vital) -> Option<(Vital, &Latest)> {
 }
 
 /// Says of what is under way that nothing can be said: absence of data never clears.
+///
+/// Where nothing comes any more, the last value goes on to be beyond its limit, so that its delay ends. Where the
+/// device says that it does not measure, the delay is held: a probe that fell off is no desaturation.
 fn unknown(view: &View, vital: Vital, analysis: &mut Analysis) {
     for (side, condition) in [(Side::Low, Condition::Low(vital)), (Side::High, Condition::High(vital))] {
         let Some((measured, latest)) = last(view, vital).filter(|_| view.tracks(&condition)) else {
             continue;
         };
         let limits = view.limits.get(vital);
+        let beyond = Beyond::of(vital, limits, side);
+        let held = view.chart.not_measured_since(measured).is_some();
+        let [reached, _] = beyond.judge(latest.value, side, limits.hysteresis);
         analysis.findings.push(Finding {
-            reached: None,
+            reached: reached.filter(|_| !held),
             kept: Some(Priority::High),
             presence: Presence::Unknown,
-            ..finding(vital, measured, side, &Beyond::of(vital, limits, side), limits, latest)
+            ..finding(vital, measured, side, &beyond, limits, latest)
         });
     }
 }
@@ -149,6 +155,14 @@ fn condition(vital: Vital, side: Side) -> Condition {
     }
 }
 
+/// How long it must last: what is always high waits for no longer than by default, whatever is set.
+fn timing(vital: Vital, value: Quantity, limits: &VitalLimits) -> Timing {
+    let always_high = always_high_below(vital).is_some_and(|limit| value < limit);
+    let extreme_delay =
+        if always_high { limits.extreme_delay.min(extreme_delay(vital)) } else { limits.extreme_delay };
+    Timing { delay: [limits.delay, limits.delay, extreme_delay], clear_delay: limits.clear_delay }
+}
+
 fn finding(
     vital: Vital,
     measured: Vital,
@@ -172,7 +186,7 @@ fn finding(
         at: latest.at,
         measured: latest.measured,
         reading: Some(ReadingRef::clone(&latest.reading)),
-        timing: Timing { delay: [limits.delay, limits.delay, limits.extreme_delay], clear_delay: Span::ZERO },
+        timing: timing(vital, latest.value, limits),
         reason: None,
     }
 }
@@ -181,13 +195,18 @@ fn finding(
 fn words(said: &Said<'_>) -> String {
     let Cause::Limit { vital, side, value, .. } = said.cause else { return wording::plain(said) };
     let facts = vital.facts();
-    let limit = said.cause.limit(said.priority).map(|limit| limit.to_string()).unwrap_or_default();
-    let beyond = match (said.is_over(), side) {
+    let limit = said.cause.limit(said.priority);
+    let inside = limit.is_some_and(|limit| match side {
+        Side::Low => *value >= limit,
+        Side::High => *value <= limit,
+    });
+    let beyond = match (said.is_over() || inside, side) {
         (true, Side::Low) => "no longer below",
         (true, Side::High) => "no longer above",
         (false, Side::Low) => "below",
         (false, Side::High) => "above",
     };
+    let limit = limit.map(|limit| limit.to_string()).unwrap_or_default();
     let lasted = if said.delay == Span::ZERO { String::new() } else { format!(" for {}", said.delay) };
     let symbol = facts.symbol;
     format!("{} {value} {symbol}, {beyond} {limit} {symbol}{lasted}", facts.words)
@@ -273,7 +292,7 @@ mod tests {
         view.tracked = std::sync::Arc::new([UnderWay::open(Condition::High(Vital::HeartRate))]);
         view.now.uptime = view.now.uptime + Vital::HeartRate.facts().valid_for;
         let found = LimitAnalyzer.analyze(&view).findings.remove(0);
-        assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));
+        assert_eq!((found.reached, found.kept, found.presence), (HIGH, HIGH, Presence::Unknown));
     }
 
     #[test]
@@ -282,7 +301,7 @@ mod tests {
         view.tracked = std::sync::Arc::new([UnderWay::open(Condition::High(Vital::HeartRate))]);
         view.now.uptime = view.now.uptime + Vital::PulseRate.facts().valid_for;
         let found = LimitAnalyzer.analyze(&view).findings.remove(0);
-        assert_eq!((found.reached, found.kept, found.presence), (None, HIGH, Presence::Unknown));
+        assert_eq!((found.reached, found.kept, found.presence), (HIGH, HIGH, Presence::Unknown));
         assert!(matches!(found.cause, Cause::Limit { vital: Vital::PulseRate, .. }));
     }
 

@@ -1,11 +1,54 @@
 //! How the census takes up what a restart finds, and knows when everybody is watched again.
 
+use std::sync::Arc;
+
+use actix::{Context, Handler, Message, ResponseFuture};
 use tokio::sync::oneshot;
 
-use super::{CensusActor, Restore};
-use crate::patient::Patient;
+use super::{CensusActor, SHARD};
+use crate::alerts::AlertChange;
+use crate::clock::Timestamp;
+use crate::conditions::Condition;
+use crate::installation::ShardReport;
+use crate::installation_actor::{ShardReported, TakeUp};
 use crate::patient::snapshot::{Memory, Restored};
+use crate::patient::{Listening, Patient};
 use crate::patient_actor::{ConfirmWatched, ObserveAgain, TellMemoryLost};
+use crate::people::PatientId;
+
+/// What a restart finds. Sent before anything is heard; answered when everybody is watched again.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Restore {
+    pub patients: Vec<Restored>,
+    /// Who was discharged or transferred, and when.
+    pub departed: Vec<(PatientId, Timestamp)>,
+    /// Alerts about units and the installation that are open for those who listen.
+    pub open: Vec<AlertChange>,
+}
+
+impl Handler<Restore> for CensusActor {
+    type Result = ResponseFuture<()>;
+
+    fn handle(&mut self, restore: Restore, _: &mut Context<Self>) -> Self::Result {
+        let watched = self.take_up(restore);
+        // Without a sender this actor has ended, and the process is ending.
+        Box::pin(async move { drop(watched.await) })
+    }
+}
+
+/// A patient from before the restart has observed again what its memory lacked.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct WatchedAgain;
+
+impl Handler<WatchedAgain> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, _: WatchedAgain, _: &mut Context<Self>) {
+        self.note_watched(1);
+    }
+}
 
 /// Those from before the restart who are not watched again yet.
 pub(super) struct Restoring {
@@ -14,34 +57,39 @@ pub(super) struct Restoring {
 }
 
 impl CensusActor {
-    /// Gives everybody a place again; answers when all of them are watched.
-    pub(super) fn take_up(&mut self, Restore { patients, departed, open }: Restore) -> oneshot::Receiver<()> {
-        let now = self.parts.clock.now();
+    /// Enters everybody again; answers when all of them are watched.
+    fn take_up(&mut self, Restore { patients, departed, open }: Restore) -> oneshot::Receiver<()> {
+        let now = self.shard.clock.now();
         for (patient, at) in departed {
-            self.census.departed_before(&patient, at, now);
+            self.census.departed_before(patient, at, now);
         }
-        self.parts.counters.open_alerts.change(0, open.len());
-        self.census.adopt(open, now);
+        let was_full = open.iter().any(|change| change.condition == Condition::AdmissionFull);
+        // Until the installation has judged anew, what was found before holds.
+        let own_clock_suspect = open.iter().any(|change| change.condition == Condition::ClockWrong(None));
+        self.shard.listening.set(Listening { own_clock_suspect, ..self.shard.listening.get() });
+        self.installation.do_send(TakeUp { open });
         let (done, watched) = oneshot::channel();
-        let left = patients.into_iter().map(|restored| usize::from(self.restore(restored))).sum();
-        self.restoring = Some(Restoring { left, done });
-        let (own_clock_suspect, changes) = self.census.restored(now);
-        self.doubt(own_clock_suspect, changes);
+        self.restoring = Some(Restoring { left: patients.len(), done });
+        patients.into_iter().for_each(|restored| self.restore(restored));
+        self.full = was_full && self.census.is_full();
+        self.reported = ShardReport { clocks: self.census.clocks(), full: self.full };
+        self.installation.do_send(ShardReported { shard: SHARD, report: self.reported });
         self.note_watched(0);
         watched
     }
 
-    /// Gives somebody from before the restart a place again, whose actor confirms that it watches.
-    fn restore(&mut self, Restored { patient, memory, readings }: Restored) -> bool {
+    /// Enters somebody from before the restart again, whose actor confirms that it watches.
+    fn restore(&mut self, Restored { patient, memory, readings }: Restored) {
         let lost = matches!(memory, Memory::Alerts { .. });
-        let memory = Patient::restored(memory, patient.clone(), &self.parts.settings, self.parts.clock.now());
-        for (device, skew) in memory.devices() {
-            self.census.measures(device, &patient);
-            if skew.is_some() {
-                self.census.note_skew(device, skew);
-            }
+        let memory = Patient::restored(memory, patient.clone(), &self.shard.settings, self.shard.clock.now());
+        let record = memory.is_recorded().then(|| Arc::clone(memory.record()));
+        let devices: Vec<_> =
+            memory.devices().map(|(device, heard, skew)| (device.clone(), heard, skew)).collect();
+        let actor = self.enter(&patient, Some(memory), record, false);
+        for (device, heard, skew) in devices {
+            self.census.link(&device, &patient, Some(heard));
+            self.census.skew(&device, skew);
         }
-        let Some(actor) = self.seat(&patient, Some(memory), false) else { return false };
         if lost {
             actor.do_send(TellMemoryLost);
         }
@@ -49,11 +97,10 @@ impl CensusActor {
             actor.do_send(ObserveAgain { reading: Box::new(reading) });
         }
         actor.do_send(ConfirmWatched);
-        true
     }
 
     /// So many more are watched again: tells whoever waits for it once that is everybody.
-    pub(super) fn note_watched(&mut self, more: usize) {
+    fn note_watched(&mut self, more: usize) {
         let Some(restoring) = &mut self.restoring else { return };
         restoring.left = restoring.left.saturating_sub(more);
         if let Some(Restoring { done, .. }) = self.restoring.take_if(|restoring| restoring.left == 0) {

@@ -65,6 +65,8 @@ pub enum Condition {
     DeviceSilent(DeviceId),
     /// A device whose last will says it is gone.
     DeviceOffline(DeviceId),
+    /// Nothing is heard of a patient, or of most of a unit, though a record admitted them.
+    PatientUnheard,
     /// A device's clock is wrong; of the installation (no device): our own.
     ClockWrong(Option<DeviceId>),
     /// A rule or the patient's own core failed on a reading.
@@ -91,6 +93,7 @@ impl Condition {
             Self::Missing(_)
             | Self::DeviceSilent(_)
             | Self::DeviceOffline(_)
+            | Self::PatientUnheard
             | Self::ClockWrong(_)
             | Self::AnalysisFailed
             | Self::DeviceFlooding(_)
@@ -102,7 +105,10 @@ impl Condition {
 
     /// Whether it is about what arrives, so that its times are those of arrival and no device's.
     pub const fn is_silence(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::DeviceSilent(_) | Self::DeviceOffline(_))
+        matches!(
+            self,
+            Self::Missing(_) | Self::DeviceSilent(_) | Self::DeviceOffline(_) | Self::PatientUnheard
+        )
     }
 
     /// The device it is about, where several of one patient can have it.
@@ -128,6 +134,7 @@ impl fmt::Display for Condition {
             Self::Missing(vital) => write!(f, "{vital}.missing"),
             Self::DeviceSilent(_) => f.write_str("device.silent"),
             Self::DeviceOffline(_) => f.write_str("device.offline"),
+            Self::PatientUnheard => f.write_str("patient.unheard"),
             Self::ClockWrong(_) => f.write_str("clock.wrong"),
             Self::AnalysisFailed => f.write_str("analysis.failed"),
             Self::DeviceFlooding(_) => f.write_str("device.flooding"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{LastSaved, Patient, SAVED_EVERY};
-use crate::clock::{Now, Span};
+use crate::clock::{Now, Span, Uptime};
 use crate::devices::device_clock::Skew;
 use crate::patient::failure::{is_known, rule_of};
 use crate::patient::snapshot::{self, Memory, Snapshot};
@@ -62,8 +62,8 @@ impl Patient {
         Some(Box::new(Snapshot { version: snapshot::VERSION, taken: now, patient: self.clone() }))
     }
 
-    /// The devices that are known to measure this patient, and what the census knows of their clocks.
-    pub fn devices(&self) -> impl Iterator<Item = (&DeviceId, Option<Skew>)> {
-        self.devices.iter().map(|device| (&device.id, device.published_skew()))
+    /// The devices that are known to measure this patient, when each was heard, and what the census knows of its clock.
+    pub fn devices(&self) -> impl Iterator<Item = (&DeviceId, Uptime, Option<Skew>)> {
+        self.devices.iter().map(|device| (&device.id, device.heard, device.published_skew()))
     }
 }

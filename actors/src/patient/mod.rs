@@ -274,11 +274,11 @@ impl Patient {
     }
 
     /// An admission record came; none where it is the one that holds already.
-    pub fn admit(&mut self, record: AdmissionRecord, listening: Listening, now: Now) -> Option<Inquiry> {
-        if self.recorded && *self.record == record {
+    pub fn admit(&mut self, record: Arc<AdmissionRecord>, listening: Listening, now: Now) -> Option<Inquiry> {
+        if self.recorded && self.record == record {
             return None;
         }
-        self.record = Arc::new(record);
+        self.record = record;
         self.last_saved.at = None;
         (self.recorded, self.state_is_old) = (true, true);
         self.apply_settings(now.wall);

@@ -105,7 +105,7 @@ impl PatientActor {
                 self.timer_failures = 0;
                 self.patient = Some(draft);
                 self.deliver(None, outcome, Receipt::none());
-                self.ticked(due);
+                self.ticked();
             }
             None => self.timer_failed(due),
         }
@@ -135,10 +135,10 @@ impl PatientActor {
                 self.deliver(None, outcome, receipt);
             }
             Cause::Again | Cause::Device => self.deliver(None, outcome, receipt),
-            Cause::Timer { due } => {
+            Cause::Timer { .. } => {
                 self.timer_failures = 0;
                 self.deliver(None, outcome, receipt);
-                self.ticked(due);
+                self.ticked();
             }
         }
     }
@@ -182,13 +182,13 @@ impl PatientActor {
         let Some(patient) = &self.patient else { return };
         let Some(next) = patient.next_deadline().filter(|_| self.departure.is_none()) else { return };
         if self.armed.is_none_or(|armed| next < armed) {
-            let arm = Arm { patient: patient.id().clone(), at: next, instead_of: self.armed.replace(next) };
-            self.shard.census.do_send(arm);
+            self.armed = Some(next);
+            self.shard.census.do_send(Arm { patient: patient.id().clone(), at: next });
         }
     }
 
-    fn ticked(&self, due: Uptime) {
-        self.shard.census.do_send(Ticked { due });
+    fn ticked(&self) {
+        self.shard.census.do_send(Ticked);
     }
 
     /// Something failed on this message: it is refused, and the failure is an alert.
@@ -224,7 +224,7 @@ impl PatientActor {
             }
         }
         self.arm();
-        self.ticked(due);
+        self.ticked();
     }
 
     fn refuse(&self, refusal: Refusal, payload: Bytes) {

@@ -30,6 +30,7 @@ pub(super) fn not_judged(vital: Vital, partial: &PartialVitalLimits) -> Vec<Limi
         (LimitKey::Hysteresis, partial.hysteresis.is_some()),
         (LimitKey::Delay, partial.delay.is_some()),
         (LimitKey::ExtremeDelay, partial.extreme_delay.is_some()),
+        (LimitKey::ClearDelay, partial.clear_delay.is_some()),
     ];
     let allowed = match vital {
         Vital::PulseRate => "to set heart_rate, whose limits judge the pulse rate too".to_owned(),
@@ -129,11 +130,16 @@ impl Check<'_> {
     }
 
     fn delays(&self) -> Vec<LimitFault> {
-        let VitalLimits { delay, extreme_delay, .. } = *self.limits;
-        [(LimitKey::Delay, delay), (LimitKey::ExtremeDelay, extreme_delay)]
+        let VitalLimits { delay, extreme_delay, clear_delay, .. } = *self.limits;
+        let given = [
+            (LimitKey::Delay, delay),
+            (LimitKey::ExtremeDelay, extreme_delay),
+            (LimitKey::ClearDelay, clear_delay),
+        ];
+        given
             .into_iter()
             .filter(|(_, delay)| !(Span::ZERO..=LONGEST_DELAY).contains(delay))
-            .filter(|(key, _)| *key == LimitKey::Delay || extreme_delay != delay)
+            .filter(|(key, _)| *key != LimitKey::ExtremeDelay || extreme_delay != delay)
             .map(|(key, delay)| self.fault(key, None, delay.to_string(), format!("0 s to {LONGEST_DELAY}")))
             .collect()
     }

@@ -26,6 +26,8 @@ pub struct VitalLimits {
     pub delay: Span,
     /// For how long a value must be beyond an extreme before the condition exists.
     pub extreme_delay: Span,
+    /// For how long a value must be back inside before an open alert falls or ends.
+    pub clear_delay: Span,
 }
 
 /// One key of [`VitalLimits`], as it is named in the configuration.
@@ -38,6 +40,7 @@ pub enum LimitKey {
     Hysteresis,
     Delay,
     ExtremeDelay,
+    ClearDelay,
 }
 
 impl LimitKey {
@@ -51,6 +54,7 @@ impl LimitKey {
             Self::Hysteresis => "hysteresis",
             Self::Delay => "delay",
             Self::ExtremeDelay => "extreme_delay",
+            Self::ClearDelay => "clear_delay",
         }
     }
 }
@@ -82,6 +86,9 @@ pub struct Limits {
     /// Where `extreme_delay` was set by itself; elsewhere it follows `delay`.
     own_extreme_delay: VitalSet,
 }
+
+/// Default of every clear delay: a value that plays about its limit is one alert, not one a second.
+const CLEAR_DELAY: Span = Span::from_secs(10);
 
 /// The longest delay that can be set: a limit that waits longer is no alarm limit.
 pub const LONGEST_DELAY: Span = Span::from_mins(10);
@@ -148,6 +155,14 @@ const fn pace(vital: Vital) -> (Quantity, Span) {
     }
 }
 
+/// Default delay beyond an extreme, the same for every class. What is always high waits no longer, whatever is set.
+pub const fn extreme_delay(vital: Vital) -> Span {
+    match vital {
+        Vital::OxygenSaturation => Span::ZERO,
+        _ => pace(vital).1,
+    }
+}
+
 /// Below this, a vital is of high priority in every class, and no site can switch that off.
 ///
 /// SpO2 below 80 %, asystole and apnoea.
@@ -185,11 +200,18 @@ impl Limits {
             Self { vitals: [VitalLimits::default(); Vital::COUNT], own_extreme_delay: VitalSet::default() };
         for (vital, [extreme_low, low, high, extreme_high]) in rows {
             let (hysteresis, delay) = pace(vital);
-            let extreme_delay = delay;
-            limits.vitals[vital.index()] =
-                VitalLimits { low, high, extreme_low, extreme_high, hysteresis, delay, extreme_delay };
+            let (extreme_delay, clear_delay) = (extreme_delay(vital), CLEAR_DELAY);
+            limits.vitals[vital.index()] = VitalLimits {
+                low,
+                high,
+                extreme_low,
+                extreme_high,
+                hysteresis,
+                delay,
+                extreme_delay,
+                clear_delay,
+            };
         }
-        limits.vitals[Vital::OxygenSaturation.index()].extreme_delay = Span::ZERO;
         limits.own_extreme_delay.insert(Vital::OxygenSaturation);
         limits
     }
@@ -233,6 +255,7 @@ impl Limits {
         set(&mut limits.extreme_high, partial.extreme_high);
         limits.hysteresis = partial.hysteresis.unwrap_or(limits.hysteresis);
         limits.delay = partial.delay.unwrap_or(limits.delay);
+        limits.clear_delay = partial.clear_delay.unwrap_or(limits.clear_delay);
         if let Some(extreme_delay) = partial.extreme_delay {
             limits.extreme_delay = extreme_delay;
             self.own_extreme_delay.insert(vital);

@@ -119,6 +119,8 @@ pub struct PartialVitalLimits {
     pub delay: Option<Span>,
     #[serde(skip_serializing_if = "Option::is_none", with = "duration::option")]
     pub extreme_delay: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none", with = "duration::option")]
+    pub clear_delay: Option<Span>,
 }
 
 /// Limits that differ from those below them, by vital: `{"heart_rate":{"low":55,"high":110}}`.

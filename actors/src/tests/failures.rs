@@ -73,7 +73,7 @@ fn a_core_that_panics_costs_that_reading_and_nothing_else() {
         assert_eq!(ward.told()[1..], [failed(Event::Raised), failed(Event::Cleared)]);
         // The alert from before goes on under the same id.
         ward.send("icu-1/a", 12, 72);
-        ward.wait(1).await;
+        ward.wait(12).await; // until the clear delay is over
         let changes = ward.memory.changes.borrow();
         let rate: Vec<_> =
             changes.iter().filter(|c| c.condition == Condition::High(Vital::HeartRate)).collect();

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix::{Actor, Addr, System};
+use actix::{Addr, System};
 use bytes::Bytes;
 
 use crate::alerts::{AlertChange, Event};
@@ -19,6 +19,7 @@ use crate::analyzers::{self, Analyzer};
 use crate::census_actor::{Arrived, CensusActor, IngestProgress, Parts};
 use crate::clock::{Clock, Span, Timestamp};
 use crate::counters::Counters;
+use crate::installation_actor::InstallationActor;
 use crate::outlet::{Kept, Outlet};
 use crate::patient::outcome::Refused;
 use crate::patient::snapshot::{Saved, Snapshot};
@@ -70,6 +71,7 @@ impl Outlet for Memory {
 /// One shard on simulated time, in which everything can be heard.
 struct Ward {
     census: Addr<CensusActor>,
+    installation: Addr<InstallationActor>,
     memory: Rc<Memory>,
     counters: Arc<Counters>,
     clock: Clock,
@@ -94,8 +96,10 @@ impl Ward {
         rules.extend(more_rules);
         let counters = Arc::new(Counters::default());
         let outlet: Rc<dyn Outlet> = memory.clone();
+        let installation = InstallationActor::start_with(&settings, 1, &clock, &outlet, &counters);
         let parts = Parts { settings, clock: clock.clone(), outlet, counters: Arc::clone(&counters), rules };
-        Self { census: CensusActor::new(parts).start(), memory, counters, clock }
+        let census = CensusActor::start_with(parts, installation.clone());
+        Self { census, installation, memory, counters, clock }
     }
 
     /// A reading of this patient now.

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::{Ward, on_paused_time};
 use crate::alerts::{AlertChange, Event, RuleName};
 use crate::analyzers::{Analysis, Analyzer, View};
-use crate::census_actor::{Fact, IngestProgress, Restore};
+use crate::census_actor::{IngestProgress, Restore};
 use crate::clock::Span;
 use crate::conditions::Condition;
+use crate::installation_actor::Fact;
 use crate::patient::snapshot::{Memory, Restored};
 use crate::people::Subject;
 use crate::settings::Settings;
@@ -79,12 +80,13 @@ fn what_still_holds_is_not_told_anew_and_what_does_not_ends() {
         ward.census.do_send(IngestProgress::Live);
         ward.send("icu-1/a", 1, 72);
         ward.send("icu-1/b", 1, 72);
+        ward.wait(1).await;
         let fact = |words: Option<&str>| Fact {
             condition: Condition::StoreLost,
             words: words.map(str::to_owned),
             at: ward.clock.now().wall,
         };
-        ward.census.do_send(fact(Some("Nothing can be written")));
+        ward.installation.do_send(fact(Some("Nothing can be written")));
         ward.wait(1).await;
         let told = |condition: &str, event| ("_/_".to_owned(), condition.to_owned(), event);
         let raised = ["admission.full", "store.lost"].map(|condition| told(condition, Event::Raised));
@@ -95,7 +97,7 @@ fn what_still_holds_is_not_told_anew_and_what_does_not_ends() {
         again.send("icu-1/b", 2, 72);
         again.wait(1).await;
         assert_eq!(again.told(), []);
-        again.census.do_send(fact(None));
+        again.installation.do_send(fact(None));
         again.wait(1).await;
         assert_eq!(again.told(), [told("store.lost", Event::Cleared)]);
         assert_eq!(again.memory.changes.borrow()[0].sequence, 2);

@@ -36,16 +36,18 @@ pub fn seconds(time: Timestamp) -> f64 {
 pub enum Found {
     /// A heart rate.
     Rate(i32),
-    /// The same device says that the heart rate was not measured.
-    NotMeasured,
-    /// The value is missing or too old.
+    /// The last heart rate is judged anew.
+    Again,
+    /// Nothing came any more, or the last value is too old.
+    Lapsed,
+    /// The device says that it does not measure; or of a score, that nothing of it is known.
     Unknown,
     /// A score's floor and ceiling.
     Score(u8, u8),
     /// Nothing, of any condition.
     Nothing,
 }
-pub use Found::{NotMeasured, Nothing, Rate, Score, Unknown};
+pub use Found::{Again, Lapsed, Nothing, Rate, Score, Unknown};
 
 /// One patient, and what was told of it.
 pub struct Bedside {
@@ -185,9 +187,10 @@ impl Bedside {
                 self.last = (rate, at);
                 (beyond(rate, self.limit), beyond(rate, self.limit - 3), Presence::Present)
             }
-            NotMeasured => {
+            Again => {
                 (beyond(self.last.0, self.limit), beyond(self.last.0, self.limit - 3), Presence::Present)
             }
+            Lapsed => (beyond(self.last.0, self.limit), high, Presence::Unknown),
             Unknown => (None, high, Presence::Unknown),
             Score(floor, ceiling) => {
                 let told = floor == ceiling || by_points(floor).is_some();
@@ -200,7 +203,7 @@ impl Bedside {
         let points = if let Score(floor, _) = found { floor.into() } else { 0 };
         let risk = by_points(points as u8).map_or("low", Priority::name).to_owned();
         let limit = |over: i32| Some(Quantity::whole(self.limit + over));
-        let spoke_at = if matches!(found, NotMeasured | Unknown) { self.last.1 } else { at };
+        let spoke_at = if matches!(found, Again | Lapsed | Unknown) { self.last.1 } else { at };
         vec![Finding {
             condition: if is_score { RISK } else { HEART_RATE },
             reached,
@@ -225,7 +228,7 @@ impl Bedside {
             },
             at: second(spoke_at),
             measured: Self::now(spoke_at).uptime,
-            reading: reading.filter(|_| !matches!(found, NotMeasured | Unknown)),
+            reading: reading.filter(|_| !matches!(found, Again | Lapsed | Unknown)),
             timing: self.timing,
             reason: None,
         }]

@@ -22,7 +22,8 @@ enum Step {
 fn found() -> impl Strategy<Value = Found> {
     prop_oneof![
         6 => (100..170).prop_map(Rate),
-        1 => Just(NotMeasured),
+        1 => Just(Again),
+        1 => Just(Lapsed),
         1 => Just(Unknown),
         3 => (0u8..10, 0u8..6).prop_map(|(floor, open)| Score(floor, floor + open)),
         1 => Just(Nothing),

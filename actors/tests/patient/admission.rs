@@ -31,8 +31,8 @@ fn a_transfer_raises_what_is_open_under_the_new_unit_and_clears_it_under_the_old
     assert_eq!((again.onset, again.time), (raised.onset, ward.now().wall));
     assert_ne!(again.id, raised.id);
     ward.told.clear();
-    ward.reads(10, &[(HeartRate, 80)]);
-    ward.told(&["10 cleared heart_rate.high high"]);
+    ward.each_second(10..21, &[(HeartRate, 80)]);
+    ward.told(&["20 cleared heart_rate.high high"]);
 }
 
 #[test]

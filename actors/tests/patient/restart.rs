@@ -68,13 +68,13 @@ fn a_memory_of_version_1_is_read_and_decides_as_it_did_then() {
     (41..50).for_each(|at| ward.reads(at, &[(HeartRate, 160), (OxygenSaturation, 97)]));
     ward.device_reads("cuff-1", 50, -10, &[(SystolicPressure, 80)]);
     ward.until(120);
-    let [cleared, raised] = [0, 1].map(|place| (ward.told[place].id.to_string(), ward.told[place].sequence));
+    let [raised, cleared] = [0, 2].map(|place| (ward.told[place].id.to_string(), ward.told[place].sequence));
     assert_eq!(cleared, ("b2777815-f591-5a84-a797-b2cf337e3af3".to_owned(), 2));
     assert_eq!(raised, ("c14ecefa-9d39-51b6-838a-0451f8fb5ecc".to_owned(), 1));
     ward.told(&[
-        "41 cleared oxygen_saturation.low medium",
         "45 raised heart_rate.high high",
         "50 raised systolic_pressure.low medium",
+        "51 cleared oxygen_saturation.low medium",
         "59 raised temperature.missing low",
         "60 raised news2.risk medium",
         "69 updated heart_rate.high high unknown",

@@ -46,10 +46,12 @@ impl LifeCycle {
 
     /// Whether limit, cause or presence are others than was published.
     ///
-    /// While a fall is held back the alert stands as it was published, however the score flips.
+    /// While a fall is held back the alert stands as it was published, until nothing is known any more.
     fn is_updated(&self, published: &AlertChange, open: &Open) -> bool {
-        let another = || self.cause.differs(&published.cause, open.priority);
-        published.presence != self.presence || (!self.level.is_falling() && another())
+        let unknown = self.presence == Presence::Unknown;
+        let another =
+            self.presence != published.presence || self.cause.differs(&published.cause, open.priority);
+        another && (!self.level.is_falling() || (unknown && published.presence != Presence::Unknown))
     }
 
     fn change(&self, event: Event, caption: &Caption<'_>, backlog: bool) -> AlertChange {

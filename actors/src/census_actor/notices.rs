@@ -1,0 +1,92 @@
+//! What patients and the installation tell the census, and what it passes on.
+
+use actix::{Context, Handler, Message};
+
+use super::{CensusActor, SHARD};
+use crate::installation::ShardReport;
+use crate::installation_actor::{DeviceFlooded, ShardReported};
+use crate::patient::Listening;
+use crate::patient::outcome::Notice;
+use crate::patient_actor::HearOfDevice;
+use crate::people::{Departure, PatientId, UnitId};
+use crate::receipt::Receipt;
+
+/// A patient says something that concerns others.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Notify {
+    pub patient: PatientId,
+    pub notice: Notice,
+}
+
+impl Handler<Notify> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, Notify { patient, notice }: Notify, _: &mut Context<Self>) {
+        match notice {
+            Notice::Measures { device, live } => {
+                self.census.link(&device, &patient, Some(self.shard.clock.uptime()));
+                if self.census.is_gone(&device, live)
+                    && let Some(entry) = self.census.entry(patient.as_str())
+                {
+                    let receipt = Receipt::none();
+                    entry.address.do_send(HearOfDevice { device, online: false, receipt });
+                }
+            }
+            Notice::ClockSkew(device, skew) => self.census.skew(&device, skew),
+            Notice::Floods(device) => {
+                if let Ok(unit) = patient.unit().parse() {
+                    self.installation.do_send(DeviceFlooded { unit, device });
+                }
+            }
+            Notice::Leaves => {
+                if self.census.may_leave(&patient) {
+                    self.end_stay(&patient, Departure::Left, Receipt::none());
+                }
+            }
+        }
+        self.report();
+    }
+}
+
+/// Whether our own clock is the likelier fault, of all devices of all shards.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct OwnClockJudged {
+    pub suspect: bool,
+}
+
+impl Handler<OwnClockJudged> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, OwnClockJudged { suspect }: OwnClockJudged, _: &mut Context<Self>) {
+        let listening = self.shard.listening.get();
+        self.shard.listening.set(Listening { own_clock_suspect: suspect, ..listening });
+    }
+}
+
+/// That nothing is heard of a unit is one alert about it from now on, or no longer.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct UnitJudged {
+    pub unit: UnitId,
+    pub unheard: bool,
+}
+
+impl Handler<UnitJudged> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, UnitJudged { unit, unheard }: UnitJudged, _: &mut Context<Self>) {
+        drop(self.census.note_unit_unheard(&unit, unheard));
+    }
+}
+
+impl CensusActor {
+    /// Reports to the installation what has changed: devices, their clocks, room.
+    pub(super) fn report(&mut self) {
+        let report = ShardReport { clocks: self.census.clocks(), full: self.full };
+        if std::mem::replace(&mut self.reported, report) != report {
+            self.installation.do_send(ShardReported { shard: SHARD, report });
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! What is nobody's in particular: our own clock, store and broker, full admission, floods, and units unheard.
+
+mod floods;
+mod shards;
+mod units;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::alerts::{
+    AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing, wording,
+};
+use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::conditions::{Condition, Priority};
+use crate::people::{DeviceId, Subject, UnitId};
+use crate::settings::Settings;
+
+pub use shards::{Clocks, ShardReport};
+pub use units::UnitHearing;
+
+use floods::Floods;
+use shards::Shards;
+use units::Unit;
+
+/// The rule that owns these conditions; alerts of earlier runs know it by this name.
+const RULE: RuleName = RuleName::Borrowed("census");
+
+/// Changes about one unit or the installation, in the order in which they are published.
+pub type Announcement = (Subject, Vec<AlertChange>);
+
+/// What is nobody's in particular, and the alerts about it. There is one, however many shards there are.
+#[derive(Debug)]
+pub struct Installation {
+    settings: Arc<Settings>,
+    alerts: AlertSet,
+    /// What is so now, and since when.
+    facts: BTreeMap<Condition, (Cause, Timestamp)>,
+    shards: Shards,
+    /// Units with something to say; bounded by the floods and by the units in which somebody is.
+    units: BTreeMap<UnitId, Unit>,
+    floods: Floods,
+    /// When the last subject began to be watched: names its first alert, and no two share it.
+    watched: Timestamp,
+    /// Since when the installation itself is.
+    since: Timestamp,
+}
+
+impl Installation {
+    /// Nothing is known yet of so many shards.
+    pub fn new(settings: Arc<Settings>, shards: usize, now: Now) -> Self {
+        Self {
+            settings,
+            alerts: AlertSet::default(),
+            facts: BTreeMap::new(),
+            shards: Shards::new(shards),
+            units: BTreeMap::new(),
+            floods: Floods::default(),
+            watched: now.wall,
+            since: now.wall,
+        }
+    }
+
+    /// Takes up what is open for those who listen about units and the installation.
+    ///
+    /// A fact holds until whoever knows says that it is over; what shards report, until all of them have. A device
+    /// that flooded has as long as ever to prove that it does no more.
+    pub fn adopt(&mut self, open: Vec<AlertChange>, now: Now) {
+        for change in open {
+            match change.subject.clone() {
+                Subject::Installation => {
+                    let (condition, fact) = (change.condition.clone(), (change.cause.clone(), change.onset));
+                    self.facts.insert(condition, fact);
+                    self.alerts.adopt(vec![change], |_| Some(RULE));
+                }
+                Subject::Unit(unit) => {
+                    if let Condition::DeviceFlooding(device) = &change.condition {
+                        self.floods.note(&unit, device, now.uptime);
+                    }
+                    self.unit(&unit, now).alerts.adopt(vec![change], |_| Some(RULE));
+                }
+                Subject::Patient(_) => {} // its own memory has it
+            }
+        }
+    }
+
+    /// Something about the installation is so since `at`, or is not (no words).
+    pub fn note_fact(
+        &mut self,
+        condition: Condition,
+        words: Option<String>,
+        at: Timestamp,
+        now: Now,
+    ) -> Announcement {
+        match words {
+            Some(words) => {
+                let fact = self.facts.entry(condition).or_insert((Cause::Words { words: String::new() }, at));
+                fact.0 = Cause::Words { words };
+            }
+            None => drop(self.facts.remove(&condition)),
+        }
+        self.judge(at, now)
+    }
+
+    /// A shard says how it is; answers with what follows, and whether our own clock is the likelier fault.
+    pub fn note_shard(&mut self, shard: usize, report: ShardReport, now: Now) -> (Vec<Announcement>, bool) {
+        let had_all_reported = self.shards.have_all_reported();
+        self.shards.note(shard, report);
+        let max = self.settings.admission.max_patients;
+        let suspect = self.shards.own_clock_suspect().map(|(most, devices)| {
+            format!(
+                "{most} of {devices} devices are off by the same sign: our own clock is the likelier fault; check its time service"
+            )
+        });
+        let full = self.shards.is_full().then(|| {
+            format!("All {max} places are taken: readings of further patients are rejected (admission.max_patients)")
+        });
+        self.shard_fact(Condition::ClockWrong(None), suspect, now.wall);
+        self.shard_fact(Condition::AdmissionFull, full, now.wall);
+        let mut announcements = vec![self.judge(now.wall, now)];
+        if !had_all_reported && self.shards.have_all_reported() {
+            // What of the units' alerts from before a restart does not hold any more ends now.
+            let units: Vec<_> = self.units.keys().cloned().collect();
+            announcements.extend(units.iter().map(|unit| self.judge_unit(unit, now)));
+        }
+        (announcements, self.facts.contains_key(&Condition::ClockWrong(None)))
+    }
+
+    /// What shards report, from before a restart too until all of them have.
+    fn shard_fact(&mut self, condition: Condition, words: Option<String>, at: Timestamp) {
+        match words {
+            Some(words) => {
+                let at = self.facts.get(&condition).map_or(at, |(_, since)| *since);
+                self.facts.insert(condition, (Cause::Words { words }, at));
+            }
+            None if self.shards.have_all_reported() => drop(self.facts.remove(&condition)),
+            None => {}
+        }
+    }
+
+    fn judge(&mut self, at: Timestamp, now: Now) -> Announcement {
+        let facts = self.facts.iter();
+        let findings = facts.map(|(condition, (cause, since))| {
+            let low = matches!(condition, Condition::ClockWrong(_));
+            finding(
+                condition.clone(),
+                cause.clone(),
+                if low { Priority::Low } else { Priority::High },
+                *since,
+                now,
+            )
+        });
+        let findings = findings.collect();
+        let subject = Subject::Installation;
+        let caption = caption(&subject, self.since);
+        self.alerts.judge(&RULE, findings, &moment(at, now), &caption);
+        let changes = self.alerts.publish(&caption, false);
+        (subject, changes)
+    }
+
+    /// A device of a unit sends more than can be meant; answers with what follows where that is new.
+    pub fn note_flood(&mut self, unit: &UnitId, device: &DeviceId, now: Now) -> Vec<Announcement> {
+        let units = self.floods.note(unit, device, now.uptime);
+        units.iter().map(|unit| self.judge_unit(unit, now)).collect()
+    }
+
+    /// When a flood counts as over.
+    pub fn next_deadline(&self) -> Option<Uptime> {
+        self.floods.next_deadline()
+    }
+
+    /// Ends the floods that are over at `due`.
+    pub fn tick(&mut self, due: Uptime, now: Now) -> Vec<Announcement> {
+        let units = self.floods.end(due);
+        units.iter().map(|unit| self.judge_unit(unit, now)).collect()
+    }
+
+    /// What a shard hears of a unit; answers with what follows, and whether that it is unheard is one alert about
+    /// it from now on, or no longer.
+    pub fn note_unit(
+        &mut self,
+        shard: usize,
+        unit: &UnitId,
+        hearing: UnitHearing,
+        now: Now,
+    ) -> (Option<Announcement>, Option<bool>) {
+        let complete = self.shards.have_all_reported();
+        let of = self.unit(unit, now);
+        let before = of.unheard().is_some();
+        of.note(shard, hearing);
+        let after = of.unheard().is_some();
+        let announcement = (complete || after).then(|| self.judge_unit(unit, now));
+        (announcement, (before != after).then_some(after))
+    }
+
+    /// The record of a unit, made where there is none: each begins later than the one before, so that what is said
+    /// of it anew is another alert than what was said before it was forgotten.
+    fn unit(&mut self, unit: &UnitId, now: Now) -> &mut Unit {
+        if !self.units.contains_key(unit) {
+            self.watched = now.wall.max(self.watched + Span::from_ms(1));
+            self.units.insert(unit.clone(), Unit::new(self.watched));
+        }
+        let since = self.watched;
+        self.units.entry(unit.clone()).or_insert_with(|| Unit::new(since))
+    }
+
+    fn judge_unit(&mut self, unit: &UnitId, now: Now) -> Announcement {
+        let subject = Subject::Unit(unit.clone());
+        let max = self.settings.admission.max_rate;
+        let mut findings = self.floods.findings(unit, max, now);
+        let of = self.unit(unit, now);
+        findings.extend(of.finding(now));
+        let caption = caption(&subject, of.since);
+        of.alerts.judge(&RULE, findings, &moment(now.wall, now), &caption);
+        let changes = of.alerts.publish(&caption, false);
+        if of.is_quiet() && !self.floods.has(unit) {
+            self.units.remove(unit);
+        }
+        (subject, changes)
+    }
+}
+
+fn caption(subject: &Subject, since: Timestamp) -> Caption<'_> {
+    Caption { subject, bed: None, simulated: false, words_of: |_| wording::plain, stay: since }
+}
+
+fn moment(at: Timestamp, now: Now) -> Moment {
+    Moment { at, ..Moment::without_reading(now) }
+}
+
+fn finding(condition: Condition, cause: Cause, priority: Priority, at: Timestamp, now: Now) -> Finding {
+    Finding {
+        condition,
+        reached: Some(priority),
+        kept: Some(priority),
+        presence: Presence::Present,
+        cause,
+        at,
+        measured: now.uptime,
+        reading: None,
+        timing: Timing::IMMEDIATE,
+        reason: None,
+    }
+}
