@@ -76,7 +76,7 @@ fn store_fault(config: &Config, givens: &Givens) -> Option<Fault> {
 
 /// Why nothing can be kept there.
 #[derive(Debug, Error)]
-enum StoreFault {
+enum UnusableStore {
     #[error("{} is no folder that can be written to; allowed is one that exists and may be", .0.display())]
     Folder(PathBuf, #[source] io::Error),
     #[error("{} cannot be opened; allowed is a file that may be read and written", .0.display())]
@@ -86,22 +86,22 @@ enum StoreFault {
 }
 
 /// Writes beside the database and reads its beginning, as SQLite would; leaves nothing behind.
-fn probe_store(path: &Path) -> Result<(), StoreFault> {
+fn probe_store(path: &Path) -> Result<(), UnusableStore> {
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
     let probe = folder.join(format!(".wardwatch-check-{}", std::process::id()));
     let written = File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
-    written.map_err(|fault| StoreFault::Folder(folder.to_owned(), fault))?;
+    written.map_err(|fault| UnusableStore::Folder(folder.to_owned(), fault))?;
     let mut start = Vec::new();
     let opened = File::options().read(true).write(true).open(path);
     match opened.and_then(|file| file.take(SQLITE.len() as u64).read_to_end(&mut start)) {
         Ok(0) => Ok(()),
         Ok(_) if start == SQLITE => Ok(()),
-        Ok(_) => Err(StoreFault::NoDatabase(path.to_owned())),
+        Ok(_) => Err(UnusableStore::NoDatabase(path.to_owned())),
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(fault) => Err(StoreFault::File(path.to_owned(), fault)),
+        Err(fault) => Err(UnusableStore::File(path.to_owned(), fault)),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod contract;
 pub mod door;
 pub mod fatal;
 pub mod feed;
+pub mod health;
 pub mod link;
 pub mod log_queue;
 pub mod mqtt;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use mosquitto::{Listener, Mosquitto};
-use wardwatch::bench::{self, BenchSettings, Part, Report};
+use wardwatch::bench::{self, BenchReport, BenchSettings, FigureGroup};
 use wardwatch_actors::clock::Clock;
 
 fn wall() -> Timestamp {
@@ -24,7 +24,7 @@ fn directory(name: &str) -> PathBuf {
     directory
 }
 
-fn small(broker: &Mosquitto, stores: PathBuf, parts: &[Part]) -> BenchSettings {
+fn small(broker: &Mosquitto, stores: PathBuf, parts: &[FigureGroup]) -> BenchSettings {
     BenchSettings {
         broker: broker.url().parse().unwrap(),
         program: env!("CARGO_BIN_EXE_wardwatch").into(),
@@ -43,7 +43,7 @@ fn small(broker: &Mosquitto, stores: PathBuf, parts: &[Part]) -> BenchSettings {
 }
 
 /// Measures, and looks that nothing is left on the broker or on the disk.
-async fn measure(name: &str, parts: &[Part]) -> Report {
+async fn measure(name: &str, parts: &[FigureGroup]) -> BenchReport {
     let broker = Mosquitto::start();
     let stores = directory(name);
     let settings = small(&broker, stores.clone(), parts);
@@ -59,7 +59,7 @@ async fn measure(name: &str, parts: &[Part]) -> Report {
 
 #[tokio::test]
 async fn the_service_with_either_store_is_measured_beside_the_plain_client() {
-    let report = measure("bench-beside", &[Part::Sustained, Part::Latency]).await;
+    let report = measure("bench-beside", &[FigureGroup::Sustained, FigureGroup::Latency]).await;
     let sustained = report.sustained.as_ref().unwrap();
     for pace in [&sustained.plain, &sustained.memory, &sustained.sqlite] {
         assert!(pace.readings_per_second.least > 0.0);
@@ -71,7 +71,7 @@ async fn the_service_with_either_store_is_measured_beside_the_plain_client() {
 
 #[tokio::test]
 async fn a_killed_service_recovers_everybody_and_raises_nothing_anew() {
-    let report = measure("bench-recovery", &[Part::Recovery]).await;
+    let report = measure("bench-recovery", &[FigureGroup::Recovery]).await;
     let recovery = report.recovery.unwrap();
     assert_eq!((recovery.patients, recovery.raised_anew), (30, 0));
     assert!(recovery.open_alerts >= 30 && recovery.seconds.least > 0.0, "{recovery:?}");
@@ -79,14 +79,14 @@ async fn a_killed_service_recovers_everybody_and_raises_nothing_anew() {
 
 #[tokio::test]
 async fn what_was_queued_in_an_outage_is_answered() {
-    let report = measure("bench-outage", &[Part::Outage]).await;
+    let report = measure("bench-outage", &[FigureGroup::Outage]).await;
     let outage = report.outage.unwrap();
     assert!(outage.queued.least >= 2.0 && outage.ratio.least > 0.0, "{outage:?}");
 }
 
 #[tokio::test]
 async fn many_patients_and_a_recording_are_measured() {
-    let report = measure("bench-scale", &[Part::Scale, Part::Assess]).await;
+    let report = measure("bench-scale", &[FigureGroup::Scale, FigureGroup::Assess]).await;
     assert_eq!(report.scale.unwrap().many.patients, 40);
     assert!(report.assess.unwrap().readings >= 500);
 }
@@ -95,7 +95,7 @@ async fn many_patients_and_a_recording_are_measured() {
 async fn a_bench_that_is_stopped_leaves_no_store() {
     let broker = Mosquitto::start();
     let stores = directory("bench-stopped");
-    let settings = small(&broker, stores.clone(), &[Part::Recovery]);
+    let settings = small(&broker, stores.clone(), &[FigureGroup::Recovery]);
     let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
     let stop = async { while told.recv().await.is_some_and(|what: String| !what.contains("round")) {} };
     let report = bench::run(&settings, |what| drop(tell.send(what.to_owned())), stop).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_bench_that_is_stopped_leaves_no_store() {
 #[tokio::test]
 async fn a_directory_that_cannot_hold_stores_is_named_with_its_flag() {
     let broker = Mosquitto::start();
-    let settings = small(&broker, "no/such/directory".into(), &[Part::Recovery]);
+    let settings = small(&broker, "no/such/directory".into(), &[FigureGroup::Recovery]);
     let fault = bench::run(&settings, |_| {}, pending()).await.err().unwrap();
     let words = format!("{fault:#}");
     assert!(words.contains("no/such/directory") && words.contains("--store-in"), "{words}");

@@ -23,6 +23,7 @@ missing_packages() {
     has cc || echo gcc libc6-dev
     has mosquitto || echo mosquitto
     has mosquitto_pub && has mosquitto_sub || echo mosquitto-clients
+    has openssl || echo openssl
 }
 
 # As root, or as whoever may become root; without a terminal nobody can be asked for a password.
@@ -94,4 +95,18 @@ if [ "$long" = yes ]; then
         say "chaos, seed $seed"
         WARDWATCH_CHAOS=long WARDWATCH_CHAOS_SEED=$seed cargo test --locked --test chaos -- --nocapture
     done
+
+    say "Debian package"
+    if ! has dpkg-deb; then
+        echo "there is no dpkg-deb here: no package is built"
+    else
+        has cargo-deb || cargo install --locked cargo-deb
+        package=$(cargo deb --locked --quiet -- | tail -n 1)
+        dpkg-deb --contents "$package"
+        unpacked=$(mktemp -d)
+        dpkg-deb --extract "$package" "$unpacked"
+        "$unpacked/usr/bin/wardwatch" check --config "$unpacked/etc/wardwatch/wardwatch.toml" >/dev/null
+        ! "$unpacked/usr/bin/wardwatch" demo --help >/dev/null 2>&1 || stop "the package holds the demonstration"
+        rm -rf "$unpacked"
+    fi
 fi

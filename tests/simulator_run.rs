@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS};
 use wardwatch::broker::{self, EmbeddedBroker};
 use wardwatch::simulator::runner::{self, RunSettings};
-use wardwatch::simulator::{Episode, Fleet, FleetSettings, Kind, Progress, Schedule, SimulatorFault};
+use wardwatch::simulator::{Episode, EpisodeKind, Fleet, FleetSettings, Progress, Schedule, SimulatorFault};
 
 /// How long a test waits for something that must come; only a failure takes it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -81,7 +81,7 @@ async fn a_lost_device_is_offline_by_its_last_will_and_returns() {
     let tenth = Duration::from_millis(100);
     let lost = Episode {
         patient: 0,
-        kind: Kind::DeviceLost,
+        kind: EpisodeKind::DeviceLost,
         begins: tenth,
         builds: tenth,
         // Long enough for the broker to notice that it is gone before it is back.

@@ -7,10 +7,10 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
+use super::candidate::Candidate;
 use super::packets::Ward;
 use super::program::{ByTurns, Who};
 use super::spread::{Spread, percentile};
-use super::subject::Subject;
 use super::table::{Table, number};
 use super::{Bench, stores};
 
@@ -66,8 +66,8 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Latencies> {
 /// How long each answer took, in milliseconds, in their order.
 async fn measure_turn(bench: &Bench<'_>, who: Who, ward: &mut Ward) -> Result<Vec<f64>> {
     let settings = bench.settings;
-    let mut marks = bench.marks(FALLING)?;
-    let mut subject = Subject::start(bench, who, &mut marks).await?;
+    let mut markers = bench.markers(FALLING)?;
+    let mut candidate = Candidate::start(bench, who, &mut markers).await?;
     let mut ticks = interval(Duration::from_secs(1) / settings.rate);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
     let counted_from = Instant::now() + settings.warm_up;
@@ -77,19 +77,19 @@ async fn measure_turn(bench: &Bench<'_>, who: Who, ward: &mut Ward) -> Result<Ve
         tokio::select! {
             _ = ticks.tick() => {
                 let now = Instant::now();
-                subject.load.set_time((settings.wall)());
-                if subject.load.sent().is_multiple_of(ONE_IN) {
-                    let (packet, falling) = marks.take_turn();
-                    let seq = subject.load.add(packet);
+                candidate.load.set_time((settings.wall)());
+                if candidate.load.sent().is_multiple_of(ONE_IN) {
+                    let (packet, falling) = markers.take_turn();
+                    let seq = candidate.load.add(packet);
                     if falling && now >= counted_from {
                         falls.insert(seq, now);
                     }
                 } else {
-                    subject.load.add(ward.take_turn());
+                    candidate.load.add(ward.take_turn());
                 }
-                subject.load.write().await?;
+                candidate.load.write().await?;
             }
-            answer = subject.listener.next() => {
+            answer = candidate.listener.next() => {
                 let answer = answer?;
                 if let Some(published) = falls.remove(&answer.seq) {
                     took.push(answer.heard.duration_since(published).as_secs_f64() * 1e3);
@@ -97,7 +97,7 @@ async fn measure_turn(bench: &Bench<'_>, who: Who, ward: &mut Ward) -> Result<Ve
             }
         }
     }
-    subject.end(bench).await?;
+    candidate.end(bench).await?;
     took.sort_by(f64::total_cmp);
     Ok(took)
 }

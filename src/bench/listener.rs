@@ -12,7 +12,7 @@ use crate::contract::topics::Topics;
 
 /// An answer to one reading: an alert, or what the plain client publishes in its stead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Answer {
+pub struct TimedAnswer {
     /// The reading's count.
     pub seq: u64,
     pub heard: Instant,
@@ -25,10 +25,10 @@ pub struct Listener<T> {
     task: JoinHandle<()>,
 }
 
-impl Listener<Answer> {
+impl Listener<TimedAnswer> {
     /// Hears every answer below one prefix.
     pub async fn answers(broker: &BrokerUrl, topics: &Topics, client_id: &str) -> anyhow::Result<Self> {
-        let answer = |message: &Publish, heard| Some(Answer { seq: seq_in(&message.payload)?, heard });
+        let answer = |message: &Publish, heard| Some(TimedAnswer { seq: seq_in(&message.payload)?, heard });
         Self::start(broker, [topics.all_alerts()], client_id, answer).await
     }
 }

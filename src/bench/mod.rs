@@ -7,6 +7,7 @@
 
 mod assessment;
 mod broker;
+mod candidate;
 mod latency;
 mod listener;
 mod load;
@@ -20,7 +21,6 @@ pub mod report;
 mod scale;
 mod spread;
 mod stores;
-mod subject;
 mod sustained;
 mod table;
 mod witness;
@@ -38,9 +38,9 @@ use jiff::Timestamp;
 use crate::config::BrokerUrl;
 use crate::contract::topics::Topics;
 use crate::simulator::{Fleet, FleetSettings, Schedule};
-use packets::{Marks, Ward};
+use packets::{Markers, Ward};
 use program::Who;
-pub use report::Report;
+pub use report::BenchReport;
 pub use spread::Spread;
 use stores::Folder;
 
@@ -51,11 +51,11 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const ASK_EVERY: Duration = Duration::from_millis(100);
 
 /// The unit of the patients whose readings are answered at once: by an alert, or by the plain client.
-const MARKS: &str = "mark";
+const MARKER_UNIT: &str = "marker";
 
 /// One group of figures, in the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Part {
+pub enum FigureGroup {
     /// Readings a second and CPU a reading, beside the plain client.
     Sustained,
     /// From publishing a reading to its alert, at a steady rate.
@@ -76,20 +76,20 @@ pub struct BenchSettings {
     pub broker: BrokerUrl,
     /// This very program; it is started as the service and as the plain client.
     pub program: PathBuf,
-    pub parts: Vec<Part>,
+    pub parts: Vec<FigureGroup>,
     /// Readings of one round.
     pub readings: u64,
     /// How often those under measurement take turns.
     pub rounds: u32,
     /// Patients of the ward, with five vitals each.
     pub patients: usize,
-    /// Patients for the figures of [`Part::Scale`].
+    /// Patients for the figures of [`FigureGroup::Scale`].
     pub many_patients: usize,
-    /// Patients with an open alert for the figures of [`Part::Recovery`].
+    /// Patients with an open alert for the figures of [`FigureGroup::Recovery`].
     pub restored_patients: usize,
-    /// Alerts of one round for the figures of [`Part::Latency`].
+    /// Alerts of one round for the figures of [`FigureGroup::Latency`].
     pub alerts: usize,
-    /// Readings a second for the figures of [`Part::Latency`].
+    /// Readings a second for the figures of [`FigureGroup::Latency`].
     pub rate: u32,
     /// For how long those alerts are not counted: the process has just started.
     pub warm_up: Duration,
@@ -106,7 +106,7 @@ pub async fn run(
     settings: &BenchSettings,
     tell: impl Fn(&str),
     stop: impl Future<Output = ()>,
-) -> anyhow::Result<Option<Report>> {
+) -> anyhow::Result<Option<BenchReport>> {
     ensure!(!settings.broker.tls, "the bench speaks plain MQTT only; give it a listener without TLS");
     let patients = [settings.patients, settings.many_patients, settings.restored_patients];
     ensure!(patients.iter().all(|patients| *patients > 0), "a bench needs at least one patient");
@@ -148,17 +148,17 @@ impl Bench<'_> {
         Folder::make(self.settings.stores.join(format!("{}-{}", self.prefix, self.stores.get())))
     }
 
-    async fn measure(&self) -> anyhow::Result<Report> {
+    async fn measure(&self) -> anyhow::Result<BenchReport> {
         let settings = self.settings;
-        let mut report = Report::new(&settings.broker, (settings.wall)());
+        let mut report = BenchReport::new(&settings.broker, (settings.wall)());
         for part in &settings.parts {
             match part {
-                Part::Sustained => report.sustained = Some(sustained::measure(self).await?),
-                Part::Latency => report.latency = Some(latency::measure(self).await?),
-                Part::Recovery => report.recovery = Some(recovery::measure(self).await?),
-                Part::Outage => report.outage = Some(outage::measure(self).await?),
-                Part::Scale => report.scale = Some(scale::measure(self).await?),
-                Part::Assess => report.assess = Some(assessment::measure(self).await?),
+                FigureGroup::Sustained => report.sustained = Some(sustained::measure(self).await?),
+                FigureGroup::Latency => report.latency = Some(latency::measure(self).await?),
+                FigureGroup::Recovery => report.recovery = Some(recovery::measure(self).await?),
+                FigureGroup::Outage => report.outage = Some(outage::measure(self).await?),
+                FigureGroup::Scale => report.scale = Some(scale::measure(self).await?),
+                FigureGroup::Assess => report.assess = Some(assessment::measure(self).await?),
             }
         }
         Ok(report)
@@ -185,10 +185,10 @@ impl Bench<'_> {
     }
 
     /// Patients whose SpO2 falls, as they go over the wire.
-    fn marks(&self, patients: usize) -> anyhow::Result<Marks> {
-        let marks = Marks::of(patients, &self.topics())?;
-        self.retained.borrow_mut().extend((0..patients).map(packets::mark));
-        Ok(marks)
+    fn markers(&self, patients: usize) -> anyhow::Result<Markers> {
+        let markers = Markers::of(patients, &self.topics())?;
+        self.retained.borrow_mut().extend((0..patients).map(packets::marker));
+        Ok(markers)
     }
 
     /// Makes the broker forget the sessions, and all that was retained.

@@ -7,10 +7,10 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Bench;
-use super::packets::{Marks, Ward};
+use super::candidate::Candidate;
+use super::packets::{Markers, Ward};
 use super::program::Who;
 use super::spread::Spread;
-use super::subject::Subject;
 use super::sustained::{self, READINGS_EACH};
 use super::table::Table;
 
@@ -35,7 +35,7 @@ pub struct Outage {
 
 /// One outage.
 #[derive(Debug, Clone, Copy)]
-struct Round {
+struct OutageRound {
     sustained: f64,
     queued: u64,
     rate: f64,
@@ -46,13 +46,13 @@ struct Round {
 pub async fn measure(bench: &Bench<'_>) -> Result<Outage> {
     let settings = bench.settings;
     let mut ward = bench.ward(settings.patients, READINGS_EACH)?;
-    let mut marks = bench.marks(1)?;
+    let mut markers = bench.markers(1)?;
     let mut rounds = Vec::new();
     for round in 1..=settings.rounds {
         bench.tell(&format!("outage, round {round} of {}", settings.rounds));
-        rounds.push(measure_round(bench, &mut ward, &mut marks).await?);
+        rounds.push(measure_round(bench, &mut ward, &mut markers).await?);
     }
-    let spread = |of: fn(&Round) -> f64| Spread::of(rounds.iter().map(of));
+    let spread = |of: fn(&OutageRound) -> f64| Spread::of(rounds.iter().map(of));
     Ok(Outage {
         queued: spread(|round| round.queued as f64),
         readings_per_second: spread(|round| round.rate),
@@ -62,18 +62,18 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Outage> {
     })
 }
 
-async fn measure_round(bench: &Bench<'_>, ward: &mut Ward, marks: &mut Marks) -> Result<Round> {
-    let mut subject = Subject::start(bench, Who::Sqlite, marks).await?;
-    let sustained = sustained::measure_round(bench, &mut subject, ward, marks).await?.rate;
+async fn measure_round(bench: &Bench<'_>, ward: &mut Ward, markers: &mut Markers) -> Result<OutageRound> {
+    let mut candidate = Candidate::start(bench, Who::Sqlite, markers).await?;
+    let sustained = sustained::measure_round(bench, &mut candidate, ward, markers).await?.rate;
     let queued = how_many(bench.settings.readings, sustained);
-    subject.kill();
-    let (first, last) = subject.publish(bench, ward, marks, queued).await?;
+    candidate.kill();
+    let (first, last) = candidate.publish(bench, ward, markers, queued).await?;
     let begun = Instant::now();
-    subject.start_again(bench)?;
-    let first = subject.until_answered(first).await?.heard;
-    let last = subject.until_answered(last).await?.heard;
-    subject.end(bench).await?;
-    Ok(Round {
+    candidate.start_again(bench)?;
+    let first = candidate.until_answered(first).await?.heard;
+    let last = candidate.until_answered(last).await?.heard;
+    candidate.end(bench).await?;
+    Ok(OutageRound {
         sustained,
         queued,
         rate: (queued - 1) as f64 / last.duration_since(first).as_secs_f64(),

@@ -7,7 +7,7 @@ use bytes::BytesMut;
 use jiff::Timestamp;
 use rumqttc::{Publish, QoS};
 
-use super::MARKS;
+use super::MARKER_UNIT;
 use crate::contract::topics::{Address, Topics};
 use crate::simulator::{Act, Fleet};
 
@@ -19,7 +19,7 @@ const TIME_LENGTH: usize = 24;
 
 /// Where in the buffer one packet is, and where in the packet what changes.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Offsets {
     begin: usize,
     end: usize,
     pkid: usize,
@@ -31,14 +31,14 @@ struct Place {
 #[derive(Debug, Clone, Copy)]
 pub struct Encoded<'a> {
     bytes: &'a [u8],
-    place: Place,
+    place: Offsets,
 }
 
 /// Encoded packets, each of which may be sent any number of times.
 #[derive(Debug, Default)]
 pub struct Packets {
     bytes: BytesMut,
-    places: Vec<Place>,
+    places: Vec<Offsets>,
 }
 
 impl Packets {
@@ -52,7 +52,7 @@ impl Packets {
         publish.write(&mut self.bytes).context("cannot encode a reading")?;
         let end = self.bytes.len();
         let payload_at = end - length - begin;
-        self.places.push(Place {
+        self.places.push(Offsets {
             begin,
             end,
             pkid: payload_at - 2,
@@ -74,7 +74,7 @@ impl Packets {
 }
 
 impl Encoded<'_> {
-    fn write(&self, stamp: &Stamp, out: &mut Vec<u8>) {
+    fn write(&self, stamp: &FreshFields, out: &mut Vec<u8>) {
         let begin = out.len();
         out.extend_from_slice(self.bytes);
         let packet = &mut out[begin..];
@@ -100,7 +100,7 @@ fn with_fixed_count(payload: &[u8]) -> anyhow::Result<(Vec<u8>, usize, usize)> {
 
 /// What is fresh in each packet.
 #[derive(Debug)]
-struct Stamp {
+struct FreshFields {
     pkid: u16,
     time: [u8; TIME_LENGTH],
     count: [u8; 10],
@@ -109,14 +109,14 @@ struct Stamp {
 /// Numbers the packets of one connection, and tells them the time.
 #[derive(Debug)]
 pub struct Stamper {
-    stamp: Stamp,
+    stamp: FreshFields,
     seq: u64,
 }
 
 impl Stamper {
     /// Its counts begin anew after those of every connection before it.
     pub fn new(already_sent: u64) -> Self {
-        let stamp = Stamp { pkid: 0, time: [b'0'; TIME_LENGTH], count: [b'0'; 10] };
+        let stamp = FreshFields { pkid: 0, time: [b'0'; TIME_LENGTH], count: [b'0'; 10] };
         Self { stamp, seq: FIRST_SEQ + already_sent }
     }
 
@@ -178,25 +178,25 @@ impl Ward {
     }
 }
 
-/// The name of one of the patients that are marks.
-pub fn mark(number: usize) -> String {
-    format!("{MARKS}/m-{number}")
+/// The name of one of the patients that are markers.
+pub fn marker(number: usize) -> String {
+    format!("{MARKER_UNIT}/m-{number}")
 }
 
 /// Patients whose SpO2 falls below 80 % and is well again, by turns: each fall is an alert at once.
 #[derive(Debug)]
-pub struct Marks {
+pub struct Markers {
     packets: Packets,
     turns: usize,
 }
 
-impl Marks {
+impl Markers {
     /// Falls of so many patients.
     pub fn of(patients: usize, topics: &Topics) -> anyhow::Result<Self> {
         let mut packets = Packets::default();
         for saturation in [79, 98] {
             for patient in 0..patients {
-                let topic = topics.vitals(&mark(patient).parse()?);
+                let topic = topics.vitals(&marker(patient).parse()?);
                 let payload = format!(
                     r#"{{"time":"2026-11-22T06:35:06.120Z","device":"bench-{patient}","seq":1,"heart_rate":72,"oxygen_saturation":{saturation},"respiratory_rate":16,"blood_pressure":"120/80","temperature":36.8,"simulated":true}}"#
                 );
@@ -262,8 +262,8 @@ mod tests {
 
     #[test]
     fn all_patients_fall_before_the_first_is_well_again() {
-        let mut marks = Marks::of(2, &Topics::new("w")).unwrap();
-        let turns: Vec<_> = (0..5).map(|_| marks.take_turn().1).collect();
+        let mut markers = Markers::of(2, &Topics::new("w")).unwrap();
+        let turns: Vec<_> = (0..5).map(|_| markers.take_turn().1).collect();
         assert_eq!(turns, [true, true, false, false, true]);
     }
 }

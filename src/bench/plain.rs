@@ -5,15 +5,15 @@ use std::time::Duration;
 use anyhow::Context;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 
-use super::MARKS;
+use super::MARKER_UNIT;
 use super::listener::without_delay;
 use crate::config::BrokerUrl;
 use crate::contract::topics::Topics;
 
-/// Orders of our own that may wait: one answer to each mark under way.
+/// Orders of our own that may wait: one answer to each marker under way.
 const ORDERS: usize = 1000;
 
-/// Acknowledges every reading below `prefix`, and answers marks where an alert would come.
+/// Acknowledges every reading below `prefix`, and answers markers where an alert would come.
 ///
 /// rumqttc's own client of MQTT 3.1.1, with its own acknowledgements, QoS 1, a kept session, and
 /// TCP_NODELAY.
@@ -27,12 +27,12 @@ pub async fn acknowledge(broker: &BrokerUrl, prefix: &str, client_id: &str) -> a
     let (client, mut events) = AsyncClient::new(options, ORDERS);
     events.set_network_options(without_delay());
     client.subscribe(topics.all_vitals(), QoS::AtLeastOnce).await?;
-    let marks = topics.vitals(&format!("{MARKS}/m").parse()?);
-    let answer_to = topics.alerts("high", &format!("{MARKS}/m"));
+    let markers = topics.vitals(&format!("{MARKER_UNIT}/m").parse()?);
+    let answer_to = topics.alerts("high", &format!("{MARKER_UNIT}/m"));
     loop {
         let event = events.poll().await.with_context(|| format!("the connection to {broker} broke"))?;
         if let Event::Incoming(Packet::Publish(message)) = event
-            && message.topic.starts_with(&marks)
+            && message.topic.starts_with(&markers)
         {
             client.try_publish(&*answer_to, QoS::AtLeastOnce, false, message.payload)?;
         }

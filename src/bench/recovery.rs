@@ -5,9 +5,9 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::Bench;
+use super::candidate::Candidate;
 use super::program::Who;
 use super::spread::Spread;
-use super::subject::Subject;
 use super::table::{Table, number};
 use super::witness::{Beat, Witness};
 
@@ -36,7 +36,7 @@ pub struct Recovery {
 
 /// One restart.
 #[derive(Debug, Clone, Copy)]
-struct Round {
+struct RecoveryRound {
     patients: u64,
     open_alerts: u64,
     seconds: f64,
@@ -49,16 +49,16 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Recovery> {
     let settings = bench.settings;
     bench.tell(&format!("recovery: an open alert for each of {} patients", settings.restored_patients));
     let mut witness = Witness::start(bench).await?;
-    let mut subject = Subject::launch(bench, Who::Sqlite).await?;
+    let mut candidate = Candidate::launch(bench, Who::Sqlite).await?;
     witness.until("the service to listen", Beat::listens).await?;
-    open_alerts(bench, &mut subject).await?;
+    open_alerts(bench, &mut candidate).await?;
     let mut rounds = Vec::new();
     for round in 1..=settings.rounds {
         bench.tell(&format!("recovery, round {round} of {}", settings.rounds));
-        rounds.push(measure_round(bench, &mut witness, &mut subject).await?);
+        rounds.push(measure_round(bench, &mut witness, &mut candidate).await?);
     }
-    subject.end(bench).await?;
-    let most = |of: fn(&Round) -> u64| rounds.iter().map(of).max().unwrap_or_default();
+    candidate.end(bench).await?;
+    let most = |of: fn(&RecoveryRound) -> u64| rounds.iter().map(of).max().unwrap_or_default();
     Ok(Recovery {
         patients: most(|round| round.patients),
         open_alerts: most(|round| round.open_alerts),
@@ -69,32 +69,36 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Recovery> {
 }
 
 /// Lets the SpO2 of everybody fall, and stay low.
-async fn open_alerts(bench: &Bench<'_>, subject: &mut Subject) -> Result<()> {
+async fn open_alerts(bench: &Bench<'_>, candidate: &mut Candidate) -> Result<()> {
     let patients = bench.settings.restored_patients;
     for _ in 0..READINGS_EACH {
-        let mut falls = bench.marks(patients)?;
+        let mut falls = bench.markers(patients)?;
         for patient in 0..patients {
             if patient % AT_ONCE == 0 {
-                subject.load.write().await?;
-                subject.load.set_time((bench.settings.wall)());
+                candidate.load.write().await?;
+                candidate.load.set_time((bench.settings.wall)());
             }
-            subject.load.add(falls.take_turn().0);
+            candidate.load.add(falls.take_turn().0);
         }
-        subject.load.write().await?;
+        candidate.load.write().await?;
     }
     Ok(())
 }
 
-async fn measure_round(bench: &Bench<'_>, witness: &mut Witness, subject: &mut Subject) -> Result<Round> {
+async fn measure_round(
+    bench: &Bench<'_>,
+    witness: &mut Witness,
+    candidate: &mut Candidate,
+) -> Result<RecoveryRound> {
     let everybody = bench.settings.restored_patients as u64;
     let settled = witness.ask_until("every alert to be committed and published", |beat| {
         beat.is_settled() && beat.patients == everybody && beat.open_alerts >= everybody
     });
     let (before, _) = settled.await?;
     witness.count_anew();
-    subject.kill();
+    candidate.kill();
     let begun = Instant::now();
-    subject.start_again(bench)?;
+    candidate.start_again(bench)?;
     let restored = witness.ask_until("all patients and all their open alerts to be restored", |beat| {
         beat.started != before.started
             && (beat.patients, beat.open_alerts) == (before.patients, before.open_alerts)
@@ -103,7 +107,7 @@ async fn measure_round(bench: &Bench<'_>, witness: &mut Witness, subject: &mut S
     witness.ask_until("nothing to be owed any more", Beat::is_settled).await?;
     let (raised_anew, raised_again) = witness.raised();
     let seconds = heard.duration_since(begun).as_secs_f64();
-    Ok(Round { patients, open_alerts, seconds, raised_again, raised_anew })
+    Ok(RecoveryRound { patients, open_alerts, seconds, raised_again, raised_anew })
 }
 
 impl Recovery {

@@ -30,7 +30,7 @@ pub struct Machine {
 
 /// Every figure that was measured.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct BenchReport {
     pub machine: Machine,
     pub sustained: Option<Sustained>,
     pub latency: Option<Latencies>,
@@ -40,7 +40,7 @@ pub struct Report {
     pub assess: Option<Assessed>,
 }
 
-impl Report {
+impl BenchReport {
     /// A report without figures yet.
     pub(super) fn new(broker: &BrokerUrl, measured_at: Timestamp) -> Self {
         Self {
@@ -72,7 +72,7 @@ impl Machine {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { machine, sustained, latency, recovery, outage, scale, assess } = self;
         let mut table = Table::default();

@@ -4,8 +4,8 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::Bench;
+use super::candidate::Candidate;
 use super::program::Who;
-use super::subject::Subject;
 use super::table::{Table, number};
 
 /// Readings of each patient before anything is measured.
@@ -41,16 +41,16 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Scale> {
 async fn measure_size(bench: &Bench<'_>, patients: usize) -> Result<Size> {
     bench.tell(&format!("memory and CPU with {patients} patients"));
     let mut ward = bench.ward(patients, 2)?;
-    let mut marks = bench.marks(1)?;
-    let mut subject = Subject::start(bench, Who::Memory, &mut marks).await?;
+    let mut markers = bench.markers(1)?;
+    let mut candidate = Candidate::start(bench, Who::Memory, &mut markers).await?;
     let readings = |each: u64| (each * patients as u64).max(bench.settings.readings);
-    subject.follow(bench, &mut ward, &mut marks, readings(READINGS_BEFORE)).await?;
-    let cpu = subject.cpu()?;
+    candidate.follow(bench, &mut ward, &mut markers, readings(READINGS_BEFORE)).await?;
+    let cpu = candidate.cpu()?;
     let measured = readings(READINGS_MEASURED);
-    subject.follow(bench, &mut ward, &mut marks, measured).await?;
-    let cpu = subject.cpu_since(cpu)?;
-    let memory_bytes = subject.memory()?;
-    subject.end(bench).await?;
+    candidate.follow(bench, &mut ward, &mut markers, measured).await?;
+    let cpu = candidate.cpu_since(cpu)?;
+    let memory_bytes = candidate.memory()?;
+    candidate.end(bench).await?;
     Ok(Size { patients, memory_bytes, cpu_us_per_reading: cpu.as_secs_f64() * 1e6 / measured as f64 })
 }
 

@@ -6,10 +6,10 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::packets::{Marks, Ward};
+use super::candidate::Candidate;
+use super::packets::{Markers, Ward};
 use super::program::{ByTurns, Who};
 use super::spread::Spread;
-use super::subject::Subject;
 use super::table::Table;
 use super::{Bench, process};
 
@@ -46,7 +46,7 @@ pub struct Sustained {
 
 /// One round of one of them.
 #[derive(Debug, Clone, Copy)]
-pub struct Round {
+pub struct SustainedRound {
     pub rate: f64,
     cpu_us: f64,
     bench_cpu_us: f64,
@@ -56,12 +56,12 @@ pub struct Round {
 pub async fn measure(bench: &Bench<'_>) -> Result<Sustained> {
     let settings = bench.settings;
     let mut ward = bench.ward(settings.patients, READINGS_EACH)?;
-    let mut marks = bench.marks(1)?;
+    let mut markers = bench.markers(1)?;
     let mut rounds = ByTurns::new();
     for round in 1..=settings.rounds {
         for who in Who::ALL {
             bench.tell(&format!("sustained rate of {}, round {round} of {}", who.name(), settings.rounds));
-            rounds.push(who, measure_turn(bench, who, &mut ward, &mut marks).await?);
+            rounds.push(who, measure_turn(bench, who, &mut ward, &mut markers).await?);
         }
     }
     let ByTurns { plain, memory, sqlite } = rounds;
@@ -81,7 +81,7 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Sustained> {
     })
 }
 
-fn pace(rounds: &[Round]) -> Pace {
+fn pace(rounds: &[SustainedRound]) -> Pace {
     Pace {
         readings_per_second: Spread::of(rounds.iter().map(|round| round.rate)),
         cpu_us_per_reading: Spread::of(rounds.iter().map(|round| round.cpu_us)),
@@ -89,33 +89,38 @@ fn pace(rounds: &[Round]) -> Pace {
 }
 
 /// One by the other, of each round.
-fn ratio(one: &[Round], other: &[Round], of: fn(&Round) -> f64) -> Spread {
+fn ratio(one: &[SustainedRound], other: &[SustainedRound], of: fn(&SustainedRound) -> f64) -> Spread {
     Spread::of(one.iter().zip(other).map(|(one, other)| of(one) / of(other)))
 }
 
-async fn measure_turn(bench: &Bench<'_>, who: Who, ward: &mut Ward, marks: &mut Marks) -> Result<Round> {
-    let mut subject = Subject::start(bench, who, marks).await?;
-    let round = measure_round(bench, &mut subject, ward, marks).await?;
-    subject.end(bench).await?;
+async fn measure_turn(
+    bench: &Bench<'_>,
+    who: Who,
+    ward: &mut Ward,
+    markers: &mut Markers,
+) -> Result<SustainedRound> {
+    let mut candidate = Candidate::start(bench, who, markers).await?;
+    let round = measure_round(bench, &mut candidate, ward, markers).await?;
+    candidate.end(bench).await?;
     Ok(round)
 }
 
-/// Measures one round of a subject that has just started.
+/// Measures one round of a candidate that has just started.
 pub async fn measure_round(
     bench: &Bench<'_>,
-    subject: &mut Subject,
+    candidate: &mut Candidate,
     ward: &mut Ward,
-    marks: &mut Marks,
-) -> Result<Round> {
+    markers: &mut Markers,
+) -> Result<SustainedRound> {
     let readings = bench.settings.readings;
     let warm_up = (readings / 10).max(2 * ward.patients.len() as u64);
-    subject.follow(bench, ward, marks, warm_up).await?;
-    let (begun, cpu, own_cpu) = (Instant::now(), subject.cpu()?, process::cpu(std::process::id())?);
-    subject.follow(bench, ward, marks, readings).await?;
+    candidate.follow(bench, ward, markers, warm_up).await?;
+    let (begun, cpu, own_cpu) = (Instant::now(), candidate.cpu()?, process::cpu(std::process::id())?);
+    candidate.follow(bench, ward, markers, readings).await?;
     let elapsed = begun.elapsed();
-    let (cpu, own_cpu) = (subject.cpu_since(cpu)?, process::cpu_since(std::process::id(), own_cpu)?);
+    let (cpu, own_cpu) = (candidate.cpu_since(cpu)?, process::cpu_since(std::process::id(), own_cpu)?);
     let us_per_reading = |cpu: Duration| cpu.as_secs_f64() * 1e6 / readings as f64;
-    Ok(Round {
+    Ok(SustainedRound {
         rate: readings as f64 / elapsed.as_secs_f64(),
         cpu_us: us_per_reading(cpu),
         bench_cpu_us: us_per_reading(own_cpu),
@@ -145,7 +150,8 @@ mod tests {
 
     #[test]
     fn a_ratio_is_of_two_of_the_same_round() {
-        let rounds = |rates: [f64; 3]| rates.map(|rate| Round { rate, cpu_us: 1.0, bench_cpu_us: 1.0 });
+        let rounds =
+            |rates: [f64; 3]| rates.map(|rate| SustainedRound { rate, cpu_us: 1.0, bench_cpu_us: 1.0 });
         let (one, other) = (rounds([10.0, 40.0, 30.0]), rounds([10.0, 20.0, 60.0]));
         let ratio = ratio(&one, &other, |round| round.rate);
         assert_eq!(ratio, Spread { least: 0.5, median: 1.0, most: 2.0 });

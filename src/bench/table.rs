@@ -6,11 +6,11 @@ use super::spread::Spread;
 
 /// The figures, one a line, in the order in which they are told.
 #[derive(Debug, Default)]
-pub struct Table(Vec<Line>);
+pub struct Table(Vec<TableLine>);
 
 /// One line of the table.
 #[derive(Debug)]
-struct Line {
+struct TableLine {
     what: String,
     figure: Figure,
     should_be: &'static str,
@@ -32,12 +32,12 @@ impl Table {
         digits: usize,
         should_be: &'static str,
     ) {
-        self.0.push(Line { what: what.into(), figure: Figure::Spread(spread, digits), should_be });
+        self.0.push(TableLine { what: what.into(), figure: Figure::Spread(spread, digits), should_be });
     }
 
     /// Tells a figure that was measured once.
     pub fn one(&mut self, what: impl Into<String>, value: f64, digits: usize, should_be: &'static str) {
-        self.0.push(Line { what: what.into(), figure: Figure::One(value, digits), should_be });
+        self.0.push(TableLine { what: what.into(), figure: Figure::One(value, digits), should_be });
     }
 }
 
@@ -48,7 +48,7 @@ impl fmt::Display for Table {
     }
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for TableLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nothing = String::new;
         let [least, middle, most] = match self.figure {

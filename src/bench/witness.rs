@@ -54,7 +54,7 @@ struct Change {
 }
 
 /// What the witness understands.
-enum Word {
+enum Understood {
     Beat(Beat, Instant),
     Raised(String),
 }
@@ -69,7 +69,7 @@ struct Told {
 
 /// Hears heartbeats and alerts on a connection of its own.
 pub struct Witness {
-    listener: Listener<Word>,
+    listener: Listener<Understood>,
     topic: String,
     told: Told,
 }
@@ -93,9 +93,9 @@ impl Witness {
         let beat = timeout(PATIENCE, async {
             loop {
                 match self.listener.next().await? {
-                    Word::Beat(beat, heard) if is_so(&beat) => return anyhow::Ok((beat, heard)),
-                    Word::Beat(..) => {}
-                    Word::Raised(id) => self.told.hear(id),
+                    Understood::Beat(beat, heard) if is_so(&beat) => return anyhow::Ok((beat, heard)),
+                    Understood::Beat(..) => {}
+                    Understood::Raised(id) => self.told.hear(id),
                 }
             }
         });
@@ -137,12 +137,12 @@ impl Told {
     }
 }
 
-fn word(is_beat: bool, payload: &[u8], heard: Instant) -> Option<Word> {
+fn word(is_beat: bool, payload: &[u8], heard: Instant) -> Option<Understood> {
     if is_beat {
-        return Some(Word::Beat(serde_json::from_slice(payload).ok()?, heard));
+        return Some(Understood::Beat(serde_json::from_slice(payload).ok()?, heard));
     }
     let change: Change = serde_json::from_slice(payload).ok()?;
-    (change.event == "raised").then_some(Word::Raised(change.id))
+    (change.event == "raised").then_some(Understood::Raised(change.id))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use wardwatch::bench::{self, BenchSettings, Part};
+use wardwatch::bench::{self, BenchSettings, FigureGroup};
 use wardwatch::config::BrokerUrl;
 
 use super::{Unusable, output};
@@ -56,7 +56,7 @@ pub struct Bench {
     store_in: PathBuf,
     /// Only these figures, as sustained,latency
     #[arg(long, value_enum, value_delimiter = ',')]
-    only: Vec<Part>,
+    only: Vec<FigureGroup>,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -64,7 +64,7 @@ pub struct Bench {
 
 impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
-        let wanted = |part: &Part| self.only.is_empty() || self.only.contains(part);
+        let wanted = |part: &FigureGroup| self.only.is_empty() || self.only.contains(part);
         if !self.store_in.is_dir() {
             let why = format!("--store-in: {} is no folder that is there", self.store_in.display());
             return Err(Unusable(anyhow::Error::msg(why)).into());
@@ -72,7 +72,7 @@ impl Bench {
         let settings = BenchSettings {
             broker: self.url,
             program: std::env::current_exe().context("cannot find this very program")?,
-            parts: Part::value_variants().iter().copied().filter(wanted).collect(),
+            parts: FigureGroup::value_variants().iter().copied().filter(wanted).collect(),
             readings: self.readings.get(),
             rounds: self.rounds.get(),
             patients: self.patients.get(),

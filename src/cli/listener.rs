@@ -90,7 +90,9 @@ fn alert_line(payload: &[u8], topic: &str, colour: bool) -> Option<String> {
 fn rejected_line(payload: &[u8], colour: bool) -> Option<String> {
     let Rejected { time, topic, field, reason, count } = serde_json::from_slice(payload).ok()?;
     let what = painted(&format!("{:<18}", "REJECTED"), "\x1b[35m", colour);
-    let field = field.map(|field| format!("{field}: ")).unwrap_or_default();
+    // Most reasons name the field themselves.
+    let field = field.filter(|field| !reason.contains(field)).map(|field| format!("{field}: "));
+    let field = field.unwrap_or_default();
     let times = if count > 1 { format!(" ({count} times)") } else { String::new() };
     Some(format!("{}  {what} {topic}: {field}{reason}{times}\n", time_of_day(&time)))
 }

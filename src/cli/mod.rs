@@ -5,6 +5,7 @@ mod bench;
 mod check;
 #[cfg(feature = "demo")]
 mod demo;
+mod health;
 #[cfg(feature = "demo")]
 mod listener;
 mod logging;
@@ -42,6 +43,7 @@ enum Command {
     Simulate(simulate::Simulate),
     Assess(assess::Assess),
     Check(check::Check),
+    Health(health::Ask),
     Bench(bench::Bench),
     #[command(hide = true)]
     AcknowledgeOnly(bench::AcknowledgeOnly),
@@ -96,6 +98,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Simulate(simulate) => simulate.run(),
         Command::Assess(assess) => assess.run(),
         Command::Check(check) => check.run(),
+        Command::Health(ask) => ask.run(),
         Command::Bench(bench) => bench.run(),
         Command::AcknowledgeOnly(client) => client.run(),
     }

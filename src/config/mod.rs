@@ -3,16 +3,17 @@
 pub mod fault;
 pub mod given;
 mod layers;
+mod log;
 pub mod mqtt;
 mod rules;
 pub mod sources;
+mod store;
 mod strict;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Deserializer};
 use wardwatch_actors::clock::Span;
@@ -24,8 +25,10 @@ use wardwatch_actors::settings::{
 
 pub use fault::{Fault, Place};
 pub use given::{Override, environment};
+pub use log::{LogConfig, LogFormat, LogLevel};
 pub use mqtt::{BrokerUrl, MqttConfig, Secret};
 pub use sources::{SourceConfig, Sources};
+pub use store::{StoreConfig, StoreUrl, Synchronous};
 pub use wrong::nearest;
 
 use given::{Given, Givens};
@@ -86,116 +89,6 @@ impl Default for MissingConfig {
 #[serde(default, deny_unknown_fields)]
 pub struct ScoresConfig {
     pub news2: News2Settings,
-}
-
-/// Where readings and alerts are kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct StoreConfig {
-    pub url: StoreUrl,
-    pub synchronous: Synchronous,
-    /// For how long readings may wait for others to be committed together.
-    #[serde(with = "duration")]
-    pub linger: Span,
-    /// For how long readings are kept.
-    #[serde(with = "duration")]
-    pub keep_readings: Span,
-}
-
-impl Default for StoreConfig {
-    fn default() -> Self {
-        Self {
-            url: StoreUrl::Sqlite("wardwatch.db".into()),
-            synchronous: Synchronous::Full,
-            linger: Span::from_ms(20),
-            keep_readings: Span::from_hours(48),
-        }
-    }
-}
-
-/// What keeps the readings: `memory`, or `sqlite://wardwatch.db`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StoreUrl {
-    /// Nothing is kept when the process ends.
-    Memory,
-    /// A SQLite database in this file.
-    Sqlite(PathBuf),
-}
-
-impl fmt::Display for StoreUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Memory => f.write_str("memory"),
-            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for StoreUrl {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        match text.strip_prefix("sqlite://") {
-            Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
-            None if text == "memory" => Ok(Self::Memory),
-            _ => Err(serde::de::Error::custom(format!(
-                "\"{text}\" is no store; allowed is memory or sqlite://FILE"
-            ))),
-        }
-    }
-}
-
-/// How often SQLite waits for the disk.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Synchronous {
-    /// After every commit: survives a power cut.
-    Full,
-    /// Less often: a power cut may cost the last commits.
-    Normal,
-}
-
-/// What is logged, and how.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    pub level: LogLevel,
-    pub format: LogFormat,
-}
-
-/// The least important messages that are still logged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogLevel {
-    Error,
-    Warn,
-    #[default]
-    Info,
-    Debug,
-    Trace,
-}
-
-impl LogLevel {
-    /// Its name, as filters of log messages know it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Error => "error",
-            Self::Warn => "warn",
-            Self::Info => "info",
-            Self::Debug => "debug",
-            Self::Trace => "trace",
-        }
-    }
-}
-
-/// How a log message is written.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// A line for people.
-    #[default]
-    Text,
-    /// A JSON object a line, for machines.
-    Json,
 }
 
 /// The pages for the ward.

@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 use wardwatch_actors::people::{NameFault, PatientId};
 
 use super::FleetSettings;
-use super::episodes::{Episode, Kind, Phase};
+use super::episodes::{Episode, EpisodeKind, Phase};
 use super::physiology::{Person, Vitals, uniform};
 use super::reading::{Measured, Saturation};
 use crate::contract::topics::Topics;
@@ -123,7 +123,7 @@ impl Bed {
     }
 
     fn carriage_at(&self, due: Duration) -> Carriage {
-        let lost = self.episode.filter(|episode| episode.kind == Kind::DeviceLost);
+        let lost = self.episode.filter(|episode| episode.kind == EpisodeKind::DeviceLost);
         match lost.map_or(Phase::Over, |episode| episode.phase(due)) {
             Phase::Building | Phase::Passing => Carriage::Own,
             Phase::Holding => Carriage::Lost,
@@ -133,7 +133,7 @@ impl Bed {
 
     fn saturation_at(&self, due: Duration) -> Saturation {
         match self.episode {
-            Some(episode) if episode.is(Kind::ProbeOff, due) => {
+            Some(episode) if episode.is(EpisodeKind::ProbeOff, due) => {
                 if episode.depth < 1.0 {
                     Saturation::Null
                 } else {
@@ -147,13 +147,13 @@ impl Bed {
     /// Sends a reading, twice or later where that is the episode.
     pub fn send(&mut self, payload: Vec<u8>, due: Duration, mut out: impl FnMut(Vec<u8>)) {
         let during = |kind| self.episode.is_some_and(|episode| episode.is(kind, due));
-        if during(Kind::LateReadings) && self.seq.is_multiple_of(LATE_ONE_IN) {
+        if during(EpisodeKind::LateReadings) && self.seq.is_multiple_of(LATE_ONE_IN) {
             if let Some(overtaken) = self.held.replace(payload) {
                 out(overtaken);
             }
             return;
         }
-        if during(Kind::Duplicates) && self.seq.is_multiple_of(REPEATED_ONE_IN) {
+        if during(EpisodeKind::Duplicates) && self.seq.is_multiple_of(REPEATED_ONE_IN) {
             out(payload.clone());
         }
         out(payload);

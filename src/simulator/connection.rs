@@ -33,7 +33,7 @@ enum Order {
 
 /// What a connection tells.
 #[derive(Debug)]
-pub enum Report {
+pub enum ConnectionReport {
     /// It is there for the first time.
     Connected,
     /// It never was.
@@ -42,7 +42,7 @@ pub enum Report {
 
 /// How it shows on the bus.
 #[derive(Debug)]
-pub struct Presence {
+pub struct BusPresence {
     /// Where it is `online`, and by its last will `offline`.
     pub status_topic: String,
     /// What it publishes, retained, after each time it connects.
@@ -51,20 +51,20 @@ pub struct Presence {
 
 /// A connection's near end; dropping it lets the far end leave.
 #[derive(Debug)]
-pub struct Connection {
+pub struct DeviceConnection {
     orders: mpsc::Sender<Order>,
     burst: Vec<Publish>,
     task: JoinHandle<()>,
 }
 
-impl Connection {
+impl DeviceConnection {
     /// Begins to connect, with a clean session, once the one `before` it with the same client id has ended.
     pub fn open(
         before: Option<JoinHandle<()>>,
         mut options: MqttOptions,
-        presence: Presence,
+        presence: BusPresence,
         acknowledged: Arc<AtomicU64>,
-        reports: mpsc::Sender<Report>,
+        reports: mpsc::Sender<ConnectionReport>,
     ) -> Self {
         let will = LastWill::new(&presence.status_topic, "offline", QoS::AtLeastOnce, true);
         options.set_last_will(will).set_clean_session(true).set_inflight(IN_FLIGHT);
@@ -131,7 +131,7 @@ impl Connection {
 
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum Goodbye {
     Vanish,
     Leave,
 }
@@ -141,9 +141,9 @@ enum Ending {
 /// It writes past rumqttc's request queue, which would cost one system call a message.
 struct Carrier {
     events: EventLoop,
-    presence: Presence,
+    presence: BusPresence,
     orders: mpsc::Receiver<Order>,
-    reports: mpsc::Sender<Report>,
+    reports: mpsc::Sender<ConnectionReport>,
     acknowledged: Arc<AtomicU64>,
     connected: bool,
     /// Has ever been connected.
@@ -152,7 +152,7 @@ struct Carrier {
     waiting: VecDeque<Publish>,
     /// Packet ids of statuses and records, which do not count as readings.
     statuses: HashSet<u16>,
-    ending: Option<Ending>,
+    ending: Option<Goodbye>,
     retry_after: Duration,
 }
 
@@ -180,9 +180,9 @@ impl Carrier {
     fn take(&mut self, order: Option<Order>) {
         match order {
             Some(Order::Publish(burst)) => self.waiting.extend(burst),
-            Some(Order::Vanish) => self.ending = Some(Ending::Vanish),
+            Some(Order::Vanish) => self.ending = Some(Goodbye::Vanish),
             // The runner is gone.
-            Some(Order::Leave) | None => self.ending = Some(Ending::Leave),
+            Some(Order::Leave) | None => self.ending = Some(Goodbye::Leave),
         }
     }
 
@@ -202,7 +202,7 @@ impl Carrier {
             if !self.introduced {
                 self.introduced = true;
                 // Nobody waits for a device that connects by itself later.
-                let _ = self.reports.send(Report::Connected).await;
+                let _ = self.reports.send(ConnectionReport::Connected).await;
             }
         }
     }
@@ -242,7 +242,7 @@ impl Carrier {
         if !self.connected || !self.waiting.is_empty() || self.events.state.inflight() > 0 {
             return false;
         }
-        if ending == Ending::Leave
+        if ending == Goodbye::Leave
             && let Some(network) = &mut self.events.network
         {
             // Whoever cannot say goodbye is gone as well.
@@ -258,7 +258,7 @@ impl Carrier {
             tracing::warn!(fault = &fault as &dyn std::error::Error, "a simulated device has no broker");
         } else {
             // Whoever waits for the first connection stops waiting; a full channel holds a fault already.
-            let _ = self.reports.try_send(Report::Unreachable(fault));
+            let _ = self.reports.try_send(ConnectionReport::Unreachable(fault));
         }
         self.connected = false;
         for request in self.events.pending.drain(..).rev() {
@@ -269,7 +269,7 @@ impl Carrier {
                 self.waiting.push_front(message);
             }
         }
-        if self.ending == Some(Ending::Vanish) || self.orders.is_closed() {
+        if self.ending == Some(Goodbye::Vanish) || self.orders.is_closed() {
             return ControlFlow::Break(());
         }
         tokio::time::sleep(self.retry_after).await;

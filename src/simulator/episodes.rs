@@ -9,7 +9,7 @@ const CLOCK_OFF_MS: i64 = 7 * 60 * 1000;
 
 /// What an episode is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum EpisodeKind {
     /// SpO2 falls to about 82 %, heart and breath answer.
     Desaturation,
     /// Heart rate rises by about 70 /min.
@@ -30,7 +30,7 @@ pub enum Kind {
     LateReadings,
 }
 
-impl Kind {
+impl EpisodeKind {
     /// Every kind.
     pub const ALL: [Self; 9] = [
         Self::Desaturation,
@@ -60,7 +60,7 @@ pub enum Phase {
 pub struct Episode {
     /// The patient's number in the fleet, from 0.
     pub patient: usize,
-    pub kind: Kind,
+    pub kind: EpisodeKind,
     /// When it begins, from the fleet's start.
     pub begins: Duration,
     /// How long until it is at its worst.
@@ -103,11 +103,11 @@ impl Episode {
         let strength = self.strength(at);
         let amount = |worst: f64| worst * strength * self.depth;
         match self.kind {
-            Kind::Desaturation => Strain { desaturation: amount(15.0), ..Strain::default() },
-            Kind::Tachycardia => {
+            EpisodeKind::Desaturation => Strain { desaturation: amount(15.0), ..Strain::default() },
+            EpisodeKind::Tachycardia => {
                 Strain { heart_rate: amount(70.0), hypotension: amount(8.0), ..Strain::default() }
             }
-            Kind::Deterioration => Strain {
+            EpisodeKind::Deterioration => Strain {
                 heart_rate: amount(18.0),
                 respiratory_rate: amount(7.0),
                 desaturation: amount(5.0),
@@ -117,24 +117,26 @@ impl Episode {
                 confusion: strength > 0.8,
                 ..Strain::default()
             },
-            Kind::Asystole => {
+            EpisodeKind::Asystole => {
                 Strain { desaturation: amount(12.0), arrest: strength > 0.5, ..Strain::default() }
             }
-            Kind::ProbeOff | Kind::DeviceLost | Kind::WrongClock | Kind::Duplicates | Kind::LateReadings => {
-                Strain::default()
-            }
+            EpisodeKind::ProbeOff
+            | EpisodeKind::DeviceLost
+            | EpisodeKind::WrongClock
+            | EpisodeKind::Duplicates
+            | EpisodeKind::LateReadings => Strain::default(),
         }
     }
 
     /// Milliseconds by which the device's clock is off.
     pub fn clock_off_ms(&self, at: Duration) -> i64 {
-        let wrong = self.kind == Kind::WrongClock && self.phase(at) == Phase::Holding;
+        let wrong = self.kind == EpisodeKind::WrongClock && self.phase(at) == Phase::Holding;
         let sign = if self.depth < 1.0 { -1 } else { 1 };
         if wrong { sign * CLOCK_OFF_MS } else { 0 }
     }
 
     /// Whether this is under way, for kinds that are there or not.
-    pub fn is(&self, kind: Kind, at: Duration) -> bool {
+    pub fn is(&self, kind: EpisodeKind, at: Duration) -> bool {
         self.kind == kind && self.phase(at) == Phase::Holding
     }
 }
@@ -158,7 +160,7 @@ mod tests {
         let second = Duration::from_secs;
         let episode = Episode {
             patient: 0,
-            kind: Kind::Desaturation,
+            kind: EpisodeKind::Desaturation,
             begins: second(10),
             builds: second(10),
             holds: second(20),

@@ -22,7 +22,7 @@ const EPISODES: u64 = 2;
 
 /// Something a device does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub struct FleetEvent {
     /// When, from the fleet's start; never before the event before it.
     pub due: Duration,
     /// The patient's number, from 0.
@@ -62,7 +62,7 @@ pub struct Fleet {
     turns: u64,
     time_text: TimeText,
     day: (u64, DayTime),
-    ready: VecDeque<Event>,
+    ready: VecDeque<FleetEvent>,
 }
 
 impl Fleet {
@@ -144,7 +144,7 @@ impl Fleet {
     }
 
     /// What happens next, if it happens before `end`.
-    pub fn next_before(&mut self, end: Duration) -> Option<Event> {
+    pub fn next_before(&mut self, end: Duration) -> Option<FleetEvent> {
         while self.ready.is_empty() && self.turn_due() < end {
             self.take_turn();
         }
@@ -192,7 +192,7 @@ impl Fleet {
 
         let before = bed.change_carriage(due);
         let acts = acts_between(before, bed.carriage);
-        self.ready.extend(acts.iter().map(|act| Event { due, patient, act: act.clone() }));
+        self.ready.extend(acts.iter().map(|act| FleetEvent { due, patient, act: act.clone() }));
         if bed.carriage == Carriage::Lost {
             return;
         }
@@ -200,7 +200,7 @@ impl Fleet {
         let measured = bed.measure(&self.settings, due, time_ms, vitals);
         let payload = reading::write(&measured, &mut self.time_text);
         bed.send(payload, due, |payload| {
-            self.ready.push_back(Event { due, patient, act: Act::Report(payload) });
+            self.ready.push_back(FleetEvent { due, patient, act: Act::Report(payload) });
         });
     }
 

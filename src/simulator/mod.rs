@@ -19,8 +19,8 @@ use std::time::Duration;
 use thiserror::Error;
 use wardwatch_actors::people::{NameFault, check_name};
 
-pub use episodes::{Episode, Kind};
-pub use fleet::{Act, Event, Fleet};
+pub use episodes::{Episode, EpisodeKind};
+pub use fleet::{Act, Fleet, FleetEvent};
 pub use runner::{Progress, SimulatorFault};
 pub use schedule::Schedule;
 pub use wardwatch_actors::people::Class;
@@ -88,7 +88,7 @@ pub struct FleetSettings {
     /// What goes wrong, and when.
     pub schedule: Schedule,
     /// The kinds of episode that may happen; a script is not bound by it.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<EpisodeKind>,
     /// Between two cuff measurements of a patient; zero measures with each reading.
     pub pressure_every: Duration,
     /// Between two temperatures of a patient; zero measures with each reading.
@@ -110,7 +110,7 @@ impl Default for FleetSettings {
             records: false,
             children: false,
             schedule: Schedule::Realistic,
-            kinds: Kind::ALL.to_vec(),
+            kinds: EpisodeKind::ALL.to_vec(),
             pressure_every: Duration::from_secs(15 * 60),
             temperature_every: Duration::from_secs(4 * 60),
             observation_every: Duration::from_secs(3600),

@@ -182,26 +182,10 @@ impl Person {
 
         let (sin, cos) = self.chronotype;
         let day = day.cos * cos - day.sin * sin;
-        let breathing = self.respiratory_rate
-            + 0.8 * day
-            + 0.5 * self.tone
-            + 0.4 * self.breathing
-            + 0.5 * breath_noise
-            + strain.respiratory_rate
-            // The body answers: about 2 breaths for a degree of fever, one for two per cent of saturation.
-            + 2.0 * strain.fever
-            + 0.5 * strain.desaturation;
+        let breathing = self.breathing_now(day, strain) + 0.5 * breath_noise;
         self.breath = (self.breath + breathing.max(0.0) * over.seconds / 60.0).fract();
         let sinus_arrhythmia = 2.0 * (TAU * self.breath).sin();
-        let heart_rate = self.heart_rate
-            + 6.0 * day
-            + 2.0 * self.tone
-            + sinus_arrhythmia
-            + heart_noise
-            + strain.heart_rate
-            // About 9 beats for a degree of fever.
-            + 9.0 * strain.fever
-            + 0.8 * strain.desaturation;
+        let heart_rate = self.heart_rate_now(day, strain) + sinus_arrhythmia + heart_noise;
         let oxygen_saturation =
             self.oxygen_saturation + 0.3 * day + 0.3 * self.saturation + 0.3 * saturation_noise
                 - strain.desaturation;
@@ -217,6 +201,27 @@ impl Person {
             confused: strain.confusion,
             on_oxygen: strain.oxygen,
         }
+    }
+
+    fn breathing_now(&self, day: f64, strain: &Strain) -> f64 {
+        self.respiratory_rate
+            + 0.8 * day
+            + 0.5 * self.tone
+            + 0.4 * self.breathing
+            + strain.respiratory_rate
+            // The body answers: about 2 breaths for a degree of fever, one for two per cent of saturation.
+            + 2.0 * strain.fever
+            + 0.5 * strain.desaturation
+    }
+
+    fn heart_rate_now(&self, day: f64, strain: &Strain) -> f64 {
+        self.heart_rate
+            + 6.0 * day
+            + 2.0 * self.tone
+            + strain.heart_rate
+            // About 9 beats for a degree of fever.
+            + 9.0 * strain.fever
+            + 0.8 * strain.desaturation
     }
 }
 

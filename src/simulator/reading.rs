@@ -80,28 +80,34 @@ pub fn write(measured: &Measured<'_>, time_text: &mut TimeText) -> Vec<u8> {
         Saturation::Zero => to.push(b'0'),
     }
     append(&mut to, format_args!(",\"respiratory_rate\":{}", whole(vitals.respiratory_rate)));
+    write_what_is_due(measured, &mut to);
+    if measured.simulated {
+        to.extend_from_slice(b",\"simulated\":true");
+    }
+    to.push(b'}');
+    to
+}
+
+/// Appends what is not measured each time.
+fn write_what_is_due(measured: &Measured<'_>, to: &mut Vec<u8>) {
+    let vitals = &measured.vitals;
     if let Some((systolic, diastolic)) = vitals.pressure.filter(|_| measured.pressure) {
-        append(&mut to, format_args!(",\"blood_pressure\":\"{}/{}\"", whole(systolic), whole(diastolic)));
+        append(to, format_args!(",\"blood_pressure\":\"{}/{}\"", whole(systolic), whole(diastolic)));
     }
     if measured.temperature {
         let tenths = whole(vitals.temperature * 10.0);
-        append(&mut to, format_args!(",\"temperature\":{}.{}", tenths / 10, tenths % 10));
+        append(to, format_args!(",\"temperature\":{}.{}", tenths / 10, tenths % 10));
     }
     if measured.observed {
         let consciousness = if vitals.confused { "C" } else { "A" };
         append(
-            &mut to,
+            to,
             format_args!(
                 ",\"consciousness\":\"{consciousness}\",\"supplemental_oxygen\":{}",
                 vitals.on_oxygen
             ),
         );
     }
-    if measured.simulated {
-        to.extend_from_slice(b",\"simulated\":true");
-    }
-    to.push(b'}');
-    to
 }
 
 /// To the device's resolution.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::fleet::{Act, Event, Fleet};
+use super::fleet::{Act, Fleet, FleetEvent};
 use super::reading::TimeText;
 
 /// Writes what a fleet does until `duration` after its start, one bus message a line; tells how many lines.
@@ -26,7 +26,7 @@ struct Recorder<'a, W> {
 impl<W: Write> Recorder<'_, W> {
     fn write(mut self, mut fleet: Fleet, duration: Duration) -> io::Result<u64> {
         self.introduce(&fleet)?;
-        while let Some(Event { due, patient, act }) = fleet.next_before(duration) {
+        while let Some(FleetEvent { due, patient, act }) = fleet.next_before(duration) {
             match act {
                 Act::Report(payload) => self.line(due, fleet.topic(patient), &payload)?,
                 Act::Connect => self.line(due, fleet.status_topic(patient), br#""online""#)?,

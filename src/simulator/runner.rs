@@ -13,8 +13,8 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::Instant;
 
-use super::connection::{Connection, Presence, Report};
-use super::fleet::{Act, Event, Fleet};
+use super::connection::{BusPresence, ConnectionReport, DeviceConnection};
+use super::fleet::{Act, Fleet, FleetEvent};
 
 /// Readings that are handed over before connections get to write.
 const BURST: usize = 1024;
@@ -103,15 +103,15 @@ struct Runner<C, T> {
     settings: RunSettings,
     connect: C,
     tell: T,
-    gateways: Vec<Connection>,
+    gateways: Vec<DeviceConnection>,
     gateway_topics: Vec<String>,
     /// Of devices that have a connection of their own at the moment, by patient.
-    own: BTreeMap<usize, Connection>,
+    own: BTreeMap<usize, DeviceConnection>,
     /// The last one that ended, or is about to.
     ending: BTreeMap<usize, JoinHandle<()>>,
     acknowledged: Arc<AtomicU64>,
-    reports: mpsc::Sender<Report>,
-    heard: mpsc::Receiver<Report>,
+    reports: mpsc::Sender<ConnectionReport>,
+    heard: mpsc::Receiver<ConnectionReport>,
     progress: Progress,
     told: (Duration, u64),
     began: Instant,
@@ -170,11 +170,11 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
                 greeting.push(status(self.fleet.status_topic(patient), "online"));
             }
             self.gateway_topics.push(status_topic.clone());
-            let gateway = self.open(None, &name, Presence { status_topic, greeting });
+            let gateway = self.open(None, &name, BusPresence { status_topic, greeting });
             self.gateways.push(gateway);
         }
         for _ in 0..self.gateways.len() {
-            if let Some(Report::Unreachable(fault)) = self.heard.recv().await {
+            if let Some(ConnectionReport::Unreachable(fault)) = self.heard.recv().await {
                 return Err(SimulatorFault::Unreachable(fault));
             }
         }
@@ -182,15 +182,15 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
         Ok(())
     }
 
-    fn open(&self, before: Option<JoinHandle<()>>, name: &str, presence: Presence) -> Connection {
+    fn open(&self, before: Option<JoinHandle<()>>, name: &str, presence: BusPresence) -> DeviceConnection {
         let options = (self.connect)(&format!("{}-{name}", self.settings.client_id));
-        Connection::open(before, options, presence, self.acknowledged.clone(), self.reports.clone())
+        DeviceConnection::open(before, options, presence, self.acknowledged.clone(), self.reports.clone())
     }
 
     /// Sends everything that is due.
     async fn send_until(&mut self, now: Duration) {
         let mut gathered = 0;
-        while let Some(Event { due, patient, act }) = self.fleet.next_before(now) {
+        while let Some(FleetEvent { due, patient, act }) = self.fleet.next_before(now) {
             match act {
                 Act::Report(payload) => {
                     let reading = Publish::new(self.fleet.topic(patient).as_ref(), QoS::AtLeastOnce, payload);
@@ -212,7 +212,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
         self.hand_over().await;
     }
 
-    fn connection_of(&mut self, patient: usize) -> &mut Connection {
+    fn connection_of(&mut self, patient: usize) -> &mut DeviceConnection {
         let gateway = patient / self.settings.patients_per_connection.max(1);
         self.own.get_mut(&patient).unwrap_or(&mut self.gateways[gateway])
     }
@@ -227,7 +227,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
         let status_topic = self.fleet.status_topic(patient).to_string();
         let greeting = vec![status(&status_topic, "online")];
         let before = self.ending.remove(&patient);
-        let device = self.open(before, self.fleet.device(patient), Presence { status_topic, greeting });
+        let device = self.open(before, self.fleet.device(patient), BusPresence { status_topic, greeting });
         self.own.insert(patient, device);
     }
 
@@ -299,9 +299,9 @@ impl<C, T> Runner<C, T> {
         }
         // A device's own connection closes before its gateway speaks for it.
         let leaving: JoinSet<()> =
-            std::mem::take(&mut self.own).into_values().map(Connection::leave).collect();
+            std::mem::take(&mut self.own).into_values().map(DeviceConnection::leave).collect();
         leaving.join_all().await;
-        let leaving: JoinSet<()> = self.gateways.drain(..).map(Connection::leave).collect();
+        let leaving: JoinSet<()> = self.gateways.drain(..).map(DeviceConnection::leave).collect();
         leaving.join_all().await;
     }
 }

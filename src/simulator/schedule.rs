@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::episodes::{Episode, Kind};
+use super::episodes::{Episode, EpisodeKind};
 use super::physiology::uniform;
 
 /// How much goes wrong.
@@ -14,7 +14,7 @@ pub enum Schedule {
     /// Nothing: everybody is well and every device works.
     #[default]
     Off,
-    /// To look at: the first episode after 3 s, each kind within some minutes, then one every 25 s for 12 patients.
+    /// To look at: the first episode at once, each kind within some minutes, then one every 25 s for 12 patients.
     Demo,
     /// As on a ward: one episode a patient every six hours on average, each as long as it would be.
     Realistic,
@@ -23,16 +23,16 @@ pub enum Schedule {
 }
 
 /// Seconds after the start at which the demo shows each kind.
-const OPENING: [(u64, Kind); 9] = [
-    (3, Kind::Tachycardia),
-    (10, Kind::Desaturation),
-    (25, Kind::Deterioration),
-    (40, Kind::ProbeOff),
-    (60, Kind::DeviceLost),
-    (85, Kind::Asystole),
-    (115, Kind::Duplicates),
-    (125, Kind::LateReadings),
-    (140, Kind::WrongClock),
+const OPENING: [(u64, EpisodeKind); 9] = [
+    (0, EpisodeKind::Tachycardia),
+    (10, EpisodeKind::Desaturation),
+    (25, EpisodeKind::Deterioration),
+    (40, EpisodeKind::ProbeOff),
+    (60, EpisodeKind::DeviceLost),
+    (85, EpisodeKind::Asystole),
+    (115, EpisodeKind::Duplicates),
+    (125, EpisodeKind::LateReadings),
+    (140, EpisodeKind::WrongClock),
 ];
 /// Between two episodes of the demo after its opening, for 12 patients.
 const DEMO_GAP_SECONDS: f64 = 25.0;
@@ -41,46 +41,46 @@ const DEMO_PATIENTS: f64 = 12.0;
 const REALISTIC_GAP_SECONDS: f64 = 6.0 * 3600.0;
 
 /// How often a kind happens, against the others.
-fn weight(kind: Kind) -> f64 {
+fn weight(kind: EpisodeKind) -> f64 {
     match kind {
-        Kind::Desaturation | Kind::ProbeOff => 22.0,
-        Kind::Tachycardia => 18.0,
-        Kind::Duplicates | Kind::LateReadings => 9.0,
-        Kind::DeviceLost => 8.0,
-        Kind::Deterioration => 6.0,
-        Kind::WrongClock => 4.0,
-        Kind::Asystole => 2.0,
+        EpisodeKind::Desaturation | EpisodeKind::ProbeOff => 22.0,
+        EpisodeKind::Tachycardia => 18.0,
+        EpisodeKind::Duplicates | EpisodeKind::LateReadings => 9.0,
+        EpisodeKind::DeviceLost => 8.0,
+        EpisodeKind::Deterioration => 6.0,
+        EpisodeKind::WrongClock => 4.0,
+        EpisodeKind::Asystole => 2.0,
     }
 }
 
 /// Seconds that a kind builds, holds at least, holds at most, and passes.
-type Course = fn(Kind) -> [f64; 4];
+type Course = fn(EpisodeKind) -> [f64; 4];
 
 /// The courses of the demo.
-fn demo_course(kind: Kind) -> [f64; 4] {
+fn demo_course(kind: EpisodeKind) -> [f64; 4] {
     match kind {
-        Kind::Desaturation => [8.0, 35.0, 50.0, 15.0],
-        Kind::Tachycardia => [5.0, 35.0, 60.0, 10.0],
-        Kind::Deterioration => [90.0, 120.0, 180.0, 60.0],
-        Kind::Asystole => [1.0, 15.0, 25.0, 8.0],
-        Kind::ProbeOff => [0.0, 40.0, 60.0, 0.0],
-        Kind::DeviceLost => [10.0, 30.0, 60.0, 20.0],
-        Kind::WrongClock => [0.0, 60.0, 90.0, 0.0],
-        Kind::Duplicates | Kind::LateReadings => [0.0, 20.0, 30.0, 0.0],
+        EpisodeKind::Desaturation => [8.0, 35.0, 50.0, 15.0],
+        EpisodeKind::Tachycardia => [1.5, 35.0, 60.0, 10.0],
+        EpisodeKind::Deterioration => [90.0, 120.0, 180.0, 60.0],
+        EpisodeKind::Asystole => [1.0, 15.0, 25.0, 8.0],
+        EpisodeKind::ProbeOff => [0.0, 40.0, 60.0, 0.0],
+        EpisodeKind::DeviceLost => [10.0, 30.0, 60.0, 20.0],
+        EpisodeKind::WrongClock => [0.0, 60.0, 90.0, 0.0],
+        EpisodeKind::Duplicates | EpisodeKind::LateReadings => [0.0, 20.0, 30.0, 0.0],
     }
 }
 
 /// The courses of a ward: as long as it would take.
-fn realistic_course(kind: Kind) -> [f64; 4] {
+fn realistic_course(kind: EpisodeKind) -> [f64; 4] {
     match kind {
-        Kind::Desaturation => [60.0, 60.0, 300.0, 60.0],
-        Kind::Tachycardia => [20.0, 120.0, 900.0, 60.0],
-        Kind::Deterioration => [1800.0, 1800.0, 3600.0, 1800.0],
-        Kind::Asystole => [2.0, 20.0, 40.0, 10.0],
-        Kind::ProbeOff => [0.0, 60.0, 300.0, 0.0],
-        Kind::DeviceLost => [10.0, 60.0, 600.0, 20.0],
-        Kind::WrongClock => [0.0, 600.0, 1800.0, 0.0],
-        Kind::Duplicates | Kind::LateReadings => [0.0, 30.0, 90.0, 0.0],
+        EpisodeKind::Desaturation => [60.0, 60.0, 300.0, 60.0],
+        EpisodeKind::Tachycardia => [20.0, 120.0, 900.0, 60.0],
+        EpisodeKind::Deterioration => [1800.0, 1800.0, 3600.0, 1800.0],
+        EpisodeKind::Asystole => [2.0, 20.0, 40.0, 10.0],
+        EpisodeKind::ProbeOff => [0.0, 60.0, 300.0, 0.0],
+        EpisodeKind::DeviceLost => [10.0, 60.0, 600.0, 20.0],
+        EpisodeKind::WrongClock => [0.0, 600.0, 1800.0, 0.0],
+        EpisodeKind::Duplicates | EpisodeKind::LateReadings => [0.0, 30.0, 90.0, 0.0],
     }
 }
 
@@ -90,7 +90,7 @@ pub struct Director {
     rng: ChaCha8Rng,
     patients: usize,
     /// Those that may happen.
-    kinds: Vec<Kind>,
+    kinds: Vec<EpisodeKind>,
     ahead: VecDeque<Episode>,
     /// Goes on for ever after `ahead`: the courses, and the mean seconds between two episodes.
     then: Option<(Course, f64)>,
@@ -100,7 +100,7 @@ pub struct Director {
 
 impl Director {
     /// For a fleet of so many patients (at least one); only `kinds` happen.
-    pub fn new(schedule: &Schedule, kinds: &[Kind], patients: usize, rng: ChaCha8Rng) -> Self {
+    pub fn new(schedule: &Schedule, kinds: &[EpisodeKind], patients: usize, rng: ChaCha8Rng) -> Self {
         let mut director = Self {
             rng,
             patients,
@@ -160,7 +160,7 @@ impl Director {
         self.ahead.push_back(episode);
     }
 
-    fn draw(&mut self, kind: Kind, patient: usize, begins: Duration, course: Course) -> Episode {
+    fn draw(&mut self, kind: EpisodeKind, patient: usize, begins: Duration, course: Course) -> Episode {
         let [builds, least, most, passes] = course(kind);
         let holds = least + (most - least) * uniform(&mut self.rng);
         Episode {
@@ -178,7 +178,7 @@ impl Director {
         (uniform(&mut self.rng) * self.patients as f64) as usize
     }
 
-    fn some_kind(&mut self) -> Kind {
+    fn some_kind(&mut self) -> EpisodeKind {
         let mut left = uniform(&mut self.rng) * self.kinds.iter().copied().map(weight).sum::<f64>();
         for &kind in &self.kinds {
             left -= weight(kind);
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
     use rand::SeedableRng;
 
-    fn director(schedule: Schedule, kinds: &[Kind]) -> Director {
+    fn director(schedule: Schedule, kinds: &[EpisodeKind]) -> Director {
         Director::new(&schedule, kinds, 12, ChaCha8Rng::seed_from_u64(7))
     }
 
@@ -205,16 +205,17 @@ mod tests {
 
     #[test]
     fn the_demo_begins_within_seconds_and_shows_every_kind_in_three_minutes() {
-        let shown = within(director(Schedule::Demo, &Kind::ALL), Duration::from_secs(180));
+        let shown = within(director(Schedule::Demo, &EpisodeKind::ALL), Duration::from_secs(180));
         assert!(shown[0].begins < Duration::from_secs(5));
-        assert!(Kind::ALL.iter().all(|kind| shown.iter().any(|episode| episode.kind == *kind)));
+        assert!(EpisodeKind::ALL.iter().all(|kind| shown.iter().any(|episode| episode.kind == *kind)));
     }
 
     #[test]
     fn a_realistic_patient_has_an_episode_every_six_hours_on_average() {
         let days = 50;
         let shown =
-            within(director(Schedule::Realistic, &Kind::ALL), Duration::from_secs(days * 24 * 3600)).len();
+            within(director(Schedule::Realistic, &EpisodeKind::ALL), Duration::from_secs(days * 24 * 3600))
+                .len();
         let expected = days as usize * 4 * 12;
         assert!((expected * 9 / 10..expected * 11 / 10).contains(&shown), "{shown} of {expected}");
     }
@@ -223,10 +224,12 @@ mod tests {
     fn only_the_kinds_asked_for_happen() {
         for schedule in [Schedule::Demo, Schedule::Realistic] {
             let day = Duration::from_secs(24 * 3600);
-            let shown = within(director(schedule.clone(), &[Kind::Asystole]), day);
-            assert!(!shown.is_empty() && shown.iter().all(|episode| episode.kind == Kind::Asystole));
+            let shown = within(director(schedule.clone(), &[EpisodeKind::Asystole]), day);
+            assert!(!shown.is_empty() && shown.iter().all(|episode| episode.kind == EpisodeKind::Asystole));
             assert!(within(director(schedule, &[]), day).is_empty());
         }
-        assert!(within(director(Schedule::Off, &Kind::ALL), Duration::from_secs(1_000_000)).is_empty());
+        assert!(
+            within(director(Schedule::Off, &EpisodeKind::ALL), Duration::from_secs(1_000_000)).is_empty()
+        );
     }
 }

@@ -9,7 +9,7 @@ const WORLD: &[&[&str]] = &[
     &["run"],
     // What ends the process names every part that may die.
     &["fatal"],
-    &["bench", "assess", "check"],
+    &["bench", "assess", "check", "health"],
     &["mqtt", "store", "web", "interop", "simulator", "broker"],
     &["feed", "link", "door"],
     &["contract"],

@@ -7,16 +7,14 @@ use super::sources::{only_where_excepted, sources};
 /// Names that several types share, and why that is plain.
 const SHARED: [(&str, &str); 0] = [];
 
-/// Names that a trait gives to the types it belongs to.
-const OF_TRAITS: [&str; 4] = ["Err", "Output", "Result", "Context"];
-
 fn defined(line: &str) -> Option<&str> {
-    let mut words = line.split_whitespace().skip_while(|word| word.starts_with("pub"));
+    // What is indented belongs to a trait, a function or a type.
+    let mut words = line.split(' ').skip_while(|word| word.starts_with("pub"));
     let keyword = words.next()?;
     let name = words.next().filter(|_| ["struct", "enum", "trait", "type"].contains(&keyword))?;
     let end = name.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(name.len());
     let name = &name[..end];
-    (name.starts_with(|c: char| c.is_ascii_uppercase()) && !OF_TRAITS.contains(&name)).then_some(name)
+    (name.starts_with(|c: char| c.is_ascii_uppercase())).then_some(name)
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Drop for Mosquitto {
 }
 
 /// Debian puts it where only root looks.
-fn mosquitto() -> Command {
+pub fn mosquitto() -> Command {
     let installed = Path::new("/usr/sbin/mosquitto");
     Command::new(if installed.exists() { installed } else { Path::new("mosquitto") })
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use tokio::time::{sleep, timeout};
 
-use super::listener::{Answer, Listener};
+use super::listener::{Listener, TimedAnswer};
 use super::load::Load;
-use super::packets::{Encoded, Marks, Ward};
+use super::packets::{Encoded, Markers, Ward};
 use super::process::OwnChild;
 use super::program::{self, Who};
 use super::stores::Folder;
@@ -17,29 +17,29 @@ use super::{ASK_EVERY, Bench, PATIENCE, broker, process};
 /// Readings in one write.
 const AT_ONCE: u64 = 64;
 
-/// Readings between two marks, whose answers tell how far the subject is.
-const MARK_EVERY: u64 = 5000;
+/// Readings between two markers, whose answers tell how far the candidate is.
+const MARKER_EVERY: u64 = 5000;
 
-/// Marks that may be unanswered: the subject always has readings waiting, and the broker never very many.
-const MARKS_AHEAD: u64 = 3;
+/// Markers that may be unanswered: the candidate always has readings waiting, and the broker never very many.
+const MARKERS_AHEAD: u64 = 3;
 
 /// A process under measurement, its answers, and the load on it.
-pub struct Subject {
+pub struct Candidate {
     who: Who,
     child: OwnChild,
     /// Goes after the process that writes to it.
     store: Option<Folder>,
-    pub listener: Listener<Answer>,
+    pub listener: Listener<TimedAnswer>,
     pub load: Load,
 }
 
-impl Subject {
-    /// Starts the process, and waits until it answers a mark.
-    pub async fn start(bench: &Bench<'_>, who: Who, marks: &mut Marks) -> Result<Self> {
-        let mut subject = Self::launch(bench, who).await?;
-        let answered = timeout(PATIENCE, subject.until_it_answers(bench, marks)).await;
+impl Candidate {
+    /// Starts the process, and waits until it answers a marker.
+    pub async fn start(bench: &Bench<'_>, who: Who, markers: &mut Markers) -> Result<Self> {
+        let mut candidate = Self::launch(bench, who).await?;
+        let answered = timeout(PATIENCE, candidate.until_it_answers(bench, markers)).await;
         answered.context("it does not begin to answer")??;
-        Ok(subject)
+        Ok(candidate)
     }
 
     /// Starts the process, with a store of its own.
@@ -66,10 +66,10 @@ impl Subject {
         Ok(())
     }
 
-    async fn until_it_answers(&mut self, bench: &Bench<'_>, marks: &mut Marks) -> Result<()> {
+    async fn until_it_answers(&mut self, bench: &Bench<'_>, markers: &mut Markers) -> Result<()> {
         loop {
             self.load.set_time((bench.settings.wall)());
-            self.load.add(marks.take_turn().0);
+            self.load.add(markers.take_turn().0);
             self.load.write().await?;
             sleep(ASK_EVERY).await;
             if self.listener.next_now().is_some() {
@@ -86,17 +86,17 @@ impl Subject {
         &mut self,
         bench: &Bench<'_>,
         ward: &mut Ward,
-        marks: &mut Marks,
+        markers: &mut Markers,
         readings: u64,
     ) -> Result<()> {
         let mut marked = VecDeque::new();
-        let mut turns = Turns { ward, marks, left: readings };
+        let mut turns = Turns { ward, markers, left: readings };
         while turns.left > 0 {
             marked.extend(self.publish_some(bench, &mut turns).await?);
             while let Some(answer) = self.listener.next_now() {
                 marked.retain(|seq| *seq > answer.seq);
             }
-            while marked.len() as u64 > MARKS_AHEAD {
+            while marked.len() as u64 > MARKERS_AHEAD {
                 let answer = self.listener.next().await?;
                 marked.retain(|seq| *seq > answer.seq);
             }
@@ -107,16 +107,16 @@ impl Subject {
         Ok(())
     }
 
-    /// Publishes so many readings as fast as the broker takes them; tells the first and the last, both marks.
+    /// Publishes so many readings as fast as the broker takes them; tells the first and the last, both markers.
     pub async fn publish(
         &mut self,
         bench: &Bench<'_>,
         ward: &mut Ward,
-        marks: &mut Marks,
+        markers: &mut Markers,
         readings: u64,
     ) -> Result<(u64, u64)> {
-        let first = self.load.add(marks.take_turn().0);
-        let mut turns = Turns { ward, marks, left: readings - 1 };
+        let first = self.load.add(markers.take_turn().0);
+        let mut turns = Turns { ward, markers, left: readings - 1 };
         let mut last = first;
         while turns.left > 0 {
             last = self.publish_some(bench, &mut turns).await?.pop().unwrap_or(last);
@@ -124,7 +124,7 @@ impl Subject {
         Ok((first, last))
     }
 
-    /// Publishes the next readings in one write, and tells the marks among them; the very last is one.
+    /// Publishes the next readings in one write, and tells the markers among them; the very last is one.
     async fn publish_some(&mut self, bench: &Bench<'_>, turns: &mut Turns<'_>) -> Result<Vec<u64>> {
         let mut marked = Vec::new();
         self.load.set_time((bench.settings.wall)());
@@ -138,7 +138,7 @@ impl Subject {
     }
 
     /// Waits until this reading or a later one is answered.
-    pub async fn until_answered(&mut self, seq: u64) -> Result<Answer> {
+    pub async fn until_answered(&mut self, seq: u64) -> Result<TimedAnswer> {
         loop {
             let answer = self.listener.next().await?;
             if answer.seq >= seq {
@@ -172,19 +172,19 @@ impl Subject {
     }
 }
 
-/// The readings of a ward, with a mark among so many of them.
+/// The readings of a ward, with a marker among so many of them.
 struct Turns<'a> {
     ward: &'a mut Ward,
-    marks: &'a mut Marks,
+    markers: &'a mut Markers,
     left: u64,
 }
 
 impl Turns<'_> {
-    /// The next packet, and whether it is a mark.
+    /// The next packet, and whether it is a marker.
     fn take(&mut self) -> (Encoded<'_>, bool) {
         self.left -= 1;
-        match self.left.is_multiple_of(MARK_EVERY) {
-            true => (self.marks.take_turn().0, true),
+        match self.left.is_multiple_of(MARKER_EVERY) {
+            true => (self.markers.take_turn().0, true),
             false => (self.ward.take_turn(), false),
         }
     }
