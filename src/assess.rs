@@ -163,11 +163,7 @@ impl Assessment {
         let census: Addr<CensusActor> = CensusActor::start_alone(parts);
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
-        let translator = Translator {
-            topics,
-            sources: settings.sources.clone(),
-            settings: Arc::clone(&settings.settings),
-        };
+        let translator = Translator::new(topics, settings.sources.clone(), Arc::clone(&settings.settings));
         let door = Door { translator, clock: clock.clone(), counters, census, rejected: scribe.clone() };
         Self { at, clock, door, owed: Arc::default(), scribe }
     }

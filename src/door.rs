@@ -38,7 +38,7 @@ impl Door {
         let message = InboundMessage { topic, payload: &payload, retain, received_at };
         let translation = self.translator.translate(message);
         if translation.unknown_fields > 0 {
-            self.counters.unknown_fields.add(translation.unknown_fields);
+            self.counters.unknown_fields.add(translation.unknown_fields as u64);
         }
         translation.rejected.into_iter().for_each(|rejected| self.reject(rejected));
         match translation.inbound {

@@ -75,7 +75,7 @@ fn now() -> Timestamp {
 fn translator() -> Translator {
     let config = Config::default();
     let settings = Arc::new(config.settings().expect("the defaults fit together"));
-    Translator { topics: Topics::new("wardwatch"), sources: Sources::default(), settings }
+    Translator::new(Topics::new("wardwatch"), Sources::default(), settings)
 }
 
 fn translate<'t>(translator: &Translator, topic: &'t str, payload: &[u8]) -> Translation<'t> {

@@ -178,7 +178,7 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
         let (sources, topics) = (Config::default().sources(), Topics::new("wardwatch"));
-        let translator = Translator { topics, sources, settings };
+        let translator = Translator::new(topics, sources, settings);
         let door = Door { translator, clock, counters, census, rejected: desk.clone() };
         let debts = Arc::new(Debts(AtomicUsize::new(1)));
         let ledger: Arc<dyn Ledger> = debts.clone();

@@ -29,6 +29,7 @@ pub use log::{LogConfig, LogFormat, LogLevel};
 pub use mqtt::{BrokerUrl, MqttConfig, Secret};
 pub use sources::{SourceConfig, Sources};
 pub use store::{StoreConfig, StoreUrl, Synchronous};
+pub use wrong::nearest;
 
 use given::{Given, Givens};
 use wrong::Wrong;

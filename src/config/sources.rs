@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
-use wardwatch_actors::vitals::{Vital, VitalSet};
+use wardwatch_actors::vitals::{Quantity, Vital, VitalSet};
 
 /// A device's name in which `*` stands for any text.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,12 +56,15 @@ impl Pattern {
 pub struct SourceConfig {
     /// The vitals whose zero means "not measured" on these devices, where it would be a measurement.
     pub zero_is_missing: Vec<Vital>,
+    /// What these devices send where they measured nothing: `{ oxygen_saturation = [127] }`.
+    pub missing_values: BTreeMap<Vital, Vec<Quantity>>,
 }
 
 /// Everything that is known of single devices.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sources {
     zero_is_missing: Vec<(Pattern, VitalSet)>,
+    missing_values: Vec<(Pattern, Vec<(Vital, Quantity)>)>,
 }
 
 impl Sources {
@@ -71,7 +74,17 @@ impl Sources {
             .iter()
             .map(|(pattern, source)| (pattern.clone(), set_of(source.zero_is_missing.iter().copied())))
             .collect();
-        Self { zero_is_missing }
+        let missing_values = sources
+            .iter()
+            .filter(|(_, source)| !source.missing_values.is_empty())
+            .map(|(pattern, source)| {
+                let of_vital = |(vital, values): (&Vital, &Vec<_>)| {
+                    values.iter().map(|value| (*vital, *value)).collect::<Vec<_>>()
+                };
+                (pattern.clone(), source.missing_values.iter().flat_map(of_vital).collect())
+            })
+            .collect();
+        Self { zero_is_missing, missing_values }
     }
 
     /// The vitals whose zero means "not measured" on this device: those of every pattern that matches.
@@ -81,6 +94,14 @@ impl Sources {
         let meant = |pattern: &Pattern| pattern.matches(device.unwrap_or_default());
         let matching = self.zero_is_missing.iter().filter(|(pattern, _)| meant(pattern));
         set_of(matching.flat_map(|(_, vitals)| vitals.iter()))
+    }
+
+    /// Whether this value says "not measured" on this device; without a device those of `*` count.
+    pub fn is_missing_value(&self, device: Option<&str>, vital: Vital, value: Quantity) -> bool {
+        let says = |(pattern, values): &(Pattern, Vec<_>)| {
+            values.contains(&(vital, value)) && pattern.matches(device.unwrap_or_default())
+        };
+        self.missing_values.iter().any(says)
     }
 }
 
@@ -125,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_device_has_what_every_matching_pattern_says() {
-        let source = |vital| SourceConfig { zero_is_missing: vec![vital] };
+        let source = |vital| SourceConfig { zero_is_missing: vec![vital], ..SourceConfig::default() };
         let sources = Sources::new(&BTreeMap::from([
             ("s1-*".parse().unwrap(), source(Vital::HeartRate)),
             ("*-bedside".parse().unwrap(), source(Vital::Etco2)),
@@ -135,5 +156,18 @@ mod tests {
         assert_eq!(of(Some("s1-a")), [Vital::HeartRate]);
         assert_eq!(of(Some("s2")), []);
         assert_eq!(of(None), []);
+    }
+
+    #[test]
+    fn a_sentinel_is_one_of_its_vital_and_its_devices_alone() {
+        let missing_values = BTreeMap::from([(Vital::OxygenSaturation, vec![Quantity::whole(127)])]);
+        let source = SourceConfig { missing_values, ..SourceConfig::default() };
+        let sources = Sources::new(&BTreeMap::from([("cms50-*".parse().unwrap(), source)]));
+        let says = |device, vital, value| sources.is_missing_value(device, vital, Quantity::whole(value));
+        assert!(says(Some("cms50-1"), Vital::OxygenSaturation, 127));
+        assert!(!says(Some("cms50-1"), Vital::OxygenSaturation, 97));
+        assert!(!says(Some("cms50-1"), Vital::HeartRate, 127));
+        assert!(!says(Some("mon-1"), Vital::OxygenSaturation, 127));
+        assert!(!says(None, Vital::OxygenSaturation, 127));
     }
 }

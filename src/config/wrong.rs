@@ -133,7 +133,7 @@ fn for_people(expected: &dyn de::Expected) -> String {
 }
 
 /// The name that was probably meant: at most a third of it differs.
-fn nearest(given: &str, allowed: &[&'static str]) -> Option<&'static str> {
+pub fn nearest(given: &str, allowed: &[&'static str]) -> Option<&'static str> {
     let near = allowed.iter().map(|name| (distance(given, name), *name)).min()?;
     (near.0 * 3 <= given.chars().count().max(3)).then_some(near.1)
 }

@@ -1,7 +1,10 @@
 //! The translator: what a message that came in says, or why it is rejected.
 //!
-//! Topic and bytes in, domain types out; it knows no clock, no broker and no census.
+//! Topic and bytes in, domain types out; it knows no clock, no broker and no census. It remembers only which unknown
+//! names it has told.
 
+use std::borrow::Cow;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use wardwatch_actors::admission::AdmissionRecord;
@@ -10,10 +13,11 @@ use wardwatch_actors::people::{DeviceId, PatientId};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::Reading;
 
-use super::payload::reading::{self, FieldFault, Rejection};
+use super::payload::reading::{self, FieldFault, Rejection, UnknownFields};
 use super::payload::record;
 use super::payload::rejected::RejectedMessage;
 use super::topics::{Address, Topics};
+use super::unknown_names::{self, ToldNames};
 use crate::causes::Causes;
 use crate::config::Sources;
 
@@ -54,7 +58,7 @@ pub struct Translation<'t> {
     pub inbound: Inbound<'t>,
     pub rejected: Vec<RejectedMessage>,
     /// How many of its fields nobody knows.
-    pub unknown_fields: u64,
+    pub unknown_fields: usize,
 }
 
 impl<'t> Translation<'t> {
@@ -70,14 +74,19 @@ impl<'t> Translation<'t> {
 }
 
 /// Reads messages, with what the site says of its devices and limits.
-#[derive(Debug, Clone)]
 pub struct Translator {
-    pub topics: Topics,
-    pub sources: Sources,
-    pub settings: Arc<Settings>,
+    topics: Topics,
+    sources: Sources,
+    settings: Arc<Settings>,
+    told_names: RefCell<ToldNames>,
 }
 
 impl Translator {
+    /// A translator that has told of no unknown name yet.
+    pub fn new(topics: Topics, sources: Sources, settings: Arc<Settings>) -> Self {
+        Self { topics, sources, settings, told_names: RefCell::default() }
+    }
+
     /// Reads one message.
     pub fn translate<'t>(&self, message: InboundMessage<'t, '_>) -> Translation<'t> {
         match self.topics.read(message.topic) {
@@ -90,7 +99,7 @@ impl Translator {
     }
 
     fn vitals<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
-        let InboundMessage { payload, retain, received_at, .. } = message;
+        let InboundMessage { topic, payload, retain, received_at } = message;
         // A broker delivers an emptied retained reading as an empty message; it says nothing.
         if retain {
             return match payload.is_empty() {
@@ -102,37 +111,66 @@ impl Translator {
             Ok(parsed) => parsed,
             Err(rejection) => return Translation::rejected(message, &rejection),
         };
+        let reading::Parsed { readings, faults, unknown } = parsed;
+        let mut rejected = Rejected { message, all: Vec::new() };
+        for UnknownFields { device, names } in &unknown {
+            let whom = device.as_ref().map_or(topic, DeviceId::as_str);
+            let news = self.told_names.borrow_mut().news(whom, names);
+            if !news.is_empty() {
+                rejected.add(unknown_names::told(&news, &reading::known_names()), None);
+            }
+        }
+        for FieldFault { field, reason } in faults {
+            rejected.add(reason, Some(field));
+        }
+        let unknown_fields = unknown.iter().map(|fields| fields.names.len()).sum();
         Translation {
-            inbound: Inbound::Readings { patient, readings: parsed.readings },
-            rejected: each_rejected(parsed.faults, message),
-            unknown_fields: parsed.unknown_fields,
+            inbound: Inbound::Readings { patient, readings },
+            rejected: rejected.all,
+            unknown_fields,
         }
     }
 
     fn record<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
         let Ok(patient) = patient.parse() else { return Translation::of(Inbound::Nothing) };
         match record::parse(message.payload, &patient, &self.settings, message.received_at) {
-            Ok(record) => Translation::of(Inbound::Record { patient, record }),
+            Ok(parsed) => {
+                let unknown = parsed.unknown();
+                let news = self.told_names.borrow_mut().news(message.topic, &unknown);
+                let mut rejected = Rejected { message, all: Vec::new() };
+                if !news.is_empty() {
+                    rejected.add(parsed.tell(&news), None);
+                }
+                let unknown_fields = unknown.len();
+                if let Some(contradicted) = &parsed.contradicted {
+                    let reason = contradicted.to_string();
+                    let once = [Cow::Borrowed(&*reason)];
+                    if !self.told_names.borrow_mut().news(message.topic, &once).is_empty() {
+                        rejected.add(reason, Some("class".into()));
+                    }
+                }
+                let inbound = Inbound::Record { patient, record: parsed.record };
+                Translation { inbound, rejected: rejected.all, unknown_fields }
+            }
             Err(fault) => Translation::rejected(message, &fault),
         }
     }
 }
 
-/// A thousand elements may be rejected one by one: what is kept of their payload is kept once.
-fn each_rejected(faults: Vec<FieldFault>, message: InboundMessage<'_, '_>) -> Vec<RejectedMessage> {
-    if faults.is_empty() {
-        return Vec::new();
+/// What of one message is rejected.
+struct Rejected<'m> {
+    message: InboundMessage<'m, 'm>,
+    all: Vec<RejectedMessage>,
+}
+
+impl Rejected<'_> {
+    fn add(&mut self, reason: String, field: Option<Cow<'static, str>>) {
+        let InboundMessage { topic, payload, received_at, .. } = self.message;
+        self.all.push(match self.all.first() {
+            Some(first) => first.also(reason, field),
+            None => RejectedMessage::new(received_at, topic, reason, field, payload),
+        });
     }
-    let (time, topic, payload) = (message.received_at, message.topic, RejectedMessage::kept(message.payload));
-    let rejected = faults.into_iter().map(|FieldFault { field, reason }| RejectedMessage {
-        time,
-        topic: topic.to_owned(),
-        reason,
-        field: Some(field),
-        payload: Arc::clone(&payload),
-        count: 1,
-    });
-    rejected.collect()
 }
 
 fn status<'t>(device: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
@@ -141,5 +179,63 @@ fn status<'t>(device: &'t str, message: InboundMessage<'t, '_>) -> Translation<'
         Ok(Some(online)) => Translation::of(Inbound::DeviceStatus { device, online }),
         Ok(None) => Translation::of(Inbound::Nothing),
         Err(fault) => Translation::rejected(message, &fault),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translator() -> Translator {
+        Translator::new(Topics::new("wardwatch"), Sources::default(), Arc::default())
+    }
+
+    /// What is rejected of this message, as `field: reason`.
+    fn rejected(translator: &Translator, topic: &str, payload: &str) -> Vec<String> {
+        let received_at = Timestamp::from_unix_ms(0);
+        let message = InboundMessage { topic, payload: payload.as_bytes(), retain: false, received_at };
+        let rejected = translator.translate(message).rejected;
+        let line = |message: &RejectedMessage| {
+            format!("{}: {}", message.field.as_deref().unwrap_or("-"), message.reason)
+        };
+        rejected.iter().map(line).collect()
+    }
+
+    #[test]
+    fn unknown_fields_are_told_once_a_device_and_the_reading_is_used() {
+        let translator = translator();
+        let reading = |device: &str, name: &str| {
+            let payload = format!(r#"{{"device":"{device}","heart_rate":72,"{name}":97}}"#);
+            rejected(&translator, "wardwatch/vitals/icu-1/p-17", &payload)
+        };
+        let told = ["-: unknown: spo2; did you mean oxygen_saturation?"];
+        assert_eq!(reading("mon-1", "spo2"), told);
+        assert_eq!(reading("mon-1", "spo2"), [""; 0]);
+        assert_eq!(reading("mon-2", "spo2"), told);
+        assert_eq!(reading("mon-1", "glucose"), ["-: unknown: glucose"]);
+    }
+
+    #[test]
+    fn unknown_keys_of_a_record_are_told_once_and_the_record_holds() {
+        let translator = translator();
+        let topic = "wardwatch/patients/icu-1/p-17";
+        let payload = r#"{"clas":"neonate","bed":"B"}"#;
+        assert_eq!(rejected(&translator, topic, payload), ["-: unknown: clas; did you mean class?"]);
+        assert_eq!(rejected(&translator, topic, payload), [""; 0]);
+        let received_at = Timestamp::from_unix_ms(0);
+        let message = InboundMessage { topic, payload: payload.as_bytes(), retain: true, received_at };
+        let Inbound::Record { record: Some(record), .. } = translator.translate(message).inbound else {
+            panic!("no record");
+        };
+        assert_eq!(record.bed.as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn every_bad_element_and_value_of_an_array_is_rejected_by_itself() {
+        let payload = r#"[{"heart_rate":72},{"heart_rate":999,"etco2":30},{}]"#;
+        let rejected = rejected(&translator(), "wardwatch/vitals/icu-1/p-17", payload);
+        assert!(rejected[0].starts_with("[1].heart_rate: heart_rate 999"), "{rejected:?}");
+        assert!(rejected[1].starts_with("[2]: no vital sign is in it"), "{rejected:?}");
+        assert_eq!(rejected.len(), 2);
     }
 }

@@ -5,3 +5,4 @@ pub mod inbound;
 pub mod payload;
 pub mod rejections;
 pub mod topics;
+pub mod unknown_names;

@@ -136,7 +136,7 @@ pub fn output(
 
 fn door(setup: &Setup, census: Addr<CensusActor>, output: Rc<ShardOutput>) -> Door {
     let (topics, sources) = (setup.topics.clone(), setup.config.sources());
-    let translator = Translator { topics, sources, settings: Arc::clone(&setup.settings) };
+    let translator = Translator::new(topics, sources, Arc::clone(&setup.settings));
     let (clock, counters) = (setup.clock.clone(), Arc::clone(&setup.counters));
     Door { translator, clock, counters, census, rejected: output }
 }

@@ -147,7 +147,7 @@ fn door(clock: &Clock, memory: &Rc<Notes>) -> Door {
         rules: analyzers::all(&settings),
     };
     let census: Addr<CensusActor> = CensusActor::start_alone(parts);
-    let translator = Translator { topics: Topics::new("wardwatch"), sources: config.sources(), settings };
+    let translator = Translator::new(Topics::new("wardwatch"), config.sources(), settings);
     Door { translator, clock: clock.clone(), counters, census, rejected: memory.clone() }
 }
 

@@ -1,5 +1,6 @@
 //! What was rejected, and why, as it goes out.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,8 +15,8 @@ pub struct RejectedMessage {
     pub time: Timestamp,
     pub topic: String,
     pub reason: String,
-    pub field: Option<&'static str>,
-    /// The first 1 KiB as text, invalid UTF-8 replaced; shared by all that is rejected of one message.
+    pub field: Option<Cow<'static, str>>,
+    /// The first 1 KiB as text, invalid UTF-8 replaced.
     pub payload: Arc<str>,
     /// How many of the same source this one stands for.
     pub count: u64,
@@ -27,14 +28,18 @@ impl RejectedMessage {
         time: Timestamp,
         topic: &str,
         reason: String,
-        field: Option<&'static str>,
+        field: Option<Cow<'static, str>>,
         payload: &[u8],
     ) -> Self {
-        Self { time, topic: topic.to_owned(), reason, field, payload: Self::kept(payload), count: 1 }
+        Self { time, topic: topic.to_owned(), reason, field, payload: kept(payload), count: 1 }
     }
 
-    /// What is kept of a payload.
-    pub fn kept(payload: &[u8]) -> Arc<str> {
-        String::from_utf8_lossy(&payload[..payload.len().min(PAYLOAD_KEPT)]).into()
+    /// Another rejection of the same message.
+    pub fn also(&self, reason: String, field: Option<Cow<'static, str>>) -> Self {
+        Self { reason, field, ..self.clone() }
     }
+}
+
+fn kept(payload: &[u8]) -> Arc<str> {
+    String::from_utf8_lossy(&payload[..payload.len().min(PAYLOAD_KEPT)]).into()
 }

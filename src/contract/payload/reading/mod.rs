@@ -1,0 +1,162 @@
+//! Readings as devices send them: one or an array, numbers as numbers or strings, exact to 0.01.
+
+mod fields;
+mod pressures;
+mod units;
+mod wire;
+
+use std::borrow::Cow;
+
+use serde::de::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::people::DeviceId;
+use wardwatch_actors::vitals::Reading;
+
+use crate::causes::Causes;
+use crate::config::Sources;
+use crate::contract::unknown_names;
+use fields::Draft;
+pub use wire::known_names;
+use wire::{Elements, Wire};
+
+/// How many readings one message may have; more would hold up everybody else.
+pub const MOST_READINGS: usize = 1000;
+
+/// What one message says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Parsed<'a> {
+    /// In order of their time.
+    pub readings: Vec<Reading>,
+    /// What was rejected of it; the rest is used.
+    pub faults: Vec<FieldFault>,
+    /// Fields that nobody knows, by the device that sent them.
+    pub unknown: Vec<UnknownFields<'a>>,
+}
+
+/// The fields of one reading that nobody knows.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnknownFields<'a> {
+    pub device: Option<DeviceId>,
+    pub names: Vec<Cow<'a, str>>,
+}
+
+/// Why a message, or an element of an array, is rejected as a whole.
+#[derive(Debug, Error)]
+pub enum Rejection {
+    #[error("payload is not JSON of a reading")]
+    Json(#[from] serde_json::Error),
+    #[error("no vital sign is in it; at least one of heart_rate, oxygen_saturation, … must be{unknown}")]
+    NoVital {
+        /// What is in it instead.
+        unknown: String,
+    },
+    #[error("{0} readings are in it, at most {MOST_READINGS} may be")]
+    TooMany(usize),
+    #[error(
+        "a retained reading is rejected: it would be taken for a new one at every connection; publish without retain"
+    )]
+    Retained,
+}
+
+/// A field, or an element of an array, that was rejected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// `heart_rate`, in an array `[17].heart_rate`; a whole element is `[17]`.
+    pub field: Cow<'static, str>,
+    pub reason: String,
+}
+
+/// Reads the payload of a vitals topic that arrived at `received_at`.
+pub fn parse<'a>(
+    payload: &'a [u8],
+    sources: &Sources,
+    received_at: Timestamp,
+) -> Result<Parsed<'a>, Rejection> {
+    let mut parsed = Parsed::default();
+    if payload.trim_ascii_start().first() == Some(&b'[') {
+        parsed.add_array(payload, sources, received_at)?;
+        parsed.readings.sort_by_key(|reading| reading.observed_at.unwrap_or(received_at));
+        let newest = parsed.readings.iter().filter_map(|reading| reading.observed_at).max();
+        parsed.readings.iter_mut().for_each(|reading| reading.newest_beside = newest);
+    } else {
+        parsed.add(json(payload)?, sources, received_at)?;
+    }
+    match parsed.readings.is_empty() && parsed.faults.is_empty() {
+        true => Err(Rejection::NoVital { unknown: String::new() }),
+        false => Ok(parsed),
+    }
+}
+
+/// Reads JSON; text that is checked as a whole need not be checked again piece by piece.
+fn json<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, serde_json::Error> {
+    match std::str::from_utf8(payload) {
+        Ok(text) => serde_json::from_str(text),
+        // It says where the payload is no text.
+        Err(_) => serde_json::from_slice(payload),
+    }
+}
+
+impl<'a> Parsed<'a> {
+    /// Adds each element; a bad one is rejected by itself.
+    fn add_array(
+        &mut self,
+        payload: &'a [u8],
+        sources: &Sources,
+        received_at: Timestamp,
+    ) -> Result<(), Rejection> {
+        // An array without a fault in its form is read in one go.
+        let elements = match json::<Elements<Wire<'a>, MOST_READINGS>>(payload) {
+            Ok(elements) if elements.count > MOST_READINGS => {
+                return Err(Rejection::TooMany(elements.count));
+            }
+            Ok(elements) => elements.first.into_iter().map(Ok).collect(),
+            Err(_) => one_by_one(payload)?,
+        };
+        for (index, element) in elements.into_iter().enumerate() {
+            let faults = self.faults.len();
+            let added =
+                element.map_err(Rejection::from).and_then(|wire| self.add(wire, sources, received_at));
+            for fault in &mut self.faults[faults..] {
+                fault.field = format!("[{index}].{}", fault.field).into();
+            }
+            if let Err(rejection) = added {
+                let (field, reason) = (format!("[{index}]").into(), Causes(&rejection).to_string());
+                self.faults.push(FieldFault { field, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds one reading, and what was rejected of it.
+    fn add(&mut self, wire: Wire<'a>, sources: &Sources, received_at: Timestamp) -> Result<(), Rejection> {
+        if !wire.has_vitals() {
+            let unknown = match wire.unknown.is_empty() {
+                true => String::new(),
+                false => format!(" ({})", unknown_names::told(&wire.unknown, &known_names())),
+            };
+            return Err(Rejection::NoVital { unknown });
+        }
+        let draft = Draft::read(&wire, sources, received_at);
+        if !wire.unknown.is_empty() {
+            self.unknown.push(UnknownFields { device: draft.reading.device.clone(), names: wire.unknown });
+        }
+        let judged = draft.is_worth_judging();
+        self.faults.extend(draft.faults);
+        self.readings.extend(judged.then_some(draft.reading));
+        Ok(())
+    }
+}
+
+/// The elements of an array of which at least one is no reading.
+fn one_by_one(payload: &[u8]) -> Result<Vec<Result<Wire<'_>, serde_json::Error>>, Rejection> {
+    let raw: Elements<&RawValue, MOST_READINGS> = json(payload)?;
+    match raw.count > MOST_READINGS {
+        true => Err(Rejection::TooMany(raw.count)),
+        false => Ok(raw.first.into_iter().map(|element| serde_json::from_str(element.get())).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

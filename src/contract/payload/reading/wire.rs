@@ -1,0 +1,174 @@
+//! A reading as it stands on the wire: the text of each field, not yet understood.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use wardwatch_actors::vitals::Vital;
+
+/// The fields of a reading that are no numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(super) enum Field {
+    Time = Vital::COUNT,
+    Device,
+    Seq,
+    BloodPressure,
+    SupplementalOxygen,
+    Consciousness,
+    Simulated,
+}
+
+const FIELDS: usize = Vital::COUNT + 7;
+
+impl Field {
+    const ALL: [(Self, &'static str); 7] = [
+        (Self::Time, "time"),
+        (Self::Device, "device"),
+        (Self::Seq, "seq"),
+        (Self::BloodPressure, "blood_pressure"),
+        (Self::SupplementalOxygen, "supplemental_oxygen"),
+        (Self::Consciousness, "consciousness"),
+        (Self::Simulated, "simulated"),
+    ];
+
+    pub fn name(self) -> &'static str {
+        name_of(self as usize)
+    }
+}
+
+fn name_of(place: usize) -> &'static str {
+    match Vital::ALL.get(place) {
+        Some(vital) => vital.name(),
+        None => Field::ALL[place - Vital::COUNT].1,
+    }
+}
+
+/// Every name that a field may have.
+pub fn known_names() -> [&'static str; FIELDS] {
+    std::array::from_fn(name_of)
+}
+
+/// The text of each known field, and the names of the others.
+#[derive(Default)]
+pub(super) struct Wire<'a> {
+    texts: [Option<&'a str>; FIELDS],
+    pub unknown: Vec<Cow<'a, str>>,
+}
+
+impl<'a> Wire<'a> {
+    pub fn vital(&self, vital: Vital) -> Option<&'a str> {
+        self.texts[vital.index()]
+    }
+
+    pub fn field(&self, field: Field) -> Option<&'a str> {
+        self.texts[field as usize]
+    }
+
+    pub fn has_vitals(&self) -> bool {
+        let others = [Field::BloodPressure, Field::SupplementalOxygen, Field::Consciousness];
+        let mut vitals = (0..Vital::COUNT).chain(others.map(|field| field as usize));
+        vitals.any(|place| self.texts[place].is_some())
+    }
+}
+
+/// A field by its name.
+enum Place<'a> {
+    Known(usize),
+    Unknown(Cow<'a, str>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Place<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Name<'a> {
+            type Value = Place<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a field's name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Place<'a>, E> {
+                Ok(place(name).map_or(Place::Unknown(Cow::Borrowed(name)), Place::Known))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Place<'a>, E> {
+                Ok(place(name).map_or_else(|| Place::Unknown(Cow::Owned(name.to_owned())), Place::Known))
+            }
+        }
+        deserializer.deserialize_identifier(Name(PhantomData))
+    }
+}
+
+fn place(name: &str) -> Option<usize> {
+    let vital = Vital::ALL.iter().position(|vital| vital.name() == name);
+    let other = || Field::ALL.iter().find(|(_, known)| *known == name).map(|(field, _)| *field as usize);
+    vital.or_else(other)
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
+            type Value = Wire<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a reading: an object, or an array of them")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Wire<'a>, M::Error> {
+                let mut wire = Wire::default();
+                while let Some(place) = map.next_key::<Place<'a>>()? {
+                    let text = map.next_value::<&'a RawValue>()?.get();
+                    match place {
+                        Place::Known(place) if wire.texts[place].is_some() => {
+                            let field = name_of(place);
+                            return Err(serde::de::Error::custom(format_args!("`{field}` is in it twice")));
+                        }
+                        Place::Known(place) => wire.texts[place] = Some(text),
+                        Place::Unknown(name) => wire.unknown.push(name),
+                    }
+                }
+                Ok(wire)
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
+/// The first elements of an array, at most `MOST`, and how many there are.
+pub(super) struct Elements<T, const MOST: usize> {
+    pub first: Vec<T>,
+    pub count: usize,
+}
+
+impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Elements<T, MOST> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Array<T, const MOST: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Array<T, MOST> {
+            type Value = Elements<T, MOST>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of readings")
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<Self::Value, S::Error> {
+                let mut first = Vec::new();
+                while first.len() < MOST {
+                    match array.next_element()? {
+                        Some(element) => first.push(element),
+                        None => return Ok(Elements { count: first.len(), first }),
+                    }
+                }
+                let mut count = first.len();
+                while array.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Elements { first, count })
+            }
+        }
+        deserializer.deserialize_seq(Array(PhantomData))
+    }
+}
