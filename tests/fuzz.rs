@@ -83,7 +83,7 @@ fn translate<'t>(translator: &Translator, topic: &'t str, payload: &[u8]) -> Tra
     let translation = translator.translate(message);
     for rejected in &translation.rejected {
         assert!(!rejected.reason.is_empty());
-        let said = announcement::rejected(&translator.topics, rejected);
+        let said = announcement::rejected(&Topics::new("wardwatch"), rejected);
         serde_json::from_slice::<serde_json::Value>(&said.payload).expect("what is rejected is told in JSON");
     }
     translation
@@ -92,7 +92,7 @@ fn translate<'t>(translator: &Translator, topic: &'t str, payload: &[u8]) -> Tra
 #[test]
 fn no_topic_does_harm_and_whatever_names_somebody_is_spelled_as_we_spell_it() {
     let translator = translator();
-    let topics = &translator.topics;
+    let topics = &Topics::new("wardwatch");
     try_all(
         "topic",
         300_000,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wardwatch_actors::analyzers::{self, Analyzer};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
-use wardwatch_actors::patient::outcome::{Inquiry, Observed};
+use wardwatch_actors::patient::outcome::{Inquiry, Judgement, Observed};
 use wardwatch_actors::patient::snapshot::{Memory, Snapshot};
 use wardwatch_actors::patient::{Listening, Patient};
 use wardwatch_actors::people::PatientId;
@@ -44,9 +44,15 @@ impl Bedside {
     }
 
     fn judge(&mut self, inquiry: Option<Inquiry>) {
-        let Some(inquiry) = inquiry else { return };
-        let answers = self.rules.iter().map(|rule| (rule.name(), Some(rule.analyze(&inquiry.view))));
-        let _ = self.patient.judge(&inquiry, answers.collect());
+        let mut next = inquiry;
+        while let Some(inquiry) = next {
+            let answers =
+                self.rules.iter().map(|rule| (rule.name(), Some(rule.analyze(&inquiry.view)))).collect();
+            next = match self.patient.judge(inquiry, answers) {
+                Judgement::Ask(inquiry) => Some(inquiry),
+                Judgement::Done(_) => None,
+            };
+        }
     }
 
     fn read(&mut self, second: i64, heart_rate: i32) {
