@@ -148,7 +148,7 @@ impl AlertSet {
         for mut of in moved.life_cycles {
             of.continue_unpublished();
             if outdated(&of.condition) {
-                of.await_verdict(now);
+                of.defer_to_verdict(now);
             }
             let place = match self.life_cycles.binary_search_by(|own| own.condition.cmp(&of.condition)) {
                 Ok(place) if self.life_cycles[place].is_open() || !of.is_open() => continue,

@@ -306,7 +306,7 @@ impl Level {
     }
 
     /// Newer values are known than those it rests on: what the next verdict does not hold is over at once.
-    pub fn await_verdict(&mut self, now: Now) {
+    pub fn defer_to_verdict(&mut self, now: Now) {
         let long_ago = Uptime::from_ms(i64::MIN / 4);
         for place in &mut self.places {
             *place = match std::mem::take(place) {

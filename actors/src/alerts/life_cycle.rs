@@ -254,8 +254,8 @@ impl LifeCycle {
     }
 
     /// Newer values are known than those it rests on: the next verdict decides alone.
-    pub fn await_verdict(&mut self, now: Now) {
-        self.level.await_verdict(now);
+    pub fn defer_to_verdict(&mut self, now: Now) {
+        self.level.defer_to_verdict(now);
     }
 
     /// Gives the alert that began its id.
