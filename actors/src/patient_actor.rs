@@ -46,6 +46,8 @@ pub struct PatientActor {
     new_record: Option<Arc<AdmissionRecord>>,
     /// How the stay ended, once it has.
     departure: Option<Departure>,
+    /// Whether the memory of the same person in another unit is on its way here: nothing is done before.
+    awaits_memory: bool,
     _panic_reporter: PanicReporter,
 }
 
@@ -64,7 +66,7 @@ macro_rules! tasks {
     };
 }
 
-tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice Tick Leave HandOver);
+tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice Tick Leave HandOver Inherit);
 
 /// Every task is done now, or in its turn.
 impl<M> Handler<M> for PatientActor
@@ -127,6 +129,7 @@ impl PatientActor {
             open_alerts: 0,
             new_record: None,
             departure: None,
+            awaits_memory: false,
             _panic_reporter: PanicReporter::new("patient", &shard.outlet),
         });
         me
@@ -134,7 +137,7 @@ impl PatientActor {
 
     /// Whether no verdict has to be waited for.
     fn is_free(&self) -> bool {
-        self.verdict.is_none() && self.patient.is_some()
+        self.verdict.is_none() && self.patient.is_some() && !self.awaits_memory
     }
 
     /// Does what waits, until a verdict has to be waited for.
@@ -156,6 +159,7 @@ impl PatientActor {
             Task::Tick(tick) => self.tick(&tick),
             Task::Leave(leave) => self.leave(leave, ctx),
             Task::HandOver(hand_over) => self.hand_over(hand_over, ctx),
+            Task::Inherit(inherit) => self.inherit(inherit),
         }
     }
 
@@ -185,10 +189,10 @@ impl PatientActor {
 
     /// The memory moves to the actor of the same person in another unit.
     fn hand_over(&mut self, HandOver { to, id }: HandOver, ctx: &mut Context<Self>) {
-        let moved = self.patient.as_deref().map(|patient| Box::new(patient.clone().transferred_to(id)));
+        let moved = self.patient.clone();
         self.end_stay(Departure::Transferred, Receipt::none());
         if let Some(patient) = moved {
-            to.do_send(Inherit { patient });
+            to.do_send(BringMemory { patient, id });
         }
         ctx.stop();
     }
@@ -281,18 +285,41 @@ pub struct HandOver {
     pub id: PatientId,
 }
 
-/// The memory of a patient who was transferred here.
-#[derive(Message)]
+/// The memory of the same person in another unit is on its way: nothing is done before it is here.
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct Inherit {
-    pub patient: Box<Patient>,
-}
+pub struct AwaitMemory;
 
-impl Handler<Inherit> for PatientActor {
+impl Handler<AwaitMemory> for PatientActor {
     type Result = ();
 
-    fn handle(&mut self, Inherit { patient }: Inherit, ctx: &mut Self::Context) {
-        self.patient = Some(patient);
+    fn handle(&mut self, _: AwaitMemory, _: &mut Self::Context) {
+        self.awaits_memory = true;
+    }
+}
+
+/// The memory of a patient who was transferred here, where it goes on under this id.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub struct BringMemory {
+    pub patient: Box<Patient>,
+    pub id: PatientId,
+}
+
+impl Handler<BringMemory> for PatientActor {
+    type Result = ();
+
+    fn handle(&mut self, BringMemory { patient, id }: BringMemory, ctx: &mut Self::Context) {
+        self.awaits_memory = false;
+        match self.patient {
+            Some(_) => self.waiting.push_front(Inherit { patient }.into()),
+            None => self.patient = Some(Box::new(patient.transferred_to(id))),
+        }
         self.go_on(ctx);
     }
+}
+
+/// The memory of the same person in another unit is to be taken up beside one's own.
+struct Inherit {
+    patient: Box<Patient>,
 }

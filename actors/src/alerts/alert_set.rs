@@ -134,6 +134,37 @@ impl AlertSet {
         }
     }
 
+    /// Takes up the alerts of the same person in another unit, where this one has had alerts of its own already.
+    ///
+    /// What is open here stays; of what is `outdated` by newer values the next verdict decides alone.
+    pub fn inherit(
+        &mut self,
+        moved: Self,
+        outdated: impl Fn(&Condition) -> bool,
+        now: Now,
+        caption: &Caption<'_>,
+    ) {
+        self.ids.inherit(moved.ids);
+        for mut of in moved.life_cycles {
+            of.continue_unpublished();
+            if outdated(&of.condition) {
+                of.defer_to_verdict(now);
+            }
+            let place = match self.life_cycles.binary_search_by(|own| own.condition.cmp(&of.condition)) {
+                Ok(place) if self.life_cycles[place].is_open() || !of.is_open() => continue,
+                Ok(place) => {
+                    self.life_cycles[place] = of;
+                    place
+                }
+                Err(place) => {
+                    self.life_cycles.insert(place, of);
+                    place
+                }
+            };
+            self.name(place, caption);
+        }
+    }
+
     /// What names a word about the subject that is no alert of its own; never the same twice.
     pub fn summary_id(&mut self, condition: &Condition, onset: Timestamp, caption: &Caption<'_>) -> Uuid {
         self.ids.note_end(condition, onset, caption.stay);

@@ -159,6 +159,30 @@ impl Ids {
         }
     }
 
+    /// Takes up what named the alerts of the same person in another unit: the newest of both counts.
+    pub fn inherit(&mut self, moved: Self) {
+        for theirs in moved.newest {
+            let has_room = self.newest.len() < REMEMBERED;
+            let own = |n: &&mut Newest| n.condition == theirs.condition && n.by_count == theirs.by_count;
+            match self.newest.iter_mut().find(own) {
+                Some(own) if (own.place, own.again) < (theirs.place, theirs.again) => *own = theirs,
+                Some(_) => {}
+                None if has_room => self.newest.push(theirs),
+                None => {}
+            }
+        }
+        self.older = self.older.max(moved.older);
+        self.forgotten = self.forgotten.max(moved.forgotten);
+        for (condition, end) in moved.ends {
+            let has_room = self.ends.len() < REMEMBERED;
+            match self.ends.iter_mut().find(|(own, _)| *own == condition) {
+                Some((_, own)) => *own = end.max(*own),
+                None if has_room => self.ends.push((condition, end)),
+                None => self.forgotten = self.forgotten.max(Some(end)),
+            }
+        }
+    }
+
     /// An alert of which nothing else is remembered began with this reading or an earlier one.
     pub fn note_adopted(&mut self, condition: &Condition, reading: Option<&ReadingRef>) {
         if let Some(reading) = reading {

@@ -305,6 +305,21 @@ impl Level {
         }
     }
 
+    /// Newer values are known than those it rests on: what the next verdict does not hold is over at once.
+    pub fn defer_to_verdict(&mut self, now: Now) {
+        let long_ago = Uptime::from_ms(i64::MIN / 4);
+        for place in &mut self.places {
+            *place = match std::mem::take(place) {
+                Place::In(since) | Place::Falling(since, _) => {
+                    let deadline = now.uptime + GRACE;
+                    let (at, measured, reading, backlog) = (now.wall, long_ago, None, false);
+                    Place::Falling(since, Since { at, measured, reading, deadline, backlog })
+                }
+                Place::Out | Place::Rising(_) => Place::Out,
+            };
+        }
+    }
+
     /// Another timing holds from now on: what runs ends sooner or later by the difference.
     pub fn retime(&mut self, before: &Timing, timing: &Timing) {
         for (index, place) in self.places.iter_mut().enumerate() {

@@ -253,6 +253,11 @@ impl LifeCycle {
         }
     }
 
+    /// Newer values are known than those it rests on: the next verdict decides alone.
+    pub fn defer_to_verdict(&mut self, now: Now) {
+        self.level.defer_to_verdict(now);
+    }
+
     /// Gives the alert that began its id.
     pub fn name(&mut self, ids: &mut Ids, caption: &Caption<'_>) {
         if let Some(open) = self.open.as_mut().filter(|open| open.id.is_nil()) {

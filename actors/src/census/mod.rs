@@ -156,15 +156,16 @@ impl<A> Census<A> {
         self.inherit_devices(left.devices, to);
     }
 
-    /// A record came for somebody who is here: answers the entry.
-    pub fn confirm(&mut self, patient: &PatientId, record: &Arc<AdmissionRecord>) -> Option<&Entry<A>> {
+    /// A record came for somebody who is here: answers whether it is another than the one that holds.
+    pub fn confirm(&mut self, patient: &PatientId, record: &Arc<AdmissionRecord>) -> Option<bool> {
         let entry = self.entries.get_mut(patient)?;
         entry.confirmed = true;
-        if entry.record.as_ref() != Some(record) {
+        let is_new = entry.record.as_ref() != Some(record);
+        if is_new {
             entry.record = Some(Arc::clone(record));
             self.link_named(patient);
         }
-        self.entries.get(patient)
+        Some(is_new)
     }
 
     /// Whoever is here, and whose record has not been heard since the start, in order.

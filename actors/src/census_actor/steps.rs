@@ -6,11 +6,11 @@ use actix::{AsyncContext, Context};
 use bytes::Bytes;
 use tracing::info;
 
-use super::{Arrived, CensusActor, DischargeUnrecorded, MOST_HELD, PatientAddress};
+use super::{Arrived, CensusActor, DischargeUnrecorded, MOST_HELD};
 use crate::admission::AdmissionRecord;
 use crate::census::Reception;
 use crate::patient::outcome::{Refusal, Refused, RefusedMessage};
-use crate::patient_actor::{Admit, HandOver, Leave, Observe};
+use crate::patient_actor::{Admit, AwaitMemory, HandOver, Leave, Observe};
 use crate::people::{Departure, PatientId, Subject};
 use crate::receipt::Receipt;
 use crate::settings::Mode;
@@ -63,36 +63,38 @@ impl CensusActor {
     /// A record came for somebody: admits, transfers, or changes what is known.
     pub(super) fn record(&mut self, patient: &PatientId, record: Arc<AdmissionRecord>, receipt: Receipt) {
         let from = record.from.as_ref().and_then(|unit| PatientId::in_unit(unit, patient.patient()).ok());
-        if let Some(entry) = self.census.confirm(patient, &record) {
+        let from = from.filter(|from| from != patient && self.census.entry(from.as_str()).is_some());
+        match (self.census.confirm(patient, &record), &from) {
+            (Some(true), Some(from)) => self.transfer(from, patient),
+            // An unchanged record changes nothing: it moves nobody who came since.
+            (Some(_), _) => {}
+            (None, Some(from)) => {
+                self.enter(patient, None, Some(Arc::clone(&record)), true);
+                self.transfer(from, patient);
+            }
+            (None, None) if self.census.is_full() => return self.refuse_record(patient, receipt),
+            (None, None) => {
+                let arrival = self.shard.clock.now().wall;
+                self.admit(patient, arrival, Some(Arc::clone(&record)));
+                info!(%patient, "admitted by a record");
+            }
+        }
+        if let Some(entry) = self.census.entry(patient.as_str()) {
             entry.address.do_send(Admit { record, receipt });
-            return self.report();
         }
-        let arrival = self.shard.clock.now().wall;
-        let moved =
-            from.filter(|from| from != patient).and_then(|from| self.transfer(&from, patient, &record));
-        if moved.is_none() && self.census.is_full() {
-            return self.refuse_record(patient, receipt);
-        }
-        let actor = moved.unwrap_or_else(|| self.admit(patient, arrival, Some(Arc::clone(&record))));
-        info!(%patient, "admitted by a record");
-        actor.do_send(Admit { record, receipt });
         self.report();
     }
 
-    /// Moves somebody's memory to a new entry; none where nobody is there.
-    fn transfer(
-        &mut self,
-        from: &PatientId,
-        to: &PatientId,
-        record: &Arc<AdmissionRecord>,
-    ) -> Option<PatientAddress> {
-        let left = self.remove(from, Departure::Transferred)?;
+    /// Moves somebody's memory, devices included, to an entry in another unit.
+    fn transfer(&mut self, from: &PatientId, to: &PatientId) {
+        let Some(left) = self.remove(from, Departure::Transferred) else { return };
         self.shard.outlet.empty_record(from);
-        let actor = self.enter(to, None, Some(Arc::clone(record)), true);
+        if let Some(entry) = self.census.entry(to.as_str()) {
+            entry.address.do_send(AwaitMemory);
+            left.address.do_send(HandOver { to: Arc::clone(&entry.address), id: to.clone() });
+        }
         info!(%from, %to, "transferred");
-        left.address.do_send(HandOver { to: Arc::clone(&actor), id: to.clone() });
         self.census.moved(left, to);
-        Some(actor)
     }
 
     /// In registered mode, whoever was restored and has no record any more was discharged meanwhile.

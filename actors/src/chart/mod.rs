@@ -152,6 +152,31 @@ impl Chart {
         holder.is_some_and(|holder| speakers.holds(holder, (*vital, &waits.device())))
     }
 
+    /// Takes up what was known of the same person in another unit, where nothing newer is known; answers which vitals
+    /// have newer values here.
+    pub fn inherit(&mut self, moved: &Self) -> VitalSet {
+        let mut newer = VitalSet::default();
+        for vital in moved.present.iter() {
+            match (self.latest(vital), moved.latest(vital)) {
+                (Some(own), Some(theirs)) if own.measured >= theirs.measured => newer.insert(vital),
+                (_, Some(theirs)) => self.set(vital, theirs.clone()),
+                (_, None) => {}
+            }
+        }
+        let newest = |own: Option<Uptime>, theirs: Uptime| own.is_none_or(|own| own < theirs);
+        if let Some(held) = moved.consciousness
+            && newest(self.consciousness.map(|own| own.measured), held.measured)
+        {
+            self.consciousness = Some(held);
+        }
+        if let Some(held) = moved.oxygen
+            && newest(self.oxygen.map(|own| own.measured), held.measured)
+        {
+            self.oxygen = Some(held);
+        }
+        newer
+    }
+
     /// A null of the device that speaks for the vital; that of another says nothing.
     fn note_not_measured(&mut self, vital: Vital, entry: &Entry<'_>) {
         if !self.present.contains(vital) {

@@ -67,6 +67,19 @@ impl Devices {
         self.0.iter_mut().for_each(|device| device.shift(by));
     }
 
+    /// Takes up the devices of the same person in another unit: where both know one, as it was heard last.
+    pub fn inherit(&mut self, moved: &Self) {
+        for theirs in &moved.0 {
+            let has_room = self.0.len() < MOST_NEEDED;
+            match self.get_mut(&theirs.id) {
+                Some(own) if own.heard < theirs.heard => *own = theirs.clone(),
+                Some(_) => {}
+                None if has_room => self.0.push(theirs.clone()),
+                None => {}
+            }
+        }
+    }
+
     /// Makes room: forgets one whose silence nobody watches before one whose silence is watched, and the one not heard
     /// for longest first.
     fn forget_one(&mut self, needed: impl Fn(&DeviceId) -> bool) {

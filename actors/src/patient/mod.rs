@@ -11,6 +11,7 @@ mod site;
 pub mod snapshot;
 mod speakers;
 mod timers;
+mod transfer;
 mod verdict;
 mod version_1;
 
@@ -177,17 +178,6 @@ impl Patient {
         let caption = caption(&subject, &self.record, self.simulated, self.stay);
         let changes = self.alerts.end(departure.reason(), now.wall, &caption);
         Outcome { changes, state: Some(StateChange::Emptied), ..Outcome::default() }
-    }
-
-    /// The same person in another unit: memory and alerts go along, and have yet to be told there.
-    pub fn transferred_to(mut self, id: PatientId) -> Self {
-        self.id = id;
-        let subject = Subject::Patient(self.id.clone());
-        let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        self.alerts.continue_as(&caption);
-        self.scores = Arc::default();
-        (self.recorded, self.stated) = (false, None);
-        self
     }
 
     fn inquiry(&self, moment: Moment, reading: Option<Arc<ReadingRef>>, listening: Listening) -> Inquiry {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::error;
 
-use super::{Admit, Cause, HearOfDevice, Observe, ObserveAgain, PatientActor, Tick, Verdict};
+use super::{Admit, Cause, HearOfDevice, Inherit, Observe, ObserveAgain, PatientActor, Tick, Verdict};
 use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
 use crate::outlet::Kept;
@@ -83,6 +83,15 @@ impl PatientActor {
             }
             Some((_, None)) => receipt.settle(),
             None => self.tell_failure(receipt),
+        }
+    }
+
+    /// Takes up the memory of the same person in another unit; a record follows, with which all of it is judged.
+    pub(super) fn inherit(&mut self, Inherit { patient: moved }: Inherit) {
+        let now = self.shard.clock.now();
+        match self.attempt(|patient| patient.inherit(*moved, now)) {
+            Some((draft, ())) => self.patient = Some(draft),
+            None => self.tell_failure(Receipt::none()),
         }
     }
 

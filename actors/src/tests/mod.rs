@@ -3,6 +3,7 @@
 mod failures;
 mod hearing;
 mod restart;
+mod stays;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -34,6 +35,8 @@ struct Memory {
     changes: RefCell<Vec<AlertChange>>,
     /// What each patient remembered last.
     saved: RefCell<BTreeMap<PatientId, Box<Snapshot>>>,
+    /// Whose stay is over.
+    gone: RefCell<Vec<PatientId>>,
     readings: RefCell<Vec<u64>>,
     refused: RefCell<Vec<Refused>>,
     died: RefCell<Vec<&'static str>>,
@@ -42,8 +45,15 @@ struct Memory {
 impl Outlet for Memory {
     fn keep(&self, kept: Kept) {
         self.changes.borrow_mut().extend(kept.outcome.changes);
-        if let (Subject::Patient(patient), Some(Saved::Now(snapshot))) = (kept.subject, kept.saved) {
-            self.saved.borrow_mut().insert(patient, snapshot);
+        match (kept.subject, kept.saved) {
+            (Subject::Patient(patient), Some(Saved::Now(snapshot))) => {
+                self.saved.borrow_mut().insert(patient, snapshot);
+            }
+            (Subject::Patient(patient), Some(Saved::Gone(_))) => {
+                self.saved.borrow_mut().remove(&patient);
+                self.gone.borrow_mut().push(patient);
+            }
+            _ => {}
         }
         self.readings.borrow_mut().extend(kept.reading.and_then(|reading| reading.seq));
         kept.receipt.settle();

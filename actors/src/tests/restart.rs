@@ -25,7 +25,7 @@ fn restart(ward: &Ward, settings: Arc<Settings>) -> Ward {
 }
 
 /// What a store would give back of this shard.
-fn left_by(ward: &Ward) -> Restore {
+pub(super) fn left_by(ward: &Ward) -> Restore {
     let saved = ward.memory.saved.borrow();
     let patients = saved.iter().map(|(patient, snapshot)| Restored {
         patient: patient.clone(),
