@@ -11,7 +11,7 @@ use wardwatch::contract::payload::reading;
 use wardwatch_actors::alerts::RuleName;
 use wardwatch_actors::analyzers::{self, Analyzer, View};
 use wardwatch_actors::clock::{Now, Timestamp, Uptime};
-use wardwatch_actors::patient::outcome::{Inquiry, Observed, Outcome};
+use wardwatch_actors::patient::outcome::{Inquiry, Judgement, Observed, Outcome};
 use wardwatch_actors::patient::{Listening, Patient};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::Reading;
@@ -60,7 +60,9 @@ impl Ward {
         self.second += 1;
         let wall = Timestamp::from_unix_ms(START_MS + self.second * 1000);
         let now = Now { uptime: Uptime::from_ms(self.second * 1000), wall };
-        (parse(&payload(self.second, saturation)), now)
+        let mut reading = parse(&payload(self.second, saturation));
+        reading.received_at = wall;
+        (reading, now)
     }
 
     fn hear(&mut self, saturation: i64) -> Outcome {
@@ -73,7 +75,10 @@ impl Ward {
             panic!("a live reading is judged");
         };
         let answers = self.answers(&inquiry);
-        self.patient.judge(&inquiry, answers)
+        match self.patient.judge(inquiry, answers) {
+            Judgement::Done(outcome) => outcome,
+            Judgement::Ask(_) => panic!("nothing is kept"),
+        }
     }
 
     fn answers(&self, inquiry: &Inquiry) -> Vec<(RuleName, Option<analyzers::Analysis>)> {

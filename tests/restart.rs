@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use rusqlite::Connection;
 use serde_json::Value;
-use wardwatch_actors::alerts::change::alert_id;
+use wardwatch_actors::alerts::identity::{Again, alert_id};
 use wardwatch_actors::clock::{Clock, Span, Timestamp};
 use wardwatch_actors::conditions::Condition;
 use wardwatch_actors::people::Subject;
@@ -170,8 +170,8 @@ fn reading(seq: u64, time: Timestamp, heart_rate: u32) -> String {
 fn id_of(seq: u64, time: Timestamp) -> String {
     let subject = Subject::Patient(PATIENT.parse().expect("an id"));
     let device = "mon-17".parse().ok();
-    let onset = ReadingRef { device, seq: Some(seq), time, timed: true };
-    alert_id(&subject, &Condition::High(Vital::HeartRate), Some(&onset), None).to_string()
+    let onset = ReadingRef { device, seq: Some(seq), time, timed: true, generation: 0, simulated: false };
+    alert_id(&subject, &Condition::High(Vital::HeartRate), Some(&onset), None, Again::First).to_string()
 }
 
 /// Each change as `raised heart_rate.high 1`.

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use actix::{Actor, Addr, Context, Handler, Message};
 use tracing::error;
 
-use crate::alerts::RuleName;
-use crate::analyzers::{Analysis, Analyzer, View};
+use crate::analyzers::{Analyzer, View};
 use crate::outlet::Outlet;
+use crate::patient::outcome::Answers;
 use crate::patient_actor::PatientActor;
 use crate::shard::PanicReporter;
 
@@ -39,9 +39,6 @@ impl AnalyzerActor {
 impl Actor for AnalyzerActor {
     type Context = Context<Self>;
 }
-
-/// What each rule says, in the order in which they are asked; nothing of one that failed.
-pub type Answers = Vec<(RuleName, Option<Analysis>)>;
 
 /// A patient asks what the rules find. One message goes from rule to rule, and the last gives it back.
 #[derive(Message)]

@@ -116,8 +116,14 @@ impl Bed {
             at.unix_ms(),
         );
         let sent = Sent { at, topic: format!("wardwatch/vitals/{}", self.patient), payload };
-        let reading =
-            ReadingRef { device: Some(self.device.clone()), seq: Some(self.seq), time: at, timed: true };
+        let reading = ReadingRef {
+            device: Some(self.device.clone()),
+            seq: Some(self.seq),
+            time: at,
+            timed: true,
+            generation: 0,
+            simulated: false,
+        };
         let heart = match self.heart_rate {
             160 => Some(Priority::High),
             130 => Some(Priority::Medium),

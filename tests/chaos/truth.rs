@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
-use wardwatch_actors::alerts::change::alert_id;
+use wardwatch_actors::alerts::identity::{Again, alert_id};
 use wardwatch_actors::clock::{Span, Timestamp};
 use wardwatch_actors::conditions::{Condition, Priority};
 use wardwatch_actors::people::{PatientId, Subject};
@@ -72,7 +72,7 @@ impl Course {
 
     fn id(&self) -> Uuid {
         let subject = Subject::Patient(self.patient.clone());
-        alert_id(&subject, &self.condition, self.since.as_ref(), None)
+        alert_id(&subject, &self.condition, self.since.as_ref(), None, Again::First)
     }
 }
 
@@ -108,7 +108,8 @@ mod tests {
         let mut events = Vec::new();
         for (second, beyond) in [(0, true), (2, false), (3, true), (5, true), (6, true), (8, false)] {
             let time = Timestamp::from_unix_ms(second * 1000);
-            let reading = ReadingRef { device: None, seq: None, time, timed: true };
+            let reading =
+                ReadingRef { device: None, seq: None, time, timed: true, generation: 0, simulated: false };
             events
                 .extend(course.step(beyond.then_some(Priority::Medium), &reading).map(|c| (second, c.event)));
         }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::Finding;
+use crate::alerts::identity::Ids;
 use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName, Stage};
 use crate::alerts::standing::{Passed, Standing};
 use crate::alerts::under_way::UnderWay;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
-use crate::people::DeviceId;
 
 /// How many of what passed are named in a summary; the rest is counted.
 const PASSED_NAMED: usize = 20;
@@ -21,10 +22,10 @@ const NO_RULE: &str = "no longer watched";
 
 /// Every alert life cycle of one subject, in the order of their conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Saved")]
 pub struct AlertSet {
     life_cycles: Vec<LifeCycle>,
-    /// When alerts that began without a reading last ended, which names the next one.
-    ends: Vec<(Condition, Timestamp)>,
+    ids: Ids,
     passed: Vec<Passed>,
     passed_in_all: u32,
 }
@@ -51,9 +52,8 @@ impl AlertSet {
     }
 
     fn step(&mut self, place: usize, finding: Option<Finding>, moment: &Moment, caption: &Caption<'_>) {
-        let anchor = self.anchor(place, caption);
-        let ended = self.life_cycles[place].step(finding, moment, caption, anchor);
-        self.note_end(place, ended);
+        let ended = self.life_cycles[place].step(finding, moment, caption);
+        self.note_change(place, ended, caption);
     }
 
     /// Ends the first delay that is over at `due`, by deadline, then condition; false when none is.
@@ -61,9 +61,8 @@ impl AlertSet {
         let deadlines = self.life_cycles.iter().enumerate();
         let first = deadlines.filter_map(|(place, of)| of.deadline().map(|deadline| (deadline, place))).min();
         let Some((_, place)) = first.filter(|(deadline, _)| *deadline <= due) else { return false };
-        let anchor = self.anchor(place, caption);
-        let ended = self.life_cycles[place].run_out(caption, anchor);
-        self.note_end(place, ended);
+        let ended = self.life_cycles[place].run_out();
+        self.note_change(place, ended, caption);
         true
     }
 
@@ -82,17 +81,12 @@ impl AlertSet {
         self.life_cycles.iter_mut().for_each(|of| of.shift(by));
     }
 
-    /// The clock of a device is found to be `behind`: what began with its readings, and was not published yet, began later.
-    pub fn correct(&mut self, device: Option<&DeviceId>, behind: Span) {
-        self.life_cycles.iter_mut().for_each(|of| of.correct(device, behind));
-    }
-
     /// Publishes the difference between what is so and what has been published.
     ///
     /// `backlog` marks the changes as held back until a backlog was drained.
     pub fn publish(&mut self, caption: &Caption<'_>, backlog: bool) -> Vec<AlertChange> {
         let mut changes = Vec::new();
-        for of in self.life_cycles.iter_mut().filter(|of| of.withheld_by.is_none()) {
+        for of in &mut self.life_cycles {
             of.publish(caption, backlog, &mut changes);
         }
         self.life_cycles.retain(|of| !of.is_over());
@@ -122,24 +116,6 @@ impl AlertSet {
         (&self.passed, self.passed_in_all)
     }
 
-    /// The devices whose backlog holds something back.
-    pub fn withheld_by(&self) -> impl Iterator<Item = &DeviceId> {
-        self.life_cycles.iter().filter_map(|of| of.withheld_by.as_ref())
-    }
-
-    /// The device's backlog is drained: publishes what is left of it, and what came and went.
-    pub fn release(
-        &mut self,
-        device: &DeviceId,
-        caption: &Caption<'_>,
-    ) -> (Vec<AlertChange>, Vec<Passed>, u32) {
-        for of in &mut self.life_cycles {
-            of.withheld_by.take_if(|by| by == device);
-        }
-        let changes = self.publish(caption, true);
-        (changes, std::mem::take(&mut self.passed), std::mem::take(&mut self.passed_in_all))
-    }
-
     /// Ends everything for a reason: discharged, transferred, left.
     pub fn end(&mut self, reason: &str, at: Timestamp, caption: &Caption<'_>) -> Vec<AlertChange> {
         self.life_cycles.iter_mut().for_each(|of| of.end(reason, at));
@@ -148,7 +124,20 @@ impl AlertSet {
 
     /// What is open goes on under another subject, where nothing of it has been published yet.
     pub fn continue_as(&mut self, caption: &Caption<'_>) {
-        self.life_cycles.iter_mut().for_each(|of| of.continue_as(caption));
+        for place in 0..self.life_cycles.len() {
+            let of = &mut self.life_cycles[place];
+            of.continue_unpublished();
+            if of.is_open_without_reading() {
+                self.ids.note_end(&of.condition, of.time(), caption.stay);
+            }
+            self.name(place, caption);
+        }
+    }
+
+    /// What names a word about the subject that is no alert of its own; never the same twice.
+    pub fn summary_id(&mut self, condition: &Condition, onset: Timestamp, caption: &Caption<'_>) -> Uuid {
+        self.ids.note_end(condition, onset, caption.stay);
+        self.ids.begin(caption.subject, condition, None, caption.stay)
     }
 
     /// The last change of each alert that is open for all who listen.
@@ -186,6 +175,7 @@ impl AlertSet {
     pub fn adopt(&mut self, open: Vec<AlertChange>, rule: impl Fn(&Condition) -> Option<RuleName>) {
         for alert in open {
             if let Err(place) = self.life_cycles.binary_search_by(|of| of.condition.cmp(&alert.condition)) {
+                self.ids.note_adopted(&alert.condition, alert.reading.as_ref());
                 self.life_cycles
                     .insert(place, LifeCycle::adopt(rule(&alert.condition).unwrap_or_default(), alert));
             }
@@ -202,19 +192,12 @@ impl AlertSet {
         self.life_cycles.iter().any(|of| of.condition == *condition && of.is_open())
     }
 
-    /// What names an alert of this life cycle that begins without a reading.
-    fn anchor(&self, place: usize, caption: &Caption<'_>) -> Timestamp {
-        let condition = &self.life_cycles[place].condition;
-        self.ends.iter().find(|(ended, _)| ended == condition).map_or(caption.stay, |(_, end)| *end)
-    }
-
-    /// Remembers an end that names the next such alert, and what came and went unpublished.
-    fn note_end(&mut self, place: usize, ended: Option<Open>) {
-        let Some(ended) = ended else { return };
+    /// Names what began, remembers what names the next such alert, and what came and went unpublished.
+    fn note_change(&mut self, place: usize, ended: Option<Open>, caption: &Caption<'_>) {
+        let Some(ended) = ended else { return self.name(place, caption) };
         let of = &self.life_cycles[place];
         if ended.onset_reading.is_none() {
-            self.ends.retain(|(condition, _)| *condition != of.condition);
-            self.ends.push((of.condition.clone(), of.time()));
+            self.ids.note_end(&of.condition, of.time(), caption.stay);
         }
         if of.published().is_none_or(|published| published.id != ended.id) {
             self.passed_in_all += 1;
@@ -223,5 +206,29 @@ impl AlertSet {
                 self.passed.push(Passed { condition, priority: ended.priority, onset: ended.onset, end });
             }
         }
+    }
+
+    /// Names the alert that began, where one did.
+    fn name(&mut self, place: usize, caption: &Caption<'_>) {
+        self.life_cycles[place].name(&mut self.ids, caption);
+    }
+}
+
+/// Every alert as it was saved. Version 1 saved the `ends` by themselves.
+#[derive(Deserialize)]
+struct Saved {
+    life_cycles: Vec<LifeCycle>,
+    #[serde(default)]
+    ids: Ids,
+    #[serde(default)]
+    ends: Vec<(Condition, Timestamp)>,
+    passed: Vec<Passed>,
+    passed_in_all: u32,
+}
+
+impl From<Saved> for AlertSet {
+    fn from(Saved { life_cycles, mut ids, ends, passed, passed_in_all }: Saved) -> Self {
+        ids.ends.extend(ends);
+        Self { life_cycles, ids, passed, passed_in_all }
     }
 }

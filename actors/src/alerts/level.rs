@@ -114,13 +114,6 @@ impl Place {
         }
     }
 
-    fn since_mut(&mut self) -> Option<&mut Since> {
-        match self {
-            Self::Out => None,
-            Self::Rising(since) | Self::In(since) | Self::Falling(since, _) => Some(since),
-        }
-    }
-
     /// Whether it is so: its delay is over, and its clear delay is not.
     const fn is_so(&self) -> bool {
         matches!(self, Self::In(_) | Self::Falling(..))
@@ -350,15 +343,6 @@ impl Level {
                 Place::Out => {}
                 Place::Rising(since) | Place::In(since) => move_by(since),
                 Place::Falling(since, end) => [since, end].into_iter().for_each(move_by),
-            }
-        }
-    }
-
-    /// What began with these readings, and is not so yet, began `by` later.
-    pub fn correct(&mut self, concerns: impl Fn(&Option<ReadingRef>) -> bool, by: Span) {
-        for since in self.places.iter_mut().filter_map(Place::since_mut) {
-            if concerns(&since.reading) {
-                (since.at, since.measured) = (since.at + by, since.measured + by);
             }
         }
     }

@@ -11,8 +11,9 @@ use std::cmp::Ordering;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::alerts::change::{AlertChange, alert_id};
+use crate::alerts::change::AlertChange;
 use crate::alerts::finding::{Cause, Finding, Presence, Timing};
+use crate::alerts::identity::Ids;
 use crate::alerts::level::{Level, Place};
 use crate::alerts::signal::{Move, Signal};
 use crate::alerts::standing::{Onset, Standing};
@@ -20,7 +21,7 @@ use crate::alerts::under_way::UnderWay;
 use crate::alerts::wording::WordsOf;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
-use crate::people::{DeviceId, Subject};
+use crate::people::Subject;
 use crate::vitals::ReadingRef;
 
 /// The name of the rule that owns a condition.
@@ -37,14 +38,12 @@ pub struct Moment {
     pub now: Now,
     /// The reading; none for a timer or a record.
     pub reading: Option<ReadingRef>,
-    /// The device whose backlog the reading belongs to, if it does.
-    pub backlog_of: Option<DeviceId>,
 }
 
 impl Moment {
     /// Without a reading: a timer, a record, a device's word.
     pub const fn without_reading(now: Now) -> Self {
-        Self { at: now.wall, measured: now.uptime, now, reading: None, backlog_of: None }
+        Self { at: now.wall, measured: now.uptime, now, reading: None }
     }
 }
 
@@ -79,7 +78,6 @@ pub struct Stage {
     level: [u8; 3],
     open: Option<(Uuid, Priority)>,
     published: Option<(Uuid, u32)>,
-    withheld: bool,
 }
 
 /// One condition of one subject, from the first finding to the last word about it.
@@ -92,6 +90,8 @@ pub(super) struct LifeCycle {
     cause: Cause,
     presence: Presence,
     reason: Option<String>,
+    /// Whether every reading that reached it was simulated.
+    simulated: bool,
     level: Level,
     open: Option<Open>,
     /// What is heard of the open alert.
@@ -103,8 +103,6 @@ pub(super) struct LifeCycle {
     by: Option<ReadingRef>,
     /// Whether what it changed to began with a kept reading.
     backlog: bool,
-    /// The device whose backlog is being drained, until which nothing of this is published.
-    pub withheld_by: Option<DeviceId>,
 }
 
 impl LifeCycle {
@@ -129,6 +127,7 @@ impl LifeCycle {
             cause,
             presence,
             reason: None,
+            simulated: false,
             level: Level::default(),
             open: None,
             signal: Signal::Off,
@@ -136,26 +135,23 @@ impl LifeCycle {
             time,
             by: None,
             backlog: false,
-            withheld_by: None,
         }
     }
 
     /// Moves the level to what was found; `None` says that the rule found nothing of it.
     ///
-    /// Answers the alert that ended by it. `anchor` names an alert that begins without a reading.
-    pub fn step(
-        &mut self,
-        finding: Option<Finding>,
-        moment: &Moment,
-        caption: &Caption<'_>,
-        anchor: Timestamp,
-    ) -> Option<Open> {
-        self.withhold(finding.as_ref().is_none_or(|f| f.measured >= moment.measured), moment);
+    /// Answers the alert that ended by it; one that began has yet to be named.
+    pub fn step(&mut self, finding: Option<Finding>, moment: &Moment, caption: &Caption<'_>) -> Option<Open> {
         if let Some(found) = &finding
             && found.timing != self.timing
         {
             self.level.retime(&self.timing, &found.timing);
             self.timing = found.timing;
+        }
+        if let Some(found) = finding.as_ref().filter(|found| found.reached.is_some()) {
+            self.note_simulated(
+                found.reading.as_ref().map_or(caption.simulated, |reading| reading.simulated),
+            );
         }
         self.level.judge(finding.as_ref(), &self.timing, moment);
         match finding {
@@ -163,21 +159,12 @@ impl LifeCycle {
             None => self.presence = Presence::Present,
         }
         let time = if self.condition.is_silence() { moment.now.wall } else { moment.at };
-        self.follow_level((time, moment.measured), moment.reading.as_ref(), caption, anchor)
+        self.follow_level((time, moment.measured), moment.reading.as_ref())
     }
 
-    /// A backlog is not published until it is drained, unless a live reading of another device decides.
-    fn withhold(&mut self, fresh: bool, moment: &Moment) {
-        match (&moment.backlog_of, &moment.reading) {
-            (Some(device), _) => self.withheld_by = Some(device.clone()),
-            (None, Some(reading)) if fresh => {
-                let by_another = |by: &mut DeviceId| {
-                    reading.device.as_ref().map_or(!by.is_unnamed(), |device| device != by)
-                };
-                self.withheld_by.take_if(by_another);
-            }
-            (None, _) => {}
-        }
+    /// What is reached is simulated as long as no reading of a person reached it.
+    fn note_simulated(&mut self, simulated: bool) {
+        self.simulated = simulated && (self.simulated || self.level.is_out());
     }
 
     /// Keeps the newest facts.
@@ -191,15 +178,10 @@ impl LifeCycle {
         &mut self,
         (time, measured): (Timestamp, Uptime),
         by: Option<&ReadingRef>,
-        caption: &Caption<'_>,
-        anchor: Timestamp,
     ) -> Option<Open> {
         let level = self.level.priority();
         let changes = self.open.as_ref().map(|open| open.priority) != level;
-        // What is published only later is published as of when it became so.
-        if changes || self.withheld_by.is_none() {
-            (self.time, self.by) = (time, by.cloned());
-        }
+        (self.time, self.by) = (time, by.cloned());
         if changes {
             let since = level.and_then(|priority| self.level.since(priority));
             self.backlog = since.is_some_and(|since| since.backlog);
@@ -218,9 +200,9 @@ impl LifeCycle {
                 let first = self.level.onset();
                 let onset = first.map_or(time, |since| since.at);
                 let onset_reading = first.and_then(|since| since.reading.clone());
-                let id = alert_id(caption.subject, &self.condition, onset_reading.as_ref(), Some(anchor));
                 self.signal = self.signal.after(Move::Opened);
-                self.open = Some(Open { id, priority, onset, raised: Some(measured), onset_reading });
+                self.open =
+                    Some(Open { id: Uuid::nil(), priority, onset, raised: Some(measured), onset_reading });
                 None
             }
             (Some(_), None) => {
@@ -238,28 +220,14 @@ impl LifeCycle {
     }
 
     /// The first delay ends by itself, with the last value as its evidence.
-    pub fn run_out(&mut self, caption: &Caption<'_>, anchor: Timestamp) -> Option<Open> {
+    pub fn run_out(&mut self) -> Option<Open> {
         let end = self.level.run_out(&self.timing)?;
-        self.follow_level(end, None, caption, anchor)
+        self.follow_level(end, None)
     }
 
     /// Gives up every timer that is due.
     pub fn drop_timers(&mut self, due: Uptime) {
         self.level.drop_timers(due);
-    }
-
-    /// The clock of a device is found to be `behind`: what began with its readings, and was not published yet, began later.
-    pub fn correct(&mut self, device: Option<&DeviceId>, behind: Span) {
-        let of_device =
-            |reading: &Option<ReadingRef>| reading.as_ref().is_some_and(|r| r.device.as_ref() == device);
-        self.level.correct(of_device, behind);
-        let published = self.published.as_ref().map(|change| change.id);
-        let unpublished =
-            self.open.as_mut().filter(|open| published != Some(open.id) && of_device(&open.onset_reading));
-        if let Some(open) = unpublished {
-            open.onset = open.onset + behind;
-            self.time = self.time + behind;
-        }
     }
 
     /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
@@ -272,18 +240,30 @@ impl LifeCycle {
 
     /// Ends it for a reason outside itself: the patient is discharged or transferred.
     pub fn end(&mut self, reason: &str, at: Timestamp) {
-        (self.open, self.withheld_by) = (None, None);
+        self.open = None;
         (self.level, self.signal) = (Level::default(), self.signal.after(Move::Ended));
         (self.time, self.by, self.reason) = (at, None, Some(reason.to_owned()));
     }
 
     /// Goes on under another subject, where nothing of it has been published yet.
-    pub fn continue_as(&mut self, caption: &Caption<'_>) {
+    pub fn continue_unpublished(&mut self) {
         self.published = None;
         if let Some(open) = &mut self.open {
-            let anchor = Some(open.onset);
-            open.id = alert_id(caption.subject, &self.condition, open.onset_reading.as_ref(), anchor);
+            open.id = Uuid::nil();
         }
+    }
+
+    /// Gives the alert that began its id.
+    pub fn name(&mut self, ids: &mut Ids, caption: &Caption<'_>) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.id.is_nil()) {
+            let onset = open.onset_reading.as_ref();
+            open.id = ids.begin(caption.subject, &self.condition, onset, caption.stay);
+        }
+    }
+
+    /// Whether an alert is open that began without a reading.
+    pub fn is_open_without_reading(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.onset_reading.is_none())
     }
 
     /// Takes up an alert that is open for those who listen, of which nothing else is remembered.
@@ -294,7 +274,7 @@ impl LifeCycle {
         let mut adopted =
             Self::idle(condition, rule, Timing::IMMEDIATE, cause, published.presence, published.time);
         adopted.level = saved::level_of(Some(&open), Default::default(), Default::default());
-        adopted.signal = published.signal;
+        (adopted.signal, adopted.simulated) = (published.signal, published.simulated);
         (adopted.open, adopted.published) = (Some(open), Some(Box::new(published)));
         adopted
     }
@@ -346,13 +326,16 @@ impl LifeCycle {
 
     /// What a kept track found still so begins here where it began there, unless it is open already.
     pub fn take_over(&mut self, standing: &Standing, now: Now) {
+        self.note_simulated(standing.is_simulated());
         self.level.take_over(&standing.onsets, &self.timing, now);
     }
 
     /// One of which only a kept track knows.
     pub fn taken_over(standing: Standing, now: Now) -> Self {
+        let simulated = standing.is_simulated();
         let Standing { condition, rule, timing, cause, presence, onsets } = standing;
         let mut of = Self::idle(condition, rule, timing, cause, presence, now.wall);
+        of.simulated = simulated;
         of.level.take_over(&onsets, &timing, now);
         of
     }
@@ -363,7 +346,6 @@ impl LifeCycle {
             level: self.level.stage(),
             open: self.open.as_ref().map(|open| (open.id, open.priority)),
             published: self.published.as_ref().map(|change| (change.id, change.sequence)),
-            withheld: self.withheld_by.is_some(),
         }
     }
 

@@ -3,6 +3,7 @@
 mod alert_set;
 pub mod change;
 pub mod finding;
+pub mod identity;
 mod level;
 mod life_cycle;
 pub mod signal;

@@ -29,6 +29,14 @@ pub struct Standing {
     pub onsets: [Option<Onset>; 3],
 }
 
+impl Standing {
+    /// Whether it began with simulated readings alone.
+    pub fn is_simulated(&self) -> bool {
+        let mut readings = self.onsets.iter().flatten().map(|onset| onset.reading.as_ref());
+        readings.all(|reading| reading.is_some_and(|reading| reading.simulated))
+    }
+}
+
 /// A condition that came and went unpublished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passed {

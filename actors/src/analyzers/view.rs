@@ -35,8 +35,6 @@ pub struct View {
     pub now: Now,
     /// The reading that asks; none for a timer or a record.
     pub reading: Option<Arc<ReadingRef>>,
-    /// Whether the reading belongs to a backlog: what it brings speaks at its own time, however old.
-    pub backlog: bool,
     /// From when on silence counts: what could not be heard is not missing.
     pub listening_since: Uptime,
     /// Whether our own clock is the likelier fault, so that no device is blamed.
@@ -137,8 +135,7 @@ impl View {
         let span = self.devices.get(&latest.device()).and_then(|device| self.silent_after(vital, device));
         let missing_at = span.map(|span| latest.heard.max(self.listening_since) + span);
         let until = missing_at.map_or(valid_until, |missing| missing.min(valid_until));
-        let brought_late = self.backlog && latest.at >= self.at;
-        if self.now.uptime < until || brought_late { Voice::Fresh(latest, until) } else { Voice::Unknown }
+        if self.now.uptime < until { Voice::Fresh(latest, until) } else { Voice::Unknown }
     }
 }
 
@@ -167,13 +164,21 @@ pub(crate) mod testing {
     pub fn view_of_reading(reading: &Reading) -> View {
         let now = Now { uptime: Uptime::START, wall: reading.received_at };
         let device = crate::people::DeviceId::unnamed();
-        let origin = Arc::new(ReadingRef { device: None, seq: Some(1), time: now.wall, timed: true });
+        let origin = Arc::new(ReadingRef {
+            device: None,
+            seq: Some(1),
+            time: now.wall,
+            timed: true,
+            generation: 0,
+            simulated: false,
+        });
         let mut chart = Chart::default();
         let devices = Devices::default();
         let (now_up, listening_since) = (now.uptime, Uptime::START);
         let speakers = Speakers { devices: &devices, named: None, now: now_up, listening_since };
         let (device, origin) = (&device, &origin);
-        let entry = Entry { reading, device, at: now.wall, origin, now, live: true, speakers };
+        let (at, measured) = (now.wall, now.uptime);
+        let entry = Entry { reading, device, at, measured, origin, now, live: true, speakers };
         chart.enter(&entry);
         View {
             patient: "icu-1/p-1".parse().unwrap(),
@@ -187,7 +192,6 @@ pub(crate) mod testing {
             measured: now.uptime,
             now,
             reading: Some(Arc::clone(origin)),
-            backlog: false,
             listening_since: Uptime::START,
             own_clock_suspect: false,
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::recent::Recent;
 use super::{Census, Entry, EntryDevice};
 use crate::clock::{Span, Uptime};
-use crate::devices::device_clock::Skew;
+use crate::devices::clock::Skew;
 use crate::installation::Clocks;
 use crate::people::{DeviceId, PatientId};
 

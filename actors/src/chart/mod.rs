@@ -13,6 +13,9 @@ use crate::vitals::ReadingRef;
 use crate::vitals::{Consciousness, Quantity, Reading, Vital, VitalSet};
 pub use speakers::Speakers;
 
+/// For how long a kept value that is the newest known speaks at least.
+const SPEAKS_FOR: Span = Span::from_mins(1);
+
 /// The newest value of one vital sign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latest {
@@ -56,11 +59,13 @@ pub struct Entry<'a> {
     pub reading: &'a Reading,
     /// Its device, by the name under which the chart knows it.
     pub device: &'a DeviceId,
-    /// Its judged time.
+    /// Its judged time, as it is published.
     pub at: Timestamp,
+    /// When it was measured.
+    pub measured: Uptime,
     pub origin: &'a Arc<ReadingRef>,
     pub now: Now,
-    /// Whether it counts as of now.
+    /// Whether it counts as of now. What does not is charted only where nothing newer is known.
     pub live: bool,
     /// Who else measures the patient.
     pub speakers: Speakers<'a>,
@@ -112,15 +117,14 @@ impl Chart {
 
     /// Charts a reading: each value that is not older than the one known, and not held by another device.
     pub fn enter(&mut self, entry: &Entry<'_>) -> Charted {
-        let measured = entry.now.uptime - entry.now.wall.since(entry.at).max(Span::ZERO);
         let mut charted = if entry.reading.has_measurements() { Charted::Late } else { Charted::New };
         for vital in entry.reading.not_measured.iter() {
             self.note_not_measured(vital, entry);
         }
         for (vital, value) in entry.reading.values.iter() {
-            charted = charted.max(self.enter_value(vital, value, measured, entry));
+            charted = charted.max(self.enter_value(vital, value, entry));
         }
-        charted.max(self.enter_held(measured, entry))
+        charted.max(self.enter_held(entry))
     }
 
     /// Lets the newest value of another device speak wherever nobody holds its vital any more; whether any does.
@@ -155,17 +159,18 @@ impl Chart {
         }
         let place = self.place(vital);
         let known = &mut self.latest[place];
-        if known.is_of(entry.device) && known.at <= entry.at {
+        if known.is_of(entry.device) && (entry.live || known.at <= entry.at) {
             known.not_measured.get_or_insert((entry.now.uptime, entry.at));
         }
     }
 
-    fn enter_value(&mut self, vital: Vital, value: Quantity, measured: Uptime, entry: &Entry<'_>) -> Charted {
+    fn enter_value(&mut self, vital: Vital, value: Quantity, entry: &Entry<'_>) -> Charted {
         let (at, heard, reading) = (entry.at, entry.now.uptime, Arc::clone(entry.origin));
+        let measured = entry.speaks_from(vital);
         let latest = Latest { value, at, measured, heard, reading, not_measured: None };
         if let Some(known) = self.latest(vital) {
             let same = known.is_of(entry.device);
-            if known.at > at && (same || !entry.live) {
+            if !entry.live && known.at > at {
                 return Charted::Late;
             }
             if !same && entry.speakers.holds((vital, known), (vital, entry.device)) {
@@ -182,7 +187,6 @@ impl Chart {
             return Charted::HeldByAnother;
         }
         match self.waiting.iter_mut().find(|(of, _)| *of == vital) {
-            Some((_, waits)) if waits.is_of(entry.device) && waits.at > latest.at => return Charted::Late,
             Some((_, waits)) => *waits = latest,
             None => self.waiting.push((vital, latest)),
         }
@@ -201,17 +205,17 @@ impl Chart {
         }
     }
 
-    fn enter_held(&mut self, measured: Uptime, entry: &Entry<'_>) -> Charted {
-        let (reading, at) = (entry.reading, entry.at);
+    fn enter_held(&mut self, entry: &Entry<'_>) -> Charted {
+        let Entry { reading, at, measured, live, .. } = *entry;
         let mut charted = Charted::Late;
         if let Some(value) = reading.consciousness
-            && self.consciousness.is_none_or(|held| held.at <= at)
+            && self.consciousness.is_none_or(|held| live || held.at <= at)
         {
             self.consciousness = Some(Held { value, at, measured });
             charted = Charted::New;
         }
         if let Some(value) = oxygen_of(reading)
-            && self.oxygen.is_none_or(|held| held.at <= at)
+            && self.oxygen.is_none_or(|held| live || held.at <= at)
         {
             self.oxygen = Some(Held { value, at, measured });
             charted = Charted::New;
@@ -235,6 +239,16 @@ impl Chart {
 
     fn place(&self, vital: Vital) -> usize {
         self.present.before(vital)
+    }
+}
+
+impl Entry<'_> {
+    /// From when the age of its value counts.
+    ///
+    /// What was kept, and is the newest that is known, speaks for a minute however old it is: it decides what is so.
+    fn speaks_from(&self, vital: Vital) -> Uptime {
+        let oldest = self.now.uptime - vital.facts().valid_for + SPEAKS_FOR;
+        if self.live { self.measured } else { self.measured.max(oldest) }
     }
 }
 

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::devices::device_clock::{DeviceClock, Skew};
+use crate::devices::clock::{DeviceClock, Skew};
+use crate::devices::count::Count;
 use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
 use crate::people::DeviceId;
-use crate::settings::AlertSettings;
 use crate::vitals::{Vital, VitalSet};
 
 /// One device that measures a patient.
@@ -34,6 +34,9 @@ pub struct Device {
     pub clock: DeviceClock,
     /// What it sent lately.
     pub repeats: Repeats,
+    /// Its own count, where nothing else tells its readings apart.
+    #[serde(default)]
+    pub count: Count,
     /// How many readings it sends a second.
     pub rate: ReadingRate,
     /// What is known of it outside this patient.
@@ -72,6 +75,7 @@ impl Device {
             rhythms: Vec::new(),
             clock: DeviceClock::default(),
             repeats: Repeats::default(),
+            count: Count::default(),
             rate: ReadingRate::default(),
             published: Published::default(),
         }
@@ -159,12 +163,12 @@ impl Device {
 
     /// When its lag last started anew, if it did.
     pub fn clock_started_anew(&self) -> Option<Uptime> {
-        None
+        self.clock.started_anew()
     }
 
     /// What of it was not published yet, if anything.
-    pub fn news(&self, now: Uptime, rules: &AlertSettings) -> Option<News> {
-        let (is_new, skew) = (!self.published.introduced, self.clock.skew(now, rules));
+    pub fn news(&self) -> Option<News> {
+        let (is_new, skew) = (!self.published.introduced, self.clock.skew());
         let skew_changed = skew != self.published.skew;
         (is_new || skew_changed).then_some(News { is_new, skew, skew_changed })
     }

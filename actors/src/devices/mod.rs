@@ -1,8 +1,9 @@
 //! The devices of one patient, each as one record: its clock, its repeats, its rhythm, when it was heard.
 
 pub mod clock;
+pub mod count;
 pub mod device;
-pub mod device_clock;
+pub mod kept;
 pub mod rate;
 pub mod repeats;
 pub mod rhythm;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{LastSaved, Patient, SAVED_EVERY};
 use crate::clock::{Now, Span, Uptime};
-use crate::devices::device_clock::Skew;
+use crate::devices::clock::Skew;
 use crate::patient::failure::{is_known, rule_of};
 use crate::patient::snapshot::{self, Memory, Snapshot};
 use crate::people::{DeviceId, PatientId};
@@ -45,6 +45,7 @@ impl Patient {
         Arc::make_mut(&mut self.chart).shift(by);
         Arc::make_mut(&mut self.devices).shift(by);
         self.alerts.shift(by);
+        self.drains.iter_mut().for_each(|drain| drain.shift(by));
         self.heard = self.heard + by;
         self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
         self.takeover_at = self.takeover_at.map(|takeover| takeover + by);

@@ -1,36 +1,39 @@
 //! Everything WardWatch remembers of one patient, and how a reading changes it.
 
 mod backlog;
+mod drain;
 mod failure;
 mod memory;
+mod observe;
 pub mod outcome;
+mod replay;
 mod site;
 pub mod snapshot;
 mod speakers;
+mod timers;
+mod verdict;
 mod version_1;
 
-use std::collections::BTreeSet;
-use std::slice;
 use std::sync::{Arc, LazyLock};
 
 use serde::{Deserialize, Serialize};
 
 use crate::admission::AdmissionRecord;
-use crate::alerts::{AlertSet, Caption, Moment, RuleName, Stage, UnderWay};
-use crate::analyzers::{Analysis, Score, View};
-use crate::chart::{Chart, Charted};
+use crate::alerts::{AlertSet, Caption, Moment, Stage, UnderWay};
+use crate::analyzers::{Score, View};
+use crate::chart::Chart;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Kind, Priority};
-use crate::devices::{Device, Devices};
-use crate::patient::backlog::release;
-use crate::patient::failure::{CORE, failure, words_of};
-use crate::patient::outcome::{Inquiry, Notice, Observed, Outcome, PatientState, Refusal, StateChange};
+use crate::devices::Devices;
+use crate::patient::backlog::CameAndWent;
+use crate::patient::drain::Drain;
+use crate::patient::failure::words_of;
+use crate::patient::outcome::{Inquiry, Outcome, PatientState, StateChange};
 use crate::patient::site::Site;
-use crate::patient::speakers::Timed;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
 use crate::settings::Settings;
 use crate::vitals::ReadingRef;
-use crate::vitals::{Reading, Vital};
+use crate::vitals::Vital;
 
 /// How often the retained state is published where nothing but values changed.
 const STATE_EVERY: Span = Span::from_secs(10);
@@ -62,6 +65,11 @@ pub struct Patient {
     chart: Arc<Chart>,
     devices: Arc<Devices>,
     alerts: AlertSet,
+    /// What devices bring from the past, and what of it came and went.
+    #[serde(default)]
+    drains: Vec<Drain>,
+    #[serde(default)]
+    passed: CameAndWent,
     scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
     /// When the first value that waits for another device's to grow old may speak.
@@ -96,6 +104,8 @@ impl Patient {
             chart: Arc::default(),
             devices: Arc::default(),
             alerts: AlertSet::default(),
+            drains: Vec::new(),
+            passed: CameAndWent::default(),
             scores: Arc::default(),
             recheck_at: None,
             takeover_at: None,
@@ -130,147 +140,6 @@ impl Patient {
     /// How many alerts are open for those who listen.
     pub fn open_alerts(&self) -> usize {
         self.alerts.published().count()
-    }
-
-    /// A reading arrived.
-    pub fn observe(&mut self, reading: &Reading, listening: Listening, now: Now) -> Observed {
-        #[cfg(test)]
-        assert_ne!(reading.seq, Some(FAILING_SEQ), "on purpose");
-        let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
-        if !self.record.allows(reading.device.as_ref()) {
-            return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
-        }
-        self.grow_older(now.wall);
-        let settings = Arc::clone(&self.site.settings);
-        let known = self.device(&device);
-        if known.repeats.repeats(reading) {
-            return Observed::Duplicate;
-        }
-        let arrival = Now { wall: reading.received_at, ..now };
-        let judged = known.clock.judge(reading.observed_at, reading.seq, arrival, &settings.alerts);
-        let max = settings.admission.max_rate;
-        if known.rate.exceeds(max, judged.at) {
-            return Observed::Refused(Refusal::Flooding { device, max });
-        }
-        if judged.behind > Span::ZERO {
-            self.alerts.correct(reading.device.as_ref(), judged.behind);
-        }
-        let origin = Arc::new(ReadingRef {
-            device: reading.device.clone(),
-            seq: reading.seq,
-            time: reading.observed_at.unwrap_or(reading.received_at),
-            timed: reading.observed_at.is_some(),
-        });
-        let settled = self.settle(listening, now.uptime);
-        let (at, live) = (judged.at, !judged.backlog);
-        let timed = Timed { reading, device: &device, origin: &origin, at, live };
-        let charted = self.enter(&timed, listening, now);
-        if charted > Charted::Late {
-            (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
-        }
-        if charted < Charted::New && !judged.backlog_ended {
-            let moment = Moment::without_reading(now);
-            let settled = settled.then(|| self.inquiry(moment, None, listening));
-            return settled.map_or(Observed::History, Observed::Judge);
-        }
-        let backlog_of = judged.backlog.then(|| device.clone());
-        let measured = now.uptime - now.wall.since(judged.at).max(Span::ZERO);
-        let moment =
-            Moment { at: judged.at, measured, now, reading: Some(ReadingRef::clone(&origin)), backlog_of };
-        let mut inquiry = self.inquiry(moment, Some(origin), listening);
-        inquiry.backlog_ended = judged.backlog_ended.then_some(device);
-        Observed::Judge(inquiry)
-    }
-
-    /// The rules have answered: those that failed by none.
-    pub fn judge(&mut self, inquiry: &Inquiry, answers: Vec<(RuleName, Option<Analysis>)>) -> Outcome {
-        let mut outcome = Outcome::default();
-        let mut failed = Vec::new();
-        let mut scores = Vec::new();
-        self.recheck_at = None;
-        let subject = Subject::Patient(self.id.clone());
-        let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        let is_asked = |rule: &RuleName| *rule == CORE || answers.iter().any(|(asked, _)| asked == rule);
-        self.alerts.end_rules_gone(is_asked, inquiry.moment.now.wall);
-        for (rule, analysis) in answers {
-            let Some(analysis) = analysis else {
-                failed.push(rule.into_owned());
-                continue;
-            };
-            self.recheck_at = self.recheck_at.into_iter().chain(analysis.recheck_at).min();
-            scores.extend(analysis.score);
-            self.alerts.judge(&rule, analysis.findings, &inquiry.moment, &caption);
-        }
-        if !failed.is_empty() || inquiry.moment.reading.is_some() {
-            self.alerts.judge(&CORE, failure(failed, &inquiry.moment), &inquiry.moment, &caption);
-        }
-        outcome.changes = self.alerts.publish(&caption, false);
-        for device in self.drained(inquiry.backlog_ended.as_ref()) {
-            outcome.changes.extend(release(&mut self.alerts, &device, &inquiry.moment, &caption));
-        }
-        outcome.scores = self.new_scores(scores);
-        outcome.notices = self.notices(&inquiry.moment);
-        self.conclude(&mut outcome, inquiry.moment.now);
-        outcome
-    }
-
-    /// Judging this reading, or a timer, failed inside WardWatch: says so, and goes on without it.
-    pub fn failed(&mut self, now: Now) -> Outcome {
-        let subject = Subject::Patient(self.id.clone());
-        let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        let moment = Moment::without_reading(now);
-        self.alerts.judge(&CORE, failure(vec![CORE.into_owned()], &moment), &moment, &caption);
-        let mut outcome = Outcome { changes: self.alerts.publish(&caption, false), ..Outcome::default() };
-        self.conclude(&mut outcome, now);
-        outcome
-    }
-
-    /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
-    pub fn tick(&mut self, due: Uptime, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
-        #[cfg(test)]
-        self.fail_on_purpose();
-        let now = Now { uptime: due.min(now.uptime), wall: now.wall_at(due.min(now.uptime)) };
-        let subject = Subject::Patient(self.id.clone());
-        let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        let mut outcome = Outcome::default();
-        while self.alerts.run_out(due, &caption) {
-            outcome.changes.extend(self.alerts.publish(&caption, false));
-        }
-        let moment = Moment::without_reading(now);
-        let rules = &self.site.settings.alerts;
-        let is_due = |device: &Device| device.clock.backlog_deadline(rules).is_some_and(|end| end <= due);
-        if self.devices.iter().any(is_due) {
-            for device in Arc::make_mut(&mut self.devices).iter_mut() {
-                if device.clock.backlog_due(due, rules) {
-                    outcome.changes.extend(release(&mut self.alerts, &device.id, &moment, &caption));
-                }
-            }
-        }
-        if self.leave_at().is_some_and(|leave| leave <= due) {
-            outcome.notices.push(Notice::Leaves);
-            self.heard = now.uptime;
-        }
-        self.conclude(&mut outcome, now);
-        let recheck = self.recheck_at.take_if(|recheck| *recheck <= due);
-        let settled = self.settle(listening, now.uptime);
-        (outcome, (settled || recheck.is_some()).then(|| self.inquiry(moment, None, listening)))
-    }
-
-    /// Gives up what is due after it failed twice.
-    pub fn drop_timers(&mut self, due: Uptime) {
-        self.alerts.drop_timers(due);
-        self.recheck_at.take_if(|recheck| *recheck <= due);
-        self.takeover_at.take_if(|takeover| *takeover <= due);
-        self.stated = Some(due);
-    }
-
-    /// When something is due without any message.
-    pub fn next_deadline(&self) -> Option<Uptime> {
-        let rules = &self.site.settings.alerts;
-        let backlogs = self.devices.iter().filter_map(|device| device.clock.backlog_deadline(rules));
-        let state = self.stated.filter(|_| self.state_is_old).map(|stated| stated + STATE_EVERY);
-        let others = [self.alerts.next_deadline(), self.recheck_at, self.takeover_at, state, self.leave_at()];
-        others.into_iter().flatten().chain(backlogs).min()
     }
 
     /// An admission record came; none where it is the one that holds already.
@@ -322,7 +191,12 @@ impl Patient {
     }
 
     fn inquiry(&self, moment: Moment, reading: Option<Arc<ReadingRef>>, listening: Listening) -> Inquiry {
-        let view = Arc::new(View {
+        let view = Arc::new(self.view(&moment, reading, listening));
+        Inquiry { view, moment, account: None, replay: None }
+    }
+
+    fn view(&self, moment: &Moment, reading: Option<Arc<ReadingRef>>, listening: Listening) -> View {
+        View {
             patient: self.id.clone(),
             record: Arc::clone(&self.record),
             chart: Arc::clone(&self.chart),
@@ -334,58 +208,15 @@ impl Patient {
             measured: moment.measured,
             now: moment.now,
             reading,
-            backlog: moment.backlog_of.is_some(),
             listening_since: listening.since.unwrap_or(moment.now.uptime),
             own_clock_suspect: listening.own_clock_suspect,
-        });
-        Inquiry { view, moment, backlog_ended: None }
-    }
-
-    /// The device whose backlog just ended, and each that holds something back without one.
-    fn drained(&self, ended: Option<&DeviceId>) -> BTreeSet<DeviceId> {
-        let draining =
-            |device: &DeviceId| self.devices.get(device).is_some_and(|device| device.clock.in_backlog());
-        let without = self.alerts.withheld_by().filter(|device| !draining(device));
-        without.chain(ended).cloned().collect()
+        }
     }
 
     fn note_tracked(&mut self) {
         if let Some(tracked) = self.alerts.under_way(&self.site.tracked) {
             self.site.tracked = tracked;
         }
-    }
-
-    /// The scores that differ from what was last published.
-    fn new_scores(&mut self, scores: Vec<Score>) -> Vec<Score> {
-        let mut changed = Vec::new();
-        for score in scores {
-            let place = self.scores.iter().position(|known| known.name == score.name);
-            match place {
-                Some(place) if self.scores[place] == score => continue,
-                Some(place) => Arc::make_mut(&mut self.scores)[place] = score.clone(),
-                None => self.scores = Arc::new([&self.scores[..], slice::from_ref(&score)].concat()),
-            }
-            changed.push(score);
-        }
-        changed
-    }
-
-    /// What the census must know of the device whose reading was judged.
-    fn notices(&mut self, moment: &Moment) -> Vec<Notice> {
-        let Some(reading) = &moment.reading else { return Vec::new() };
-        let id = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
-        let news = self
-            .devices
-            .get(&id)
-            .and_then(|device| device.news(moment.now.uptime, &self.site.settings.alerts));
-        let Some(news) = news else { return Vec::new() };
-        if let Some(device) = Arc::make_mut(&mut self.devices).get_mut(&id) {
-            device.note_published(news);
-        }
-        let live = moment.backlog_of.is_none();
-        let measures = news.is_new.then(|| Notice::Measures { device: id.clone(), live });
-        let skew = news.skew_changed.then_some(Notice::ClockSkew(id, news.skew));
-        measures.into_iter().chain(skew).collect()
     }
 
     /// After each step: what is under way now, and whether the state is to be published.

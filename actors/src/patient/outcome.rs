@@ -5,12 +5,13 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::replay::{Account, Purpose, Replay};
 use crate::admission::AdmissionRecord;
-use crate::alerts::{AlertChange, Moment};
-use crate::analyzers::{Score, View};
+use crate::alerts::{AlertChange, Moment, RuleName};
+use crate::analyzers::{Analysis, Score, View};
 use crate::chart::Chart;
 use crate::clock::Timestamp;
-use crate::devices::device_clock::Skew;
+use crate::devices::clock::Skew;
 use crate::people::{DeviceId, PatientId};
 use crate::vitals::Vital;
 
@@ -19,8 +20,35 @@ use crate::vitals::Vital;
 pub struct Inquiry {
     pub view: Arc<View>,
     pub moment: Moment,
-    /// The device whose backlog ended with this reading.
-    pub backlog_ended: Option<DeviceId>,
+    /// What was kept on which the verdict may rest.
+    pub(super) account: Option<Account>,
+    /// What was kept is being judged; the verdict waits for it.
+    pub(super) replay: Option<Box<Replay>>,
+}
+
+impl Inquiry {
+    /// The device of which what was kept is being judged.
+    pub fn replays(&self) -> Option<DeviceId> {
+        self.replay.as_ref().and_then(|replay| replay.device())
+    }
+
+    /// Whether it is decided by values that waited, since nothing newer came.
+    pub(super) fn is_backlog(&self) -> bool {
+        let purpose = self.account.as_ref().map(|account| account.purpose);
+        matches!(purpose, Some(Purpose::DecideByTimer))
+    }
+}
+
+/// What each rule says, in the order in which they are asked; nothing of one that failed.
+pub type Answers = Vec<(RuleName, Option<Analysis>)>;
+
+/// What comes of the rules' answers.
+#[derive(Debug)]
+pub enum Judgement {
+    /// Something that was kept is to be judged before.
+    Ask(Inquiry),
+    /// The verdict.
+    Done(Outcome),
 }
 
 /// What to do with a reading.
@@ -30,7 +58,7 @@ pub enum Observed {
     Duplicate,
     /// It is not taken.
     Refused(Refusal),
-    /// Newer values are known, or another device holds them: kept, not judged.
+    /// It is from the past, or another device holds its vitals: remembered, not judged.
     History,
     /// It is to be judged.
     Judge(Inquiry),

@@ -62,7 +62,10 @@ impl<'de> Visitor<'de> for AnyVersion {
             match (key, version) {
                 (Key::Version, _) => version = Some(map.next_value()?),
                 (Key::Taken, _) => taken = Some(map.next_value()?),
-                (Key::Patient, Some(1)) => patient = Some(map.next_value::<PatientOfVersion1>()?.into()),
+                (Key::Patient, Some(1)) => {
+                    let taken = taken.ok_or_else(|| A::Error::missing_field("taken"))?;
+                    patient = Some(map.next_value::<PatientOfVersion1>()?.taken_at(taken));
+                }
                 (Key::Patient, Some(_)) => patient = Some(map.next_value()?),
                 (Key::Patient, None) => return Err(A::Error::missing_field("version")),
                 (Key::Unknown, _) => drop(map.next_value::<IgnoredAny>()?),

@@ -17,6 +17,7 @@ pub(super) struct Timed<'a> {
     pub device: &'a DeviceId,
     pub origin: &'a Arc<ReadingRef>,
     pub at: Timestamp,
+    pub measured: Uptime,
     /// Whether it counts as of now.
     pub live: bool,
 }
@@ -38,27 +39,33 @@ impl Patient {
         Arc::make_mut(&mut self.devices).known_or_new(id, |id| chart.needs(id) || has_alert(id))
     }
 
-    /// Charts a reading, and hears its device where it is a sign of life.
+    /// Charts a live reading, and hears its device.
     pub(super) fn enter(&mut self, timed: &Timed<'_>, listening: Listening, now: Now) -> Charted {
-        let Timed { reading, device, origin, at, live } = *timed;
+        let charted = self.chart_reading(timed, listening, now);
+        self.hear_live(timed.device, timed.reading, listening, now);
+        charted
+    }
+
+    /// Charts a reading.
+    pub(super) fn chart_reading(&mut self, timed: &Timed<'_>, listening: Listening, now: Now) -> Charted {
+        let Timed { reading, device, origin, at, measured, live } = *timed;
         let speakers = speakers(&self.devices, &self.record, listening, now.uptime);
-        let entry = Entry { reading, device, at, origin, now, live, speakers };
+        let entry = Entry { reading, device, at, measured, origin, now, live, speakers };
         let charted = Arc::make_mut(&mut self.chart).enter(&entry);
         self.takeover_at = self.chart.next_takeover(&speakers);
-        if charted > Charted::Late {
-            let was_silent = self.alerts.is_open(&Condition::DeviceSilent(device.clone()));
-            let since = listening.since.unwrap_or(now.uptime);
-            if let Some(known) = Arc::make_mut(&mut self.devices).get_mut(device) {
-                if was_silent {
-                    known.come_back(now);
-                }
-                match live {
-                    true => known.hear_live(reading.values.present(), now, since),
-                    false => known.hear_kept(now),
-                }
-            }
-        }
         charted
+    }
+
+    /// A live reading is a sign of life of its device.
+    pub(super) fn hear_live(&mut self, device: &DeviceId, reading: &Reading, listening: Listening, now: Now) {
+        let was_silent = self.alerts.is_open(&Condition::DeviceSilent(device.clone()));
+        let since = listening.since.unwrap_or(now.uptime);
+        if let Some(known) = Arc::make_mut(&mut self.devices).get_mut(device) {
+            if was_silent {
+                known.come_back(now);
+            }
+            known.hear_live(reading.values.present(), now, since);
+        }
     }
 }
 

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 
+use super::backlog::CameAndWent;
 use super::{LastSaved, Patient, Site};
 use crate::admission::AdmissionRecord;
 use crate::alerts::AlertSet;
 use crate::analyzers::Score;
 use crate::chart::{Chart, Held, Latest};
-use crate::clock::{Timestamp, Uptime};
+use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::devices::clock::{DeviceClock, Skew};
 use crate::devices::device::News;
-use crate::devices::device_clock::{DeviceClock, Skew};
 use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
@@ -77,7 +78,7 @@ struct Equipment {
 #[derive(Debug, Deserialize)]
 struct Source {
     device: DeviceId,
-    clock: DeviceClock,
+    clock: ClockOfVersion1,
     recent: Repeats,
     second: i64,
     in_second: u32,
@@ -85,9 +86,19 @@ struct Source {
     introduced: bool,
 }
 
-impl From<PatientOfVersion1> for Patient {
-    fn from(old: PatientOfVersion1) -> Self {
-        let mut devices = devices(old.chart.equipment, old.sources);
+/// The lags of its last readings, against our wall clock.
+#[derive(Debug, Deserialize)]
+struct ClockOfVersion1 {
+    lags: Vec<Span>,
+    wrong: bool,
+    in_backlog: bool,
+}
+
+impl PatientOfVersion1 {
+    /// The patient, whose memory was saved at `taken`.
+    pub fn taken_at(self, taken: Now) -> Patient {
+        let old = self;
+        let mut devices = devices(old.chart.equipment, old.sources, taken);
         let latest: Vec<_> = old.chart.present.iter().zip(old.chart.latest).collect();
         for (vital, latest) in &latest {
             let RhythmOfVersion1 { intervals_ms, noted } = latest.rhythm;
@@ -97,13 +108,15 @@ impl From<PatientOfVersion1> for Patient {
                 .set_rhythm(*vital, Rhythm::known(latest.heard, intervals_ms, noted));
         }
         let latest = latest.into_iter().map(|(vital, latest)| (vital, latest.into()));
-        Self {
+        Patient {
             id: old.id,
             record: old.record,
             recorded: old.recorded,
             chart: Arc::new(Chart::of_version_1(latest, old.chart.consciousness, old.chart.oxygen)),
             devices: Arc::new(devices),
             alerts: old.alerts,
+            drains: Vec::new(),
+            passed: CameAndWent::default(),
             scores: old.scores,
             recheck_at: old.recheck_at,
             takeover_at: None,
@@ -126,11 +139,14 @@ impl From<LatestOfVersion1> for Latest {
 }
 
 /// Each device as one record.
-fn devices(equipment: Vec<Equipment>, sources: Vec<Source>) -> Devices {
+fn devices(equipment: Vec<Equipment>, sources: Vec<Source>, taken: Now) -> Devices {
     let mut devices: Devices = equipment.into_iter().map(heard).collect();
     for source in sources {
         let device = devices.known_or_new(&source.device, |_| false);
-        (device.clock, device.repeats) = (source.clock, source.recent);
+        device.repeats = source.recent;
+        if !source.clock.in_backlog {
+            device.clock = DeviceClock::known(source.clock.lags, source.clock.wrong, taken);
+        }
         device.rate = ReadingRate::of(source.second, source.in_second);
         if source.introduced {
             device.note_published(News { is_new: false, skew: source.told_leaning, skew_changed: false });

@@ -7,14 +7,13 @@ use bytes::Bytes;
 use tracing::error;
 
 use super::{Admit, Cause, HearOfDevice, Observe, ObserveAgain, PatientActor, Tick, Verdict};
-use crate::analyzer_actor::Answers;
 use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
 use crate::outlet::Kept;
-use crate::patient::outcome::{Notice, Observed, Outcome, Refusal, Refused};
+use crate::patient::outcome::{Answers, Judgement, Notice, Observed, Outcome, Refusal, Refused};
 use crate::patient::snapshot::Saved;
 use crate::patient::{Listening, Patient};
-use crate::people::{Departure, Subject};
+use crate::people::{Departure, DeviceId, Subject};
 use crate::receipt::Receipt;
 use crate::vitals::Reading;
 
@@ -114,17 +113,20 @@ impl PatientActor {
     /// Every rule has answered.
     pub(super) fn judge(&mut self, verdict: Verdict, answers: Answers) {
         let Verdict { mut draft, inquiry, cause, mut outcome, receipt, .. } = verdict;
+        let (id, past) = (inquiry.view.patient.clone(), inquiry.replays());
         let judged = catch_unwind(AssertUnwindSafe(|| {
-            let caused = draft.judge(&inquiry, answers);
-            (draft, caused)
+            let judgement = draft.judge(inquiry, answers);
+            (draft, judgement)
         }));
-        let Ok((patient, caused)) = judged else {
-            error!(patient = %inquiry.view.patient, "judging failed inside WardWatch; the patient goes on without it");
-            return match cause {
-                Cause::Reading { payload, .. } => self.cost(payload, receipt),
-                Cause::Again | Cause::Record | Cause::Device => self.tell_failure(receipt),
-                Cause::Timer { due } => self.timer_failed(due),
-            };
+        let (patient, caused) = match judged {
+            Ok((patient, Judgement::Done(caused))) => (patient, caused),
+            Ok((patient, Judgement::Ask(inquiry))) => {
+                return self.ask(patient, inquiry, cause, outcome, receipt);
+            }
+            Err(_) => {
+                error!(patient = %id, "judging failed inside WardWatch; the patient goes on without it");
+                return self.judging_failed(past, cause, receipt);
+            }
         };
         self.patient = Some(patient);
         outcome.extend(caused);
@@ -140,6 +142,22 @@ impl PatientActor {
                 self.deliver(None, outcome, receipt);
                 self.ticked();
             }
+        }
+    }
+
+    /// Judging failed: it costs what led to it, or what was kept where judging that failed.
+    fn judging_failed(&mut self, past: Option<DeviceId>, cause: Cause, receipt: Receipt) {
+        if let (Some(device), Some(patient)) = (past, &mut self.patient) {
+            patient.give_up_past(&device);
+            if let Cause::Reading { reading, payload } = cause {
+                self.tell_failure(Receipt::none());
+                return self.observe(Observe { reading, payload, receipt });
+            }
+        }
+        match cause {
+            Cause::Reading { payload, .. } => self.cost(payload, receipt),
+            Cause::Again | Cause::Record | Cause::Device => self.tell_failure(receipt),
+            Cause::Timer { due } => self.timer_failed(due),
         }
     }
 

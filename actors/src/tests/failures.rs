@@ -3,6 +3,7 @@
 use super::{Ward, on_paused_time};
 use crate::alerts::{Event, RuleName};
 use crate::analyzers::{Analysis, Analyzer, View};
+use crate::clock::Span;
 use crate::conditions::Condition;
 use crate::patient::outcome::Refusal;
 use crate::patient::{FAILING_SEQ, FAILING_TIMER_SEQ};
@@ -87,7 +88,7 @@ fn a_core_that_panics_costs_that_reading_and_nothing_else() {
 fn a_timer_that_panics_twice_is_given_up_with_an_alert() {
     on_paused_time(|| async {
         let ward = open();
-        ward.send("icu-1/a", FAILING_TIMER_SEQ, 72);
+        ward.send_of("icu-1/a", FAILING_TIMER_SEQ, 72, Span::ZERO);
         ward.wait(20 * 60).await; // until the value is too old for the score
         let failed = ("icu-1/a".to_owned(), "analysis.failed".to_owned(), Event::Raised);
         assert_eq!(ward.told(), [failed]);

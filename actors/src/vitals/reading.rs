@@ -17,6 +17,26 @@ pub struct ReadingRef {
     pub time: Timestamp,
     /// Whether `time` was sent.
     pub timed: bool,
+    /// How often the count of a device that sends no time had started anew.
+    #[serde(default)]
+    pub generation: u32,
+    /// Whether it is not a person's.
+    #[serde(default)]
+    pub simulated: bool,
+}
+
+impl ReadingRef {
+    /// How this reading is named.
+    pub fn of(reading: &Reading) -> Self {
+        Self {
+            device: reading.device.clone(),
+            seq: reading.seq,
+            time: reading.observed_at.unwrap_or(reading.received_at),
+            timed: reading.observed_at.is_some(),
+            generation: 0,
+            simulated: reading.simulated,
+        }
+    }
 }
 
 /// A reading as it came from a device, every value plausible.
@@ -24,6 +44,8 @@ pub struct ReadingRef {
 pub struct Reading {
     /// The device's time, as sent.
     pub observed_at: Option<Timestamp>,
+    /// The newest time of the readings that came in the same message, where there were several.
+    pub newest_beside: Option<Timestamp>,
     /// When it arrived here.
     pub received_at: Timestamp,
     /// Who measured it; devices that do not say are one device.
@@ -47,6 +69,7 @@ impl Reading {
     pub fn empty(received_at: Timestamp) -> Self {
         Self {
             observed_at: None,
+            newest_beside: None,
             received_at,
             device: None,
             seq: None,

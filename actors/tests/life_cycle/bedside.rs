@@ -8,7 +8,7 @@ use wardwatch_actors::alerts::{
 use wardwatch_actors::analyzers;
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
 use wardwatch_actors::conditions::{Condition, Priority, ScoreName};
-use wardwatch_actors::people::{DeviceId, Subject};
+use wardwatch_actors::people::Subject;
 use wardwatch_actors::vitals::ReadingRef;
 use wardwatch_actors::vitals::{Quantity, Vital};
 
@@ -86,7 +86,7 @@ impl Bedside {
 
     /// A live reading.
     pub fn reads(&mut self, at: i64, found: Found) {
-        self.comes(at, at, found, None);
+        self.comes(at, at, found);
     }
 
     /// Both clocks at this second.
@@ -98,65 +98,49 @@ impl Bedside {
     pub fn reads_unpublished(&mut self, at: i64, found: Found) {
         self.seq += 1;
         let reading = self.reading(at);
-        self.find(at, at, found, Some(reading), None);
+        self.find(at, at, found, Some(reading));
     }
 
     fn reading(&self, at: i64) -> ReadingRef {
         let device = Some("mon-1".parse().unwrap());
-        ReadingRef { device, seq: Some(self.seq), time: second(at), timed: true }
+        ReadingRef {
+            device,
+            seq: Some(self.seq),
+            time: second(at),
+            timed: true,
+            generation: 0,
+            simulated: false,
+        }
     }
 
     /// A verdict without a reading.
     pub fn rechecks(&mut self, at: i64, found: Found) {
         self.seq += 1;
         self.timers(at * 1000);
-        self.judge(at, at, found, None, None);
+        self.judge(at, at, found, None);
     }
 
     /// A reading of this time arrives.
-    pub fn comes(&mut self, arrival: i64, at: i64, found: Found, backlog_of: Option<&str>) {
+    pub fn comes(&mut self, arrival: i64, at: i64, found: Found) {
         self.seq += 1;
         self.timers(arrival * 1000);
         let reading = self.reading(at);
-        self.judge(arrival, at, found, Some(reading), backlog_of);
+        self.judge(arrival, at, found, Some(reading));
     }
 
-    fn judge(
-        &mut self,
-        arrival: i64,
-        at: i64,
-        found: Found,
-        reading: Option<ReadingRef>,
-        backlog_of: Option<&str>,
-    ) {
-        self.find(arrival, at, found, reading, backlog_of);
+    fn judge(&mut self, arrival: i64, at: i64, found: Found, reading: Option<ReadingRef>) {
+        self.find(arrival, at, found, reading);
         let changes = self.alerts.publish(&Self::caption(&self.subject), false);
         self.told.extend(changes);
     }
 
-    fn find(
-        &mut self,
-        arrival: i64,
-        at: i64,
-        found: Found,
-        reading: Option<ReadingRef>,
-        backlog_of: Option<&str>,
-    ) {
+    fn find(&mut self, arrival: i64, at: i64, found: Found, reading: Option<ReadingRef>) {
         let now = Self::now(arrival);
         let findings = self.findings(at, found, reading.clone());
-        let backlog_of = backlog_of.map(|device| device.parse().unwrap());
         let measured = Self::now(at).uptime;
-        let moment = Moment { at: second(at), measured, now, reading, backlog_of };
+        let moment = Moment { at: second(at), measured, now, reading };
         let caption = Self::caption(&self.subject);
         self.alerts.judge(&RULE, findings, &moment, &caption);
-    }
-
-    /// The device's backlog is drained; answers what came and went.
-    pub fn drained(&mut self, device: &str) -> Vec<(i64, i64)> {
-        let device: DeviceId = device.parse().unwrap();
-        let (changes, passed, _) = self.alerts.release(&device, &Self::caption(&self.subject));
-        self.told.extend(changes);
-        passed.iter().map(|p| (seconds(p.onset) as i64, seconds(p.end) as i64)).collect()
     }
 
     /// Every timer runs that is due.

@@ -54,8 +54,8 @@ fn without_another_reading_the_timer_ends_the_delay_1_s_later_with_the_end_as_it
 #[test]
 fn the_timer_counts_from_the_arrival_so_that_a_device_that_lags_is_waited_for() {
     let mut bedside = Bedside::new(DELAYED);
-    bedside.comes(3, 0, Rate(130), None);
-    bedside.comes(12, 9, Rate(130), None);
+    bedside.comes(3, 0, Rate(130));
+    bedside.comes(12, 9, Rate(130));
     bedside.timers(13_999);
     assert_eq!(bedside.lines(), [""; 0]);
     bedside.timers(14_000);
@@ -103,14 +103,14 @@ fn a_value_that_comes_no_more_ends_no_alert_though_it_was_inside_at_last() {
 fn a_timer_is_never_pushed_back_by_later_readings() {
     let mut bedside = Bedside::new(DELAYED);
     // The stamps of the device stand still: no reading comes to the end of the delay.
-    (0..11).for_each(|arrival| bedside.comes(arrival, 0, Rate(130), None));
+    (0..11).for_each(|arrival| bedside.comes(arrival, 0, Rate(130)));
     bedside.timers(10_999);
     assert_eq!(bedside.lines(), [""; 0]);
     bedside.timers(11_000);
     assert_eq!(bedside.lines(), ["10 raised medium"]);
     let mut bedside = Bedside::new(timing(0, 0, 10));
     bedside.reads(0, Rate(130));
-    (1..12).for_each(|arrival| bedside.comes(arrival, 1, Rate(80), None));
+    (1..12).for_each(|arrival| bedside.comes(arrival, 1, Rate(80)));
     bedside.timers(12_000);
     assert_eq!(bedside.lines(), ["0 raised medium", "11 cleared medium"]);
 }
@@ -226,7 +226,7 @@ fn a_late_reading_does_not_hold_up_the_fall_of_a_score() {
     let mut bedside = Bedside::new(timing(0, 0, 300));
     bedside.reads(100, Score(7, 7));
     bedside.reads(200, Score(5, 5));
-    bedside.comes(201, 150, Score(0, 0), None);
+    bedside.comes(201, 150, Score(0, 0));
     bedside.timers(3_600_000);
     assert_eq!(bedside.lines(), ["100 raised high", "450 cleared high"]);
 }

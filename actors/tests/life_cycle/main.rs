@@ -1,6 +1,5 @@
 //! The life cycle of an alert as tables that a nurse could check.
 
-mod backlog;
 mod bedside;
 mod delays;
 mod identity;

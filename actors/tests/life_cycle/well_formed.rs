@@ -12,11 +12,12 @@ use super::bedside::*;
 #[derive(Debug, Clone, Copy)]
 enum Step {
     Live(Found),
-    /// A reading this many seconds old.
-    Backlog(Found, i64),
+    /// A reading this many seconds old decides.
+    Late(Found, i64),
+    /// What a kept track found so many seconds ago is still so.
+    Kept(Found, i64),
     Recheck(Found),
     Limit(i32),
-    Drained,
 }
 
 fn found() -> impl Strategy<Value = Found> {
@@ -33,10 +34,10 @@ fn found() -> impl Strategy<Value = Found> {
 fn step() -> impl Strategy<Value = (i64, Step)> {
     let step = prop_oneof![
         8 => found().prop_map(Step::Live),
-        4 => (found(), 30..60i64).prop_map(|(found, old)| Step::Backlog(found, old)),
+        4 => (found(), 30..60i64).prop_map(|(found, old)| Step::Late(found, old)),
+        2 => (found(), 30..60i64).prop_map(|(found, old)| Step::Kept(found, old)),
         1 => found().prop_map(Step::Recheck),
         1 => (110..130).prop_map(Step::Limit),
-        2 => Just(Step::Drained),
     ];
     (0..8i64, step)
 }
@@ -48,14 +49,17 @@ fn run(delays: (i64, i64, i64), steps: &[(i64, Step)]) -> Vec<AlertChange> {
         clock += after;
         match *step {
             Step::Live(found) => bedside.reads(clock, found),
-            Step::Backlog(found, old) => bedside.comes(clock, clock - old, found, Some("mon-1")),
+            Step::Late(found, old) => bedside.comes(clock, clock - old, found),
+            Step::Kept(found, old) => {
+                let mut kept = Bedside::new(bedside.timing);
+                kept.reads_unpublished(clock - old, found);
+                bedside.alerts.take_over(kept.alerts.standing(), Bedside::now(clock));
+            }
             Step::Recheck(found) => bedside.rechecks(clock, found),
             Step::Limit(limit) => bedside.limit = limit,
-            Step::Drained => drop(bedside.drained("mon-1")),
         }
     }
     bedside.timers(i64::MAX / 4);
-    bedside.drained("mon-1");
     let changes = bedside.alerts.end("discharged", second(100_000), &Bedside::caption(&bedside.subject));
     bedside.told.extend(changes);
     bedside.told

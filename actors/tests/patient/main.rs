@@ -2,6 +2,7 @@
 
 mod admission;
 mod backlog;
+mod identity;
 mod limits;
 mod restart;
 mod rules;

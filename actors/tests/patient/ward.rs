@@ -5,7 +5,7 @@ use std::sync::Arc;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::{self, Analyzer};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
-use wardwatch_actors::patient::outcome::{Inquiry, Observed, Outcome};
+use wardwatch_actors::patient::outcome::{Inquiry, Judgement, Observed, Outcome};
 use wardwatch_actors::patient::snapshot::{self, Memory, Snapshot};
 use wardwatch_actors::patient::{Listening, Patient};
 use wardwatch_actors::settings::Settings;
@@ -78,10 +78,15 @@ impl Ward {
     }
 
     pub fn judge(&mut self, inquiry: Option<Inquiry>) {
-        let Some(inquiry) = inquiry else { return };
-        let answers = self.rules.iter().map(|rule| (rule.name(), Some(rule.analyze(&inquiry.view))));
-        let outcome = self.patient.judge(&inquiry, answers.collect());
-        self.take(outcome);
+        let Some(mut inquiry) = inquiry else { return };
+        loop {
+            let answers = self.rules.iter().map(|rule| (rule.name(), Some(rule.analyze(&inquiry.view))));
+            let answers = answers.collect();
+            match self.patient.judge(inquiry, answers) {
+                Judgement::Ask(next) => inquiry = next,
+                Judgement::Done(outcome) => return self.take(outcome),
+            }
+        }
     }
 
     fn take(&mut self, outcome: Outcome) {

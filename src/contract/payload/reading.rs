@@ -60,6 +60,8 @@ pub fn parse(payload: &[u8], sources: &Sources, received_at: Timestamp) -> Resul
             parsed.add(wire, sources, received_at)?;
         }
         parsed.readings.sort_by_key(|reading| reading.observed_at.unwrap_or(received_at));
+        let newest = parsed.readings.iter().filter_map(|reading| reading.observed_at).max();
+        parsed.readings.iter_mut().for_each(|reading| reading.newest_beside = newest);
     } else {
         parsed.add(&json(payload)?, sources, received_at)?;
     }

@@ -13,7 +13,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::time::Instant;
 use wardwatch_actors::admission::AdmissionRecord;
-use wardwatch_actors::alerts::change::{Event, alert_id};
+use wardwatch_actors::alerts::change::Event;
+use wardwatch_actors::alerts::identity::{Again, alert_id};
 use wardwatch_actors::alerts::{AlertChange, Cause, Presence, Signal};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
 use wardwatch_actors::conditions::{Condition, Priority};
@@ -101,7 +102,7 @@ fn entry(bench: &Bench, second: i64) -> Entry {
 fn raised(second: i64) -> AlertChange {
     let condition = Condition::High(Vital::HeartRate);
     AlertChange {
-        id: alert_id(&subject(), &condition, None, Some(at(second))),
+        id: alert_id(&subject(), &condition, None, Some(at(second)), Again::First),
         sequence: 1,
         event: Event::Raised,
         condition,

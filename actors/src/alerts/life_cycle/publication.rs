@@ -93,7 +93,7 @@ impl LifeCycle {
             presence,
             signal: if ended { self.signal.after(Move::Ended) } else { self.signal },
             backlog: backlog || (self.backlog && matches!(event, Event::Raised | Event::Escalated)),
-            simulated: caption.simulated,
+            simulated: self.simulated,
             reason,
         }
     }

@@ -9,7 +9,6 @@ use crate::alerts::level::{GRACE, Level, Place, Since};
 use crate::alerts::signal::Signal;
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
-use crate::people::DeviceId;
 use crate::vitals::ReadingRef;
 
 /// A life cycle as it was saved. Version 1 saved `rising` and `falling` in place of the level.
@@ -21,6 +20,7 @@ pub(in crate::alerts) struct Saved {
     cause: Cause,
     presence: Presence,
     reason: Option<String>,
+    simulated: Option<bool>,
     level: Option<Level>,
     #[serde(default)]
     rising: [Option<SinceV1>; 3],
@@ -34,13 +34,13 @@ pub(in crate::alerts) struct Saved {
     by: Option<ReadingRef>,
     #[serde(default)]
     backlog: bool,
-    #[serde(default)]
-    withheld_by: Option<DeviceId>,
 }
 
 impl From<Saved> for LifeCycle {
     fn from(saved: Saved) -> Self {
         let Saved { condition, rule, timing, cause, presence, reason, open, published, .. } = saved;
+        let of_published = || published.as_ref().is_some_and(|change| change.simulated);
+        let simulated = saved.simulated.unwrap_or_else(of_published);
         let signal = saved.signal.unwrap_or(if open.is_some() { Signal::On } else { Signal::Off });
         let level = saved.level.unwrap_or_else(|| {
             let rising = std::array::from_fn(|index| {
@@ -49,7 +49,7 @@ impl From<Saved> for LifeCycle {
             let falling = saved.falling.map(|since| since.map(|since| since.counted(timing.clear_delay)));
             level_of(open.as_ref(), rising, falling)
         });
-        let (time, by, backlog, withheld_by) = (saved.time, saved.by, saved.backlog, saved.withheld_by);
+        let (time, by, backlog) = (saved.time, saved.by, saved.backlog);
         Self {
             condition,
             rule,
@@ -57,6 +57,7 @@ impl From<Saved> for LifeCycle {
             cause,
             presence,
             reason,
+            simulated,
             level,
             signal,
             open,
@@ -64,7 +65,6 @@ impl From<Saved> for LifeCycle {
             time,
             by,
             backlog,
-            withheld_by,
         }
     }
 }

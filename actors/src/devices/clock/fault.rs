@@ -26,6 +26,11 @@ pub struct ClockFault {
 }
 
 impl ClockFault {
+    /// Of a clock of which this was known.
+    pub fn known(lag: Span, wrong: bool) -> Self {
+        Self { lag, wrong, ..Self::default() }
+    }
+
     /// Notes the lag after a live reading. Delays that vary by `spread` are no wrong clock.
     pub fn note(&mut self, lag: Span, spread: Span, now: Uptime, rules: &AlertSettings) {
         let allowed = rules.clock_tolerance + spread;

@@ -75,6 +75,23 @@ pub struct DeviceClock {
 }
 
 impl DeviceClock {
+    /// A clock of which these lags against our wall clock were known.
+    pub fn known(lags: Vec<Span>, wrong: bool, now: Now) -> Self {
+        let fault = ClockFault::known(lags.iter().min().copied().unwrap_or(Span::ZERO), wrong);
+        let delays: Vec<_> = lags.into_iter().map(|lag| delay_of_wall(now) + lag).collect();
+        Self { delays: delays.into(), fault, ..Self::default() }
+    }
+
+    /// Of readings that came in one message the newest tells the lag, though the oldest is judged first.
+    pub fn foresee(&mut self, newest: Timestamp, arrival: Now, rules: &AlertSettings) {
+        let delay = delay(arrival.uptime, newest);
+        let age = delay - self.lag(arrival);
+        let first = self.delays.lag().is_none() && age <= rules.live_within;
+        if first || (age < Span::ZERO && self.before.is_none()) {
+            self.delays.note(delay);
+        }
+    }
+
     /// Judges the time of a reading that is no duplicate.
     pub fn judge(
         &mut self,
@@ -216,6 +233,13 @@ impl DeviceClock {
     /// Notes what of a kept reading is live after all, since the clock was set back.
     pub fn note_live_after_all(&mut self, parts: Parts, time: Timestamp, arrival: Uptime) {
         self.stamps.note(parts, time, arrival);
+    }
+
+    /// A kept reading is not taken after all.
+    pub fn forget_reading(&mut self, kept: Kept) {
+        if kept != Kept::Nothing {
+            self.since_jump = self.since_jump.saturating_sub(1);
+        }
     }
 
     /// Gives up a catch-up that failed inside WardWatch.

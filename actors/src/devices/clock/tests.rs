@@ -251,6 +251,14 @@ fn what_is_published_is_the_stamp_where_the_clock_is_right_within_the_tolerance(
 }
 
 #[test]
+fn of_readings_that_came_together_the_newest_tells_the_lag() {
+    let mut bench = Bench::new();
+    let newest = Timestamp::from_unix_ms(WALL_MS + 9000);
+    bench.clock.foresee(newest, now(10_000, 0), &bench.rules);
+    assert_eq!([3.0, 4.0, 9.0].map(|stamp| bench.arrives(10.0, stamp)), [Some(4.0), Some(5.0), Some(10.0)]);
+}
+
+#[test]
 fn without_a_stamp_the_arrival_counts() {
     let mut bench = Bench::new();
     bench.each_second(0..5, 0);

@@ -1,0 +1,172 @@
+//! What one device keeps bringing from the past, from the first kept reading until none has come for a while.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alerts::{AlertSet, Passed};
+use crate::chart::Chart;
+use crate::clock::{Span, Uptime};
+use crate::conditions::Condition;
+use crate::devices::kept::{KeptReading, KeptReadings};
+use crate::people::DeviceId;
+use crate::vitals::{Reading, Vital};
+
+/// The kept track: what is judged here is never published.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Track {
+    pub chart: Arc<Chart>,
+    pub alerts: AlertSet,
+}
+
+/// The kept readings of one device, and what they are judged with.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Drain {
+    pub device: DeviceId,
+    /// What was known of the patient when the first of them came, and which conditions were so.
+    known: Arc<Chart>,
+    open: Vec<Condition>,
+    pub waiting: KeptReadings,
+    /// How many of them have been charted for the live track.
+    charted: usize,
+    /// How many waited when they were last judged.
+    judged: usize,
+    /// The oldest, which go first since too many waited, and what came of those that are gone.
+    leaving: KeptReadings,
+    gone: Track,
+    /// From when on the time counts after which it is over: the last kept reading, and what could be heard.
+    counts_from: Uptime,
+}
+
+impl Drain {
+    /// Begins with the first kept reading.
+    pub fn new(device: DeviceId, known: &Arc<Chart>, open: Vec<Condition>) -> Self {
+        let mut chart = Chart::default();
+        (chart.consciousness, chart.oxygen) = (known.consciousness, known.oxygen);
+        Self {
+            device,
+            known: Arc::clone(known),
+            open,
+            waiting: KeptReadings::default(),
+            charted: 0,
+            judged: 0,
+            leaving: KeptReadings::default(),
+            gone: Track { chart: Arc::new(chart), alerts: AlertSet::default() },
+            counts_from: Uptime::START,
+        }
+    }
+
+    /// Takes a kept reading; whether too many wait, so that the oldest go.
+    pub fn keep(&mut self, kept: KeptReading) -> bool {
+        self.counts_from = kept.arrival;
+        let oldest = self.waiting.push(kept);
+        if !oldest.is_empty() {
+            (self.charted, self.judged) = (0, 0);
+            oldest.into_iter().for_each(|oldest| drop(self.leaving.push(oldest)));
+        }
+        !self.leaving.is_empty()
+    }
+
+    /// What has not been charted for the live track yet, of the oldest too.
+    pub fn uncharted(&mut self) -> Vec<KeptReading> {
+        let gone = readings_of(&self.gone.chart).into_iter().filter(|_| self.charted == 0);
+        let uncharted = gone.chain(self.waiting.from(self.charted).cloned()).collect();
+        self.charted = self.waiting.len();
+        uncharted
+    }
+
+    /// Whether readings wait of which the live track does not know what they say.
+    pub fn is_unjudged(&self) -> bool {
+        self.judged < self.waiting.len()
+    }
+
+    /// Everything is to be judged anew: it has been charted, and some of it was sent by another clock.
+    pub fn note_retimed(&mut self) {
+        (self.charted, self.judged) = (self.waiting.len(), 0);
+    }
+
+    /// What waits, and the last values that were live, in the order of their time; on what it is to be judged.
+    pub fn in_order(&mut self, live: &Chart) -> (Track, Vec<KeptReading>) {
+        self.judged = self.waiting.len();
+        let mut readings = self.waiting.in_order();
+        readings.extend(readings_of(&self.known));
+        readings.extend(readings_of(live));
+        readings.sort_by_key(|kept| kept.measured);
+        readings.dedup();
+        (self.gone.clone(), readings)
+    }
+
+    /// From when on rules are asked: what was live before has been judged.
+    pub fn begins(&self) -> Uptime {
+        self.waiting.iter().map(|kept| kept.measured).min().unwrap_or(self.counts_from)
+    }
+
+    /// The oldest, of which too many waited, and on what they are to be judged.
+    pub fn oldest(&mut self) -> (Track, Vec<KeptReading>) {
+        (self.gone.clone(), std::mem::take(&mut self.leaving).iter().cloned().collect())
+    }
+
+    /// The oldest have been judged.
+    pub fn note_gone(&mut self, track: Track) {
+        self.gone = track;
+    }
+
+    /// What came and went, and how much in all: not what was so when it began, which was published.
+    pub fn passed(&self, track: &Track) -> (Vec<Passed>, u32) {
+        let (passed, in_all) = track.alerts.passed();
+        let mut published = self.open.clone();
+        let mut unpublished = passed.to_vec();
+        unpublished.retain(|passed| {
+            let place = published.iter().position(|condition| *condition == passed.condition);
+            place.map(|place| published.swap_remove(place)).is_none()
+        });
+        let known = u32::try_from(passed.len() - unpublished.len()).unwrap_or(0);
+        (unpublished, in_all - known)
+    }
+
+    /// What could not be heard does not count.
+    pub fn count_from(&mut self, hearing_since: Uptime) {
+        self.counts_from = self.counts_from.max(hearing_since);
+    }
+
+    /// When it is over, if nothing kept comes until then.
+    pub fn deadline(&self, catch_up: Span) -> Uptime {
+        self.counts_from + catch_up
+    }
+
+    /// Moves what was noted on the uptime clock by `by`: that clock started anew.
+    pub fn shift(&mut self, by: Span) {
+        Arc::make_mut(&mut self.known).shift(by);
+        Arc::make_mut(&mut self.gone.chart).shift(by);
+        self.gone.alerts.shift(by);
+        self.waiting.shift(by);
+        self.leaving.shift(by);
+        self.counts_from = self.counts_from + by;
+    }
+}
+
+/// What a chart knows, as the readings that brought it.
+pub(super) fn readings_of(chart: &Chart) -> Vec<KeptReading> {
+    let mut readings: Vec<KeptReading> = Vec::new();
+    for vital in chart.present().iter() {
+        let Some(latest) = chart.latest(vital) else { continue };
+        let named = &latest.reading;
+        let place = readings
+            .iter()
+            .position(|known| known.measured == latest.measured && known.origin().as_ref() == named.as_ref());
+        let place = place.unwrap_or_else(|| {
+            let mut reading = Reading::empty(named.time);
+            reading.observed_at = named.timed.then_some(named.time);
+            (reading.device, reading.seq) = (named.device.clone(), named.seq);
+            let (at, measured, arrival) = (latest.at, latest.measured, latest.heard);
+            readings.push(KeptReading::new(reading, Arc::clone(named), (at, measured), arrival));
+            readings.len() - 1
+        });
+        set(&mut readings[place].reading, vital, latest);
+    }
+    readings
+}
+
+fn set(reading: &mut Reading, vital: Vital, latest: &crate::chart::Latest) {
+    reading.values.set(vital, latest.value);
+}

@@ -1,0 +1,207 @@
+//! What is due without any message: delays, inputs that expire, catch-ups that nothing live ended, the state.
+
+use std::sync::Arc;
+
+use super::outcome::{Inquiry, Notice, Outcome};
+use super::replay::{Account, Purpose};
+use super::speakers::Timed;
+use super::{Listening, Patient, STATE_EVERY};
+use crate::alerts::Moment;
+use crate::chart::Charted;
+use crate::clock::{Now, Span, Uptime};
+use crate::devices::Devices;
+use crate::devices::clock::{CatchUpEnd, Parts};
+use crate::devices::kept::KeptReading;
+use crate::people::{DeviceId, Subject};
+use crate::settings::AlertSettings;
+
+impl Patient {
+    /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
+    pub fn tick(&mut self, due: Uptime, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
+        #[cfg(test)]
+        self.fail_on_purpose();
+        let now = Now { uptime: due.min(now.uptime), wall: now.wall_at(due.min(now.uptime)) };
+        let subject = Subject::Patient(self.id.clone());
+        let mut outcome = Outcome::default();
+        if let Some(inquiry) = self.newer_past(due, listening, now) {
+            return (outcome, Some(inquiry));
+        }
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        while self.alerts.run_out(due, &caption) {
+            outcome.changes.extend(self.alerts.publish(&caption, false));
+        }
+        if self.leave_at().is_some_and(|leave| leave <= due) {
+            outcome.notices.push(Notice::Leaves);
+            self.heard = now.uptime;
+        }
+        self.conclude(&mut outcome, now);
+        let settled = self.settle(listening, now.uptime);
+        let of_past = self.past_due(due, listening, now);
+        let recheck = self.recheck_at.take_if(|recheck| *recheck <= due);
+        let plain = settled || recheck.is_some();
+        let inquiry =
+            of_past.or_else(|| plain.then(|| self.inquiry(Moment::without_reading(now), None, listening)));
+        (outcome, inquiry)
+    }
+
+    /// Gives up what is due after it failed twice.
+    pub fn drop_timers(&mut self, due: Uptime) {
+        self.alerts.drop_timers(due);
+        self.recheck_at.take_if(|recheck| *recheck <= due);
+        self.takeover_at.take_if(|takeover| *takeover <= due);
+        self.stated = Some(due);
+        let rules = &self.site.settings.alerts;
+        self.drains.retain(|drain| drain.deadline(rules.catch_up) > due);
+        for device in Arc::make_mut(&mut self.devices).iter_mut() {
+            if device.clock.deadline(rules).is_some_and(|deadline| deadline <= due) {
+                device.clock.drop_catch_up();
+            }
+        }
+    }
+
+    /// When something is due without any message.
+    pub fn next_deadline(&self) -> Option<Uptime> {
+        let rules = &self.site.settings.alerts;
+        let clocks = self.devices.iter().filter_map(|device| device.clock.deadline(rules));
+        let drains = self.drains.iter().map(|drain| drain.deadline(rules.catch_up));
+        let state = self.stated.filter(|_| self.state_is_old).map(|stated| stated + STATE_EVERY);
+        let others = [self.alerts.next_deadline(), self.recheck_at, self.takeover_at, state, self.leave_at()];
+        others.into_iter().flatten().chain(clocks).chain(drains).min()
+    }
+
+    /// Before a delay ends by timer, what was measured after the last live value decides, though it came late:
+    /// it was said in time, and we could not hear it.
+    fn newer_past(&mut self, due: Uptime, listening: Listening, now: Now) -> Option<Inquiry> {
+        self.alerts.next_deadline().filter(|deadline| *deadline <= due)?;
+        for place in 0..self.drains.len() {
+            let uncharted = self.drains[place].uncharted();
+            let charted =
+                uncharted.iter().filter(|kept| self.chart_past(kept, listening, now) == Charted::New);
+            if let Some(newest) = charted.max_by_key(|kept| kept.measured) {
+                let device = self.drains[place].device.clone();
+                return Some(self.decide_by_timer(device, newest, listening, now));
+            }
+        }
+        None
+    }
+
+    /// The first catch-up, or drain, that is over without a live reading; nothing while we cannot hear.
+    fn past_due(&mut self, due: Uptime, listening: Listening, now: Now) -> Option<Inquiry> {
+        let since = listening.since?;
+        self.catch_up_due(due, since, listening, now).or_else(|| self.drain_due(due, since, listening, now))
+    }
+
+    fn catch_up_due(
+        &mut self,
+        due: Uptime,
+        since: Uptime,
+        listening: Listening,
+        now: Now,
+    ) -> Option<Inquiry> {
+        let settings = Arc::clone(&self.site.settings);
+        let rules = &settings.alerts;
+        let is_due = |deadline: Option<Uptime>| deadline.is_some_and(|deadline| deadline <= due);
+        if !self.devices.iter().any(|device| is_due(device.clock.deadline(rules))) {
+            return None;
+        }
+        let (device, end) = first_ended(Arc::make_mut(&mut self.devices), due, since, now, rules)?;
+        self.last_saved.at = None;
+        match end {
+            CatchUpEnd::SetBack { readings, by } => self.was_set_back(device, readings, by, listening, now),
+            CatchUpEnd::FellSilent => self.fell_silent(device, listening, now),
+        }
+    }
+
+    /// A clock was set back: what it sent since then is live, and the newest of it decides.
+    fn was_set_back(
+        &mut self,
+        device: DeviceId,
+        readings: usize,
+        by: Span,
+        listening: Listening,
+        now: Now,
+    ) -> Option<Inquiry> {
+        let rules = &self.site.settings.alerts;
+        let (within, tolerance) = (rules.live_within, rules.clock_tolerance);
+        let drain = self.drains.iter_mut().find(|drain| drain.device == device)?;
+        let first = drain.waiting.len().saturating_sub(readings);
+        let older: Vec<_> = drain.uncharted();
+        drain.waiting.retime(readings, by, within, tolerance);
+        drain.note_retimed();
+        let mut live: Vec<_> = drain.waiting.from(first).cloned().collect();
+        live.sort_by_key(|kept| kept.measured);
+        let newest = live.last()?.clone();
+        for kept in older.iter().take(older.len().saturating_sub(live.len())) {
+            self.chart_past(kept, listening, now);
+        }
+        for kept in &live {
+            self.chart_live(kept, &device, listening, now);
+        }
+        self.heard = now.uptime;
+        self.hear_live(&device, &newest.reading, listening, now);
+        Some(self.decide_by_timer(device, &newest, listening, now))
+    }
+
+    /// What was kept is live after all.
+    fn chart_live(&mut self, kept: &KeptReading, device: &DeviceId, listening: Listening, now: Now) {
+        let (reading, at, measured) = (&kept.reading, kept.at, kept.measured);
+        if let Some(known) = Arc::make_mut(&mut self.devices).get_mut(device) {
+            let time = reading.observed_at.unwrap_or(reading.received_at);
+            known.clock.note_live_after_all(Parts::of(reading), time, kept.arrival);
+        }
+        self.simulated = reading.simulated;
+        let timed = Timed { reading, device, origin: kept.origin(), at, measured, live: true };
+        self.chart_reading(&timed, listening, now);
+    }
+
+    /// A backlog fell silent: its newest values decide at their own times, where nothing newer is known.
+    fn fell_silent(&mut self, device: DeviceId, listening: Listening, now: Now) -> Option<Inquiry> {
+        let drain = self.drains.iter_mut().find(|drain| drain.device == device)?;
+        let uncharted = drain.uncharted();
+        let newest = drain.waiting.iter().max_by_key(|kept| kept.measured)?.clone();
+        for kept in &uncharted {
+            self.chart_past(kept, listening, now);
+        }
+        Some(self.decide_by_timer(device, &newest, listening, now))
+    }
+
+    fn decide_by_timer(
+        &mut self,
+        device: DeviceId,
+        newest: &KeptReading,
+        listening: Listening,
+        now: Now,
+    ) -> Inquiry {
+        self.state_is_old = true;
+        let (at, measured, origin) = (newest.at, newest.measured, Arc::clone(newest.origin()));
+        let moment = Moment { at, measured, now, reading: Some(origin.as_ref().clone()) };
+        let mut inquiry = self.inquiry(moment, Some(origin), listening);
+        inquiry.account = Some(Account { device, purpose: Purpose::DecideByTimer });
+        inquiry
+    }
+
+    /// Nothing kept came for a while: what came and went is to be summed up.
+    fn drain_due(&mut self, due: Uptime, since: Uptime, listening: Listening, now: Now) -> Option<Inquiry> {
+        let catch_up = self.site.settings.alerts.catch_up;
+        self.drains.iter_mut().for_each(|drain| drain.count_from(since));
+        let over = self.drains.iter().find(|drain| drain.deadline(catch_up) <= due);
+        let device = over?.device.clone();
+        let mut inquiry = self.inquiry(Moment::without_reading(now), None, listening);
+        inquiry.account = Some(Account { device, purpose: Purpose::Summarize });
+        Some(inquiry)
+    }
+}
+
+/// The first device whose catch-up is over, and what it was.
+fn first_ended(
+    devices: &mut Devices,
+    due: Uptime,
+    hearing_since: Uptime,
+    now: Now,
+    rules: &AlertSettings,
+) -> Option<(DeviceId, CatchUpEnd)> {
+    devices.iter_mut().find_map(|device| {
+        let end = device.clock.run_out(due, hearing_since, now, rules)?;
+        Some((device.id.clone(), end))
+    })
+}

@@ -1,0 +1,158 @@
+//! A verdict: the rules have answered, what was kept has been judged, and alerts change.
+
+use std::slice;
+use std::sync::Arc;
+
+use super::Patient;
+use super::backlog::summary;
+use super::drain::Track;
+use super::failure::{CORE, failure};
+use super::outcome::{Answers, Inquiry, Judgement, Notice, Outcome};
+use super::replay::{Account, Purpose, Replay};
+use crate::alerts::{Finding, Moment, RuleName, Standing};
+use crate::analyzers::{Score, View};
+use crate::clock::Now;
+use crate::conditions::Kind;
+use crate::people::{DeviceId, Subject};
+
+impl Patient {
+    /// The rules have answered: those that failed by none.
+    ///
+    /// Where the verdict rests on what was kept, that is judged first, question by question.
+    pub fn judge(&mut self, mut inquiry: Inquiry, answers: Answers) -> Judgement {
+        let mut replay = match inquiry.replay.take() {
+            Some(mut replay) => {
+                self.take_answers(&mut replay, answers);
+                *replay
+            }
+            None if self.rests_on_past(&inquiry, &answers) => self.begin_replay(inquiry, answers),
+            None => return Judgement::Done(self.decide(&inquiry, answers)),
+        };
+        let Some((view, moment)) = self.next_question(&mut replay) else {
+            return Judgement::Done(self.conclude_replay(replay));
+        };
+        let account = None;
+        Judgement::Ask(Inquiry { view, moment, account, replay: Some(Box::new(replay)) })
+    }
+
+    /// Whether what was kept has to be judged first: a live reading needs it only where it reaches what was not so.
+    fn rests_on_past(&self, inquiry: &Inquiry, answers: &Answers) -> bool {
+        let Some(account) = &inquiry.account else { return false };
+        let findings =
+            || answers.iter().filter_map(|(_, analysis)| analysis.as_ref()).flat_map(|a| &a.findings);
+        !matches!(account.purpose, Purpose::Decide) || findings().any(|found| is_new(found, &inquiry.view))
+    }
+
+    /// All that was kept has been judged: the verdict that waited for it.
+    fn conclude_replay(&mut self, replay: Replay) -> Outcome {
+        let Replay { inquiry, answers, track, .. } = replay;
+        let Some(Account { device, purpose }) = &inquiry.account else {
+            return self.decide(&inquiry, answers);
+        };
+        match *purpose {
+            Purpose::Decide | Purpose::DecideByTimer => self.take_over(&track, &inquiry.moment),
+            Purpose::Summarize => self.end_drain(device, &track),
+            Purpose::Oldest => {
+                let drain = self.drains.iter_mut().find(|drain| drain.device == *device);
+                drain.into_iter().for_each(|drain| drain.note_gone(track.clone()));
+            }
+        }
+        self.decide(&inquiry, answers)
+    }
+
+    /// What is still so on the kept track began there; what begins with the reading that decides did not wait.
+    fn take_over(&mut self, track: &Track, moment: &Moment) {
+        let mut standing = track.alerts.standing();
+        for onset in standing.iter_mut().flat_map(|standing: &mut Standing| &mut standing.onsets) {
+            onset.take_if(|onset| onset.reading == moment.reading);
+        }
+        self.alerts.take_over(standing, moment.now);
+    }
+
+    /// Nothing kept came for a while: remembers what came and went until no device brings more.
+    fn end_drain(&mut self, device: &DeviceId, track: &Track) {
+        let Some(place) = self.drains.iter().position(|drain| drain.device == *device) else { return };
+        let drain = self.drains.remove(place);
+        self.passed.add(&drain, track);
+    }
+
+    /// Alerts change by what the rules found.
+    fn decide(&mut self, inquiry: &Inquiry, answers: Answers) -> Outcome {
+        let mut outcome = Outcome::default();
+        let mut failed = Vec::new();
+        let mut scores = Vec::new();
+        self.recheck_at = None;
+        let subject = Subject::Patient(self.id.clone());
+        let moment = &inquiry.moment;
+        let is_asked = |rule: &RuleName| *rule == CORE || answers.iter().any(|(asked, _)| asked == rule);
+        self.alerts.end_rules_gone(is_asked, moment.now.wall);
+        for (rule, analysis) in answers {
+            let Some(analysis) = analysis else {
+                failed.push(rule.into_owned());
+                continue;
+            };
+            self.recheck_at = self.recheck_at.into_iter().chain(analysis.recheck_at).min();
+            scores.extend(analysis.score);
+            let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+            self.alerts.judge(&rule, analysis.findings, moment, &caption);
+        }
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        if !failed.is_empty() || moment.reading.is_some() {
+            self.alerts.judge(&CORE, failure(failed, moment), moment, &caption);
+        }
+        outcome.changes = self.alerts.publish(&caption, inquiry.is_backlog());
+        if self.drains.is_empty() && !self.passed.is_empty() {
+            let passed = std::mem::take(&mut self.passed);
+            outcome.changes.push(summary(&passed, &mut self.alerts, moment, &caption));
+        }
+        outcome.scores = self.new_scores(scores);
+        outcome.notices = self.notices(moment, !inquiry.is_backlog());
+        self.conclude(&mut outcome, moment.now);
+        outcome
+    }
+
+    /// Judging this reading, or a timer, failed inside WardWatch: says so, and goes on without it.
+    pub fn failed(&mut self, now: Now) -> Outcome {
+        let subject = Subject::Patient(self.id.clone());
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        let moment = Moment::without_reading(now);
+        self.alerts.judge(&CORE, failure(vec![CORE.into_owned()], &moment), &moment, &caption);
+        let mut outcome = Outcome { changes: self.alerts.publish(&caption, false), ..Outcome::default() };
+        self.conclude(&mut outcome, now);
+        outcome
+    }
+
+    /// The scores that differ from what was last published.
+    fn new_scores(&mut self, scores: Vec<Score>) -> Vec<Score> {
+        let mut changed = Vec::new();
+        for score in scores {
+            let place = self.scores.iter().position(|known| known.name == score.name);
+            match place {
+                Some(place) if self.scores[place] == score => continue,
+                Some(place) => Arc::make_mut(&mut self.scores)[place] = score.clone(),
+                None => self.scores = Arc::new([&self.scores[..], slice::from_ref(&score)].concat()),
+            }
+            changed.push(score);
+        }
+        changed
+    }
+
+    /// What the census must know of the device whose reading was judged.
+    fn notices(&mut self, moment: &Moment, live: bool) -> Vec<Notice> {
+        let Some(reading) = &moment.reading else { return Vec::new() };
+        let id = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
+        let Some(news) = self.devices.get(&id).and_then(|device| device.news()) else { return Vec::new() };
+        if let Some(device) = Arc::make_mut(&mut self.devices).get_mut(&id) {
+            device.note_published(news);
+        }
+        let measures = news.is_new.then(|| Notice::Measures { device: id.clone(), live });
+        let skew = news.skew_changed.then_some(Notice::ClockSkew(id, news.skew));
+        measures.into_iter().chain(skew).collect()
+    }
+}
+
+/// Whether a finding reaches what was not so before, about the patient.
+fn is_new(found: &Finding, view: &View) -> bool {
+    let was = view.under_way(&found.condition).and_then(|under_way| under_way.priority);
+    found.reached > was && found.condition.kind() == Kind::Physiological
+}
