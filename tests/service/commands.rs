@@ -69,7 +69,7 @@ async fn the_simulator_keeps_away_from_real_units_unless_told_that_one_knows() {
     let url = broker.url();
     let arguments = ["simulate", "--url", &url, "--unit", "icu-1", "--duration", "1s", "--patients", "1"];
     let mut refused = Program::start(&arguments);
-    assert_eq!(refused.ended().await.code(), Some(1));
+    assert_eq!(refused.ended().await.code(), Some(2));
     assert!(refused.complained().contains("--i-know"), "{}", refused.complained());
     let mut knowing = Program::start(&[&arguments[..], &["--i-know"]].concat());
     assert_eq!(knowing.ended().await.code(), Some(0), "{}", knowing.complained());
