@@ -7,7 +7,6 @@ use std::path::Path;
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::Class;
 use wardwatch_actors::people::check_name;
-use wardwatch_actors::settings::limits::LONGEST_DELAY;
 use wardwatch_actors::settings::{
     LONGEST_SILENCE, LimitFault, LimitKey, SilenceOverrides, TableFault, Watch,
 };

@@ -4,7 +4,7 @@ mod consistency;
 pub mod duration;
 pub mod limits;
 pub mod overrides;
-mod scores;
+pub mod scores;
 mod silence;
 mod tables;
 
