@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 use wardwatch_actors::people::Class;
-use wardwatch_actors::settings::{Limits, Settings, Watch};
+use wardwatch_actors::settings::{Limits, RuleSettings, Settings, Watch};
 use wardwatch_actors::vitals::{Quantity, Vital};
 
 use crate::causes::Causes;
@@ -156,8 +156,10 @@ fn effective(f: &mut fmt::Formatter<'_>, settings: &Settings) -> fmt::Result {
     }
     writeln!(f)?;
     missing(f, settings)?;
-    writeln!(f)?;
-    news2(f, settings)
+    settings.scores.rules().into_iter().try_for_each(|rule| {
+        writeln!(f)?;
+        score(f, rule)
+    })
 }
 
 /// The columns beside the vital's name.
@@ -220,18 +222,12 @@ fn missing(f: &mut fmt::Formatter<'_>, settings: &Settings) -> fmt::Result {
     line(f, "a patient is unheard after", missing.unheard)
 }
 
-fn news2(f: &mut fmt::Formatter<'_>, settings: &Settings) -> fmt::Result {
-    let news2 = &settings.news2;
-    if !news2.enabled {
-        return writeln!(f, "NEWS2 is off");
+fn score(f: &mut fmt::Formatter<'_>, rule: RuleSettings) -> fmt::Result {
+    if !rule.enabled {
+        return writeln!(f, "{} is off", rule.name);
     }
-    writeln!(f, "NEWS2, adults")?;
-    line(f, "delay", news2.delay)?;
-    line(f, "falls or clears after", news2.clear_delay)?;
-    line(f, "counts continuous vitals for", news2.valid_for.continuous)?;
-    line(f, "counts blood pressure for", news2.valid_for.blood_pressure)?;
-    line(f, "counts temperature for", news2.valid_for.temperature)?;
-    line(f, "counts consciousness for", news2.valid_for.consciousness)
+    writeln!(f, "{}, {}", rule.name, rule.of)?;
+    rule.spans.into_iter().try_for_each(|setting| line(f, setting.words, setting.value))
 }
 
 fn line(f: &mut fmt::Formatter<'_>, what: &str, value: impl fmt::Display) -> fmt::Result {

@@ -6,7 +6,6 @@ use wardwatch_actors::admission::{AdmissionRecord, Spo2Scale};
 use wardwatch_actors::analyzers::news2::{Inputs, News2Analyzer, Points, Risk};
 use wardwatch_actors::analyzers::{Analyzer, Score, View};
 use wardwatch_actors::clock::{Now, Span, Timestamp, Uptime};
-use wardwatch_actors::conditions::Priority;
 use wardwatch_actors::patient::outcome::Observed;
 use wardwatch_actors::patient::{Listening, Patient};
 use wardwatch_actors::settings::Settings;
@@ -392,14 +391,4 @@ fn the_pulse_counts_where_no_heart_rate_is_there() {
     let pulse = |values: &[(Vital, i32)]| part(&news2("{}", values), "pulse");
     assert_eq!(pulse(&[(Vital::PulseRate, 14_000)]), Some(3));
     assert_eq!(pulse(&[(Vital::HeartRate, 7000), (Vital::PulseRate, 14_000)]), Some(0));
-}
-
-#[test]
-fn the_alert_names_the_score_its_risk_and_its_parts() {
-    let findings =
-        News2Analyzer::new(&Arc::<Settings>::default()).analyze(&view("{}", &ALL_FIVE, Span::ZERO)).findings;
-    let [finding] = &findings[..] else { panic!("one finding") };
-    assert_eq!(finding.condition.to_string(), "news2.risk");
-    assert_eq!(finding.reached, Some(Priority::Low));
-    assert_eq!(finding.cause.value(), whole(3));
 }

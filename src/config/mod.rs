@@ -19,7 +19,7 @@ use serde::{Deserialize, Deserializer};
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::UnitId;
 use wardwatch_actors::settings::{
-    AdmissionSettings, AlertSettings, ByClass, LimitOverrides, LimitTable, MissingTable, News2Settings,
+    AdmissionSettings, AlertSettings, ByClass, LimitOverrides, LimitTable, MissingTable, ScoreSettings,
     Settings, SilenceOverrides, duration,
 };
 
@@ -45,7 +45,7 @@ pub struct Config {
     /// What single units change in that.
     pub units: BTreeMap<UnitId, UnitConfig>,
     pub missing: MissingConfig,
-    pub scores: ScoresConfig,
+    pub scores: ScoreSettings,
     pub alerts: AlertSettings,
     pub sources: BTreeMap<sources::Pattern, SourceConfig>,
     pub store: StoreConfig,
@@ -82,13 +82,6 @@ impl Default for MissingConfig {
         let ByClass { adult, paediatric, neonate } = classes;
         Self { medium_after, unheard, adult, paediatric, neonate }
     }
-}
-
-/// The scores, each with its section.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ScoresConfig {
-    pub news2: News2Settings,
 }
 
 /// The pages for the ward.
@@ -181,7 +174,7 @@ impl Config {
                 classes: ByClass { adult, paediatric, neonate },
                 units: silences.collect(),
             },
-            news2: self.scores.news2.clone(),
+            scores: self.scores.clone(),
             alerts: self.alerts.clone(),
         })
     }

@@ -7,7 +7,6 @@ use std::path::Path;
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::Class;
 use wardwatch_actors::people::check_name;
-use wardwatch_actors::settings::limits::LONGEST_DELAY;
 use wardwatch_actors::settings::{
     LONGEST_SILENCE, LimitFault, LimitKey, SilenceOverrides, TableFault, Watch,
 };
@@ -98,18 +97,8 @@ impl Rules<'_> {
     }
 
     fn scores(&mut self, config: &Config) {
-        let news2 = &config.scores.news2;
-        self.within("scores.news2.delay", news2.delay, Span::ZERO..=LONGEST_DELAY);
-        self.within("scores.news2.clear_delay", news2.clear_delay, Span::ZERO..=Span::from_hours(1));
-        let valid_for = &news2.valid_for;
-        for (key, span) in [
-            ("continuous", valid_for.continuous),
-            ("blood_pressure", valid_for.blood_pressure),
-            ("temperature", valid_for.temperature),
-            ("consciousness", valid_for.consciousness),
-        ] {
-            let key = format!("scores.news2.valid_for.{key}");
-            self.within(&key, span, Span::from_mins(1)..=Span::from_hours(24));
+        for setting in config.scores.rules().into_iter().flat_map(|rule| rule.spans) {
+            self.within(&setting.key, setting.value, setting.allowed);
         }
     }
 

@@ -174,7 +174,7 @@ pub struct Finding {
     pub reached: Option<Priority>,
     /// The highest priority whose limit, less the hysteresis, it is still beyond; never below `reached`.
     pub kept: Option<Priority>,
-    /// Whether the fact can be told at all.
+    /// Whether the fact is known at all.
     pub presence: Presence,
     /// Why.
     pub cause: Cause,

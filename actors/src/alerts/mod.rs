@@ -6,6 +6,7 @@ pub mod finding;
 pub mod identity;
 mod level;
 mod life_cycle;
+mod place;
 pub mod signal;
 mod standing;
 mod under_way;

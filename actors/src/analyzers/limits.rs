@@ -39,8 +39,8 @@ impl Analyzer for LimitAnalyzer {
                     for side in [Side::Low, Side::High] {
                         let beyond = Beyond::of(vital, limits, side);
                         let [reached, kept] = beyond.judge(latest.value, side, limits.hysteresis);
-                        let tells = kept.is_some() || view.tracks(&condition(vital, side));
-                        if tells && beyond.has_limits() {
+                        let is_said = kept.is_some() || view.tracks(&condition(vital, side));
+                        if is_said && beyond.has_limits() {
                             let found = finding(vital, measured, side, &beyond, limits, latest);
                             analysis.findings.push(Finding { reached, kept, ..found });
                         }

@@ -1,7 +1,7 @@
 //! Clinical and technical rules, one a file: they see a patient at one moment and say what they find.
 //!
 //! A rule knows no time but the view's, and remembers nothing: delays, hysteresis in time and what has
-//! been told belong to the alert's life cycle.
+//! been published belong to the alert's life cycle.
 
 pub mod clocks;
 pub mod limits;
@@ -90,7 +90,7 @@ pub struct Rule {
 }
 
 /// Every rule, in the order in which they are asked.
-pub const RULES: [Rule; 4] = [limits::RULE, news2::RULE, missing::RULE, clocks::RULE];
+pub const RULES: &[Rule] = &[limits::RULE, news2::RULE, missing::RULE, clocks::RULE];
 
 /// Every rule, made with the site's settings.
 pub fn all(settings: &Arc<Settings>) -> Vec<Box<dyn Analyzer>> {

@@ -53,7 +53,7 @@ impl Analyzer for News2Analyzer {
     }
 
     fn analyze(&self, view: &View) -> Analysis {
-        let settings = &self.settings.news2;
+        let settings = &self.settings.scores.news2;
         if !settings.enabled {
             return Analysis::default();
         }

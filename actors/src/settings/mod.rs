@@ -4,15 +4,16 @@ mod consistency;
 pub mod duration;
 pub mod limits;
 pub mod overrides;
-pub mod silence;
+pub mod scores;
+mod silence;
 mod tables;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Span;
-use crate::vitals::Vital;
 pub use limits::{LimitFault, LimitKey, Limits, VitalLimits};
 pub use overrides::{ByClass, LimitOverrides, LimitSetting, PartialVitalLimits};
+pub use scores::{News2Settings, RuleSettings, ScoreSettings, SpanSetting, ValidFor};
 pub use silence::{LONGEST_SILENCE, MissingTable, SilenceOverrides, Watch};
 pub use tables::{LimitTable, TableFault};
 
@@ -22,7 +23,7 @@ pub struct Settings {
     pub admission: AdmissionSettings,
     pub limits: LimitTable,
     pub missing: MissingTable,
-    pub news2: News2Settings,
+    pub scores: ScoreSettings,
     pub alerts: AlertSettings,
 }
 
@@ -72,77 +73,6 @@ impl Default for AdmissionSettings {
             leave_after: Span::from_hours(24),
             readmit_after: Span::from_mins(15),
             max_rate: 100,
-        }
-    }
-}
-
-/// How the early warning score becomes an alert. The score itself is published and not a site's to change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct News2Settings {
-    pub enabled: bool,
-    /// For how long a risk must last before the condition exists; 60 s by default (clinical reference, section 1).
-    #[serde(with = "duration")]
-    pub delay: Span,
-    /// For how long the risk must be lower before the alert falls or ends; 5 min by default (same section).
-    #[serde(with = "duration")]
-    pub clear_delay: Span,
-    pub valid_for: ValidFor,
-}
-
-impl Default for News2Settings {
-    fn default() -> Self {
-        Self {
-            enabled: true,
-            delay: Span::from_secs(60),
-            clear_delay: Span::from_mins(5),
-            valid_for: ValidFor::default(),
-        }
-    }
-}
-
-/// For how long a value counts in a score. Defaults: clinical reference, section 1.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ValidFor {
-    /// Heart and pulse rate, SpO2, respiratory rate; 15 min by default.
-    #[serde(with = "duration")]
-    pub continuous: Span,
-    /// Systolic, diastolic and mean pressure; 6 h by default.
-    #[serde(with = "duration")]
-    pub blood_pressure: Span,
-    /// 12 h by default.
-    #[serde(with = "duration")]
-    pub temperature: Span,
-    /// 12 h by default.
-    #[serde(with = "duration")]
-    pub consciousness: Span,
-}
-
-impl ValidFor {
-    /// For how long a value of this vital counts.
-    pub const fn of(&self, vital: Vital) -> Span {
-        match vital {
-            Vital::SystolicPressure | Vital::DiastolicPressure | Vital::MeanPressure => self.blood_pressure,
-            Vital::Temperature => self.temperature,
-            Vital::HeartRate
-            | Vital::PulseRate
-            | Vital::OxygenSaturation
-            | Vital::RespiratoryRate
-            | Vital::Etco2
-            | Vital::Fio2
-            | Vital::OxygenFlow => self.continuous,
-        }
-    }
-}
-
-impl Default for ValidFor {
-    fn default() -> Self {
-        Self {
-            continuous: Span::from_mins(15),
-            blood_pressure: Span::from_hours(6),
-            temperature: Span::from_hours(12),
-            consciousness: Span::from_hours(12),
         }
     }
 }

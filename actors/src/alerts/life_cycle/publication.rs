@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Caption, LifeCycle, Open};
 use crate::alerts::change::{AlertChange, Event};
-use crate::alerts::finding::Presence;
+use crate::alerts::finding::{Cause, Presence};
 use crate::alerts::signal::Move;
 use crate::alerts::wording::Said;
 use crate::clock::Span;
@@ -63,12 +63,7 @@ impl LifeCycle {
         let previous = published.map(|(_, priority, _)| priority);
         let presence = if ended { Presence::Absent } else { self.presence };
         let reason = self.reason.clone().filter(|_| ended);
-        let another_began = ended && self.open.is_some();
-        let cause = self
-            .published
-            .as_ref()
-            .filter(|_| another_began)
-            .map_or(&self.cause, |published| &published.cause);
+        let cause = self.cause_of(event);
         let delay = match event {
             Event::Raised | Event::Escalated => self.timing.delay_of(priority),
             Event::Updated | Event::Deescalated | Event::Cleared => Span::ZERO,
@@ -96,6 +91,12 @@ impl LifeCycle {
             simulated: self.simulated,
             reason,
         }
+    }
+
+    /// Why: where another occurrence began already, the one that ends keeps the cause that was published.
+    fn cause_of(&self, event: Event) -> &Cause {
+        let another_began = event == Event::Cleared && self.open.is_some();
+        self.published.as_ref().filter(|_| another_began).map_or(&self.cause, |published| &published.cause)
     }
 
     /// The rule's words, and for whoever it may be why it ended otherwise.
