@@ -57,7 +57,7 @@ impl Ward {
         // `kill -9` takes nothing from the system's cache, so that no test waits for the disk itself.
         // Whoever marks how far WardWatch has come is alerted of at once.
         let settings = format!(
-            "{settings}[units.marks.limits.adult]\nheart_rate = {{ delay = \"0s\" }}\n[store]\nurl = \"sqlite://{}\"\nsynchronous = \"normal\"\n",
+            "{settings}[units.marks.limits.adult]\nheart_rate = {{ delay = \"0s\", clear_delay = \"0s\" }}\n[store]\nurl = \"sqlite://{}\"\nsynchronous = \"normal\"\n",
             store.display()
         );
         let bus = Bus::of(broker.port()).await;

@@ -110,6 +110,8 @@ fn service_settings(
         ("MQTT__CLIENT_ID", client_id),
         ("ADMISSION__MAX_PATIENTS", (most_patients * 2 + 1000).to_string()),
         ("ADMISSION__MAX_RATE", "10000".to_owned()),
+        // A marker that is well again may fall again at once.
+        ("LIMITS__ADULT__OXYGEN_SATURATION__CLEAR_DELAY", "0s".to_owned()),
         ("STORE__URL", store.map_or("memory".to_owned(), Folder::url)),
         ("STORE__SYNCHRONOUS", "full".to_owned()),
         ("LOG__LEVEL", "error".to_owned()),

@@ -16,8 +16,8 @@ static STARTED: AtomicU32 = AtomicU32::new(0);
 /// The settings that the truth knows of; what differs follows.
 const CONFIG: &str = r#"
 [limits.adult]
-heart_rate = { delay = "0s" }
-respiratory_rate = { delay = "3s" }
+heart_rate = { delay = "0s", clear_delay = "0s" }
+respiratory_rate = { delay = "3s", clear_delay = "0s" }
 [scores.news2]
 enabled = false
 [dashboard]

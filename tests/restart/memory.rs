@@ -3,7 +3,7 @@
 use super::*;
 
 const DELAY: Span = Span::from_secs(3);
-const DELAYED: &str = "[limits.adult]\nheart_rate = { delay = \"3s\" }\n";
+const DELAYED: &str = "[limits.adult]\nheart_rate = { delay = \"3s\", clear_delay = \"0s\" }\n";
 
 /// Seen to fail with the restored memory taken out.
 #[tokio::test]

@@ -7,8 +7,7 @@ use tokio::time::timeout;
 use super::mosquitto::{DEADLINE, Mosquitto, publish};
 use super::ward::{AT_ONCE, Bus, Program, Service, Ward, retained};
 
-const REGISTERED: &str =
-    "[admission]\nmode = \"registered\"\n[limits.adult]\nheart_rate = { delay = \"0s\" }\n";
+const REGISTERED: &str = "[admission]\nmode = \"registered\"\n[limits.adult]\nheart_rate = { delay = \"0s\", clear_delay = \"0s\" }\n";
 
 /// Sends readings as a device does, one after the other, until something on this topic is heard.
 ///

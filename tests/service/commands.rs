@@ -79,7 +79,7 @@ async fn the_simulator_keeps_away_from_real_units_unless_told_that_one_knows() {
 
 #[tokio::test]
 async fn a_fault_in_the_configuration_is_told_before_anything_starts() {
-    let mut program = Program::run(1, &AT_ONCE.replace("delay", "dellay"));
+    let mut program = Program::run(1, &AT_ONCE.replace("{ delay", "{ dellay"));
     assert_eq!(program.ended().await.code(), Some(2));
     assert!(program.complained().contains("dellay"), "{}", program.complained());
 }

@@ -56,7 +56,8 @@ async fn the_heartbeat_is_degraded_while_nothing_can_be_heard() {
 async fn a_reading_that_came_while_the_process_stood_still_decides_before_its_delay_runs_out() {
     let broker = Mosquitto::start();
     let bus = Bus::of(broker.port()).await;
-    let settings = "[limits.adult]\nheart_rate = { delay = \"1s\", extreme_delay = \"0s\" }\n";
+    let settings =
+        "[limits.adult]\nheart_rate = { delay = \"1s\", extreme_delay = \"0s\", clear_delay = \"0s\" }\n";
     let program = Program::run(broker.port(), settings);
     bus.until_status("online").await;
     for round in 0..3 {
@@ -78,7 +79,7 @@ async fn a_reading_that_came_while_the_process_stood_still_decides_before_its_de
 /// Seen to fail with `IngestProgress::Connected` kept from the census.
 #[tokio::test]
 async fn what_a_device_kept_while_the_broker_was_gone_decides_before_its_delay_runs_out() {
-    let settings = "[limits.adult]\nheart_rate = { delay = \"1s\" }\n[units.marks.limits.adult]\nheart_rate = { delay = \"0s\" }\n[alerts]\ndevices_back_within = \"20s\"\n";
+    let settings = "[limits.adult]\nheart_rate = { delay = \"1s\", clear_delay = \"0s\" }\n[units.marks.limits.adult]\nheart_rate = { delay = \"0s\", clear_delay = \"0s\" }\n[alerts]\ndevices_back_within = \"20s\"\n";
     let mut ward = Ward::open(settings).await;
     ward.bus.read("icu-1/p-17", r#"{"heart_rate":130}"#).await;
     ward.bus.until_judged("before").await;

@@ -18,8 +18,8 @@ use wardwatch_actors::analyzers::{self, Analyzer};
 
 use super::mosquitto::{DEADLINE, Listener, Mosquitto, publish, publish_retained, until};
 
-/// A heart rate alerts at once, and nothing else has to be waited for.
-pub const AT_ONCE: &str = "[limits.adult]\nheart_rate = { delay = \"0s\" }\n";
+/// A heart rate alerts and clears at once, and nothing else has to be waited for.
+pub const AT_ONCE: &str = "[limits.adult]\nheart_rate = { delay = \"0s\", clear_delay = \"0s\" }\n";
 
 static FILES: AtomicU32 = AtomicU32::new(0);
 
