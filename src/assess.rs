@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 use tokio::sync::Notify;
 use wardwatch_actors::analyzers;
-use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts};
+use wardwatch_actors::census_actor::{CensusActor, IngestProgress, ShardParts};
 use wardwatch_actors::clock::{Clock, Timestamp, TimestampFault};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
@@ -153,7 +153,7 @@ impl Assessment {
             fault: RefCell::new(None),
         });
         let outlet: Rc<dyn Outlet> = scribe.clone();
-        let parts = Parts {
+        let parts = ShardParts {
             settings: Arc::clone(&settings.settings),
             clock: clock.clone(),
             outlet,

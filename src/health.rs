@@ -21,7 +21,7 @@ const FRESH_WITHIN: Span = Span::from_secs(30);
 
 /// What the newest heartbeat says.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Heartbeat {
+pub struct LatestHeartbeat {
     pub time: Timestamp,
     pub status: Status,
     pub ingest: String,
@@ -33,14 +33,14 @@ pub struct Heartbeat {
 /// How the service is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Health {
-    heartbeat: Heartbeat,
+    heartbeat: LatestHeartbeat,
     /// How old the heartbeat is, by the clock of whoever asks; below zero where that is behind.
     age: Span,
 }
 
 impl Health {
     /// What a heartbeat that is the newest at `now` means.
-    pub fn of(heartbeat: Heartbeat, now: Timestamp) -> Self {
+    pub fn of(heartbeat: LatestHeartbeat, now: Timestamp) -> Self {
         let age = now.since(heartbeat.time);
         Self { heartbeat, age }
     }
@@ -62,7 +62,7 @@ impl Health {
 
 impl fmt::Display for Health {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Heartbeat { time, status, ingest, store, patients, open_alerts } = &self.heartbeat;
+        let LatestHeartbeat { time, status, ingest, store, patients, open_alerts } = &self.heartbeat;
         let status = match status {
             Status::Offline => return write!(f, "offline since {time}"),
             _ if !self.is_fresh() => return write!(f, "silent: the last heartbeat is of {time}"),
@@ -95,7 +95,7 @@ pub enum HealthFault {
 /// Asks the broker for the newest heartbeat of the service that this configuration describes.
 ///
 /// It connects under a client id of its own: the service's would throw out the service.
-pub async fn heartbeat(config: &Config, within: Duration) -> Result<Heartbeat, HealthFault> {
+pub async fn heartbeat(config: &Config, within: Duration) -> Result<LatestHeartbeat, HealthFault> {
     let link = Link::new(&LinkSettings::of(&config.mqtt)?)?;
     let instance = &config.mqtt.client_id;
     let link = link.with_client_id(format!("{instance}-health-{:08x}", random() as u32));
@@ -133,7 +133,7 @@ async fn retained(link: &Link, topic: &str) -> Result<Bytes, HealthFault> {
 mod tests {
     use super::*;
 
-    fn heartbeat(status: &str) -> Heartbeat {
+    fn heartbeat(status: &str) -> LatestHeartbeat {
         let text = format!(
             r#"{{"instance":"wardwatch","time":"2026-11-22T06:35:06Z","status":"{status}","ingest":"listening","store":"sqlite","patients":12,"open_alerts":1,"new":true}}"#
         );

@@ -41,11 +41,11 @@ pub fn last_words(words: &str, within: Duration) {
 
 /// What waits to be written, for any thread.
 pub struct LogQueue {
-    shared: Arc<Shared>,
+    shared: Arc<SharedQueue>,
 }
 
-struct Shared {
-    state: Mutex<State>,
+struct SharedQueue {
+    state: Mutex<LineQueue>,
     /// There is something to write.
     wake: Condvar,
     /// Nothing waits any more.
@@ -55,7 +55,7 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+struct LineQueue {
     lines: VecDeque<Vec<u8>>,
     /// Of `lines` and of what is being written.
     bytes: usize,
@@ -71,13 +71,13 @@ impl LogQueue {
 
     /// A queue whose thread writes to `output`.
     fn new(output: impl Write + Send + 'static) -> Self {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedQueue {
             state: Mutex::default(),
             wake: Condvar::new(),
             written: Condvar::new(),
             dropped: AtomicU64::new(0),
         });
-        let writer = Writer { shared: Arc::clone(&shared), output, reported: 0 };
+        let writer = LogWriter { shared: Arc::clone(&shared), output, reported: 0 };
         let thread = thread::Builder::new().name("log".to_owned()).spawn(move || writer.run());
         shared.lock().dead = thread.is_err();
         Self { shared }
@@ -86,7 +86,7 @@ impl LogQueue {
     /// Waits until nothing waits to be written, at most so long.
     fn flush(&self, within: Duration) {
         let state = self.shared.lock();
-        let unwritten = |state: &mut State| state.bytes > 0 && !state.dead;
+        let unwritten = |state: &mut LineQueue| state.bytes > 0 && !state.dead;
         // Whether all is written or the time is up, there is nothing more to do.
         let _ = self.shared.written.wait_timeout_while(state, within, unwritten);
     }
@@ -129,21 +129,21 @@ impl Write for &LogQueue {
     }
 }
 
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedQueue {
+    fn lock(&self) -> MutexGuard<'_, LineQueue> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The thread that waits for the reader.
-struct Writer<W> {
-    shared: Arc<Shared>,
+struct LogWriter<W> {
+    shared: Arc<SharedQueue>,
     output: W,
     /// How many lost lines the log has told about.
     reported: u64,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> LogWriter<W> {
     fn run(mut self) {
         while let Some(lines) = self.next_lines() {
             for line in lines {

@@ -17,7 +17,7 @@ use wardwatch::contract::payload::rejected::RejectedMessage;
 use wardwatch::contract::topics::Topics;
 use wardwatch::door::{Door, RejectedOutput};
 use wardwatch_actors::analyzers;
-use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts};
+use wardwatch_actors::census_actor::{CensusActor, IngestProgress, ShardParts};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
@@ -167,7 +167,7 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
         let (clock, counters) =
             (Clock::simulated(Timestamp::from_unix_ms(1_800_000_000_000)), Arc::default());
         let desk = Rc::new(ShardOutput::default());
-        let parts = Parts {
+        let parts = ShardParts {
             settings: Arc::clone(&settings),
             clock: clock.clone(),
             outlet: desk.clone(),

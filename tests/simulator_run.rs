@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS};
 use wardwatch::broker::{self, EmbeddedBroker};
 use wardwatch::simulator::runner::{self, RunSettings};
-use wardwatch::simulator::{Episode, EpisodeKind, Fleet, FleetSettings, Progress, Schedule, SimulatorFault};
+use wardwatch::simulator::{
+    Episode, EpisodeKind, Fleet, FleetProgress, FleetSettings, Schedule, SimulatorFault,
+};
 
 /// How long a test waits for something that must come; only a failure takes it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,7 +72,7 @@ async fn every_reading_is_sent_and_acknowledged_over_several_connections() {
         }
     };
     let (outcome, ()) = tokio::join!(running, listening);
-    let Progress { sent, acknowledged, .. } = outcome.unwrap();
+    let FleetProgress { sent, acknowledged, .. } = outcome.unwrap();
     assert_eq!((sent, acknowledged), (200, 200));
 }
 
@@ -144,7 +146,7 @@ async fn what_a_broker_did_not_take_is_sent_when_it_is_back() {
     let stopped = async {
         let _ = stopped.await;
     };
-    let tell = move |progress: Progress| {
+    let tell = move |progress: FleetProgress| {
         let _ = told.send(progress.acknowledged);
     };
     let running = tokio::spawn(runner::run(
@@ -163,7 +165,7 @@ async fn what_a_broker_did_not_take_is_sent_when_it_is_back() {
     let broker = broker::start(address).await.unwrap();
     acknowledged_above(&mut hear, 500).await;
     stop.send(()).unwrap();
-    let Progress { sent, acknowledged, .. } = running.await.unwrap().unwrap();
+    let FleetProgress { sent, acknowledged, .. } = running.await.unwrap().unwrap();
     assert_eq!(sent, acknowledged);
     broker.stop().await;
 }

@@ -26,7 +26,7 @@ use crate::patient_actor::{HearOfDevice, PatientActor, Tick};
 use crate::people::{Departure, DeviceId, PatientId};
 use crate::receipt::Receipt;
 use crate::settings::Settings;
-use crate::shard::{PanicReporter, Shard};
+use crate::shard::{PanicReporter, ShardContext};
 use crate::vitals::Reading;
 
 pub use notices::{Notify, OwnClockJudged, UnitJudged};
@@ -51,7 +51,7 @@ type PatientAddress = Arc<Addr<PatientActor>>;
 /// Its mailbox is bounded by the readings that the ingest leaves unacknowledged, and by one timer and
 /// one notice of each patient.
 pub struct CensusActor {
-    shard: Rc<Shard>,
+    shard: Rc<ShardContext>,
     installation: Addr<InstallationActor>,
     census: Census<PatientAddress>,
     progress: Progress,
@@ -68,7 +68,7 @@ pub struct CensusActor {
 }
 
 /// What a shard is made of.
-pub struct Parts {
+pub struct ShardParts {
     pub settings: Arc<Settings>,
     pub clock: Clock,
     pub outlet: Rc<dyn Outlet>,
@@ -79,19 +79,19 @@ pub struct Parts {
 
 impl CensusActor {
     /// Starts a shard that is the only one, with the installation's actor.
-    pub fn start_alone(parts: Parts) -> CensusAddress {
-        let Parts { settings, clock, outlet, counters, .. } = &parts;
+    pub fn start_alone(parts: ShardParts) -> CensusAddress {
+        let ShardParts { settings, clock, outlet, counters, .. } = &parts;
         let installation = InstallationActor::start_with(settings, 1, clock, outlet, counters);
         Self::start_with(parts, installation)
     }
 
     /// Starts a shard in which nobody is, with the rules that judge whoever comes.
-    pub fn start_with(parts: Parts, installation: Addr<InstallationActor>) -> CensusAddress {
+    pub fn start_with(parts: ShardParts, installation: Addr<InstallationActor>) -> CensusAddress {
         let context = Context::new();
         let address = context.address();
         installation.do_send(JoinShard { census: address.clone() });
-        let Parts { settings, clock, outlet, counters, rules } = parts;
-        let shard = Rc::new(Shard {
+        let ShardParts { settings, clock, outlet, counters, rules } = parts;
+        let shard = Rc::new(ShardContext {
             first_analyzer: AnalyzerActor::start_all(rules, &outlet),
             listening: Cell::new(Listening { since: None, own_clock_suspect: false }),
             census: address.clone(),

@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// One count; adding is cheap and may come from any thread.
 #[derive(Debug, Default)]
-pub struct Count(AtomicU64);
+pub struct Counter(AtomicU64);
 
-impl Count {
+impl Counter {
     /// Adds `more`.
     pub fn add(&self, more: u64) {
         self.0.fetch_add(more, Ordering::Relaxed);
@@ -28,17 +28,17 @@ impl Count {
 #[derive(Debug, Default)]
 pub struct Counters {
     /// Patients here now.
-    pub patients: Count,
+    pub patients: Counter,
     /// Alerts open now, for all subjects.
-    pub open_alerts: Count,
+    pub open_alerts: Counter,
     /// Readings taken.
-    pub readings: Count,
+    pub readings: Counter,
     /// Messages and values refused.
-    pub rejected: Count,
+    pub rejected: Counter,
     /// Readings that only history wanted.
-    pub late: Count,
+    pub late: Counter,
     /// Readings that came before.
-    pub duplicates: Count,
+    pub duplicates: Counter,
     /// Fields that nobody knows.
-    pub unknown_fields: Count,
+    pub unknown_fields: Counter,
 }

@@ -11,7 +11,7 @@ use crate::census_actor::{CensusActor, OwnClockJudged, UnitJudged};
 use crate::clock::{Clock, Timestamp, Uptime};
 use crate::conditions::Condition;
 use crate::counters::Counters;
-use crate::installation::{Announcement, Installation, ShardReport, UnitHearing};
+use crate::installation::{Installation, ShardReport, SubjectChanges, UnitHearing};
 use crate::outlet::{Kept, Outlet};
 use crate::patient::outcome::Outcome;
 use crate::people::{DeviceId, UnitId};
@@ -52,7 +52,7 @@ impl InstallationActor {
             .start()
     }
 
-    fn announce(&self, (subject, changes): Announcement) {
+    fn announce(&self, (subject, changes): SubjectChanges) {
         if changes.is_empty() {
             return;
         }

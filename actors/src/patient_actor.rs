@@ -20,14 +20,14 @@ use crate::patient::Patient;
 use crate::patient::outcome::{Inquiry, Outcome};
 use crate::people::{Departure, DeviceId, PatientId};
 use crate::receipt::Receipt;
-use crate::shard::{PanicReporter, Shard};
+use crate::shard::{PanicReporter, ShardContext};
 use crate::vitals::Reading;
 
 /// One patient.
 ///
 /// Its mailbox and its queue are bounded by the readings that the ingest leaves unacknowledged.
 pub struct PatientActor {
-    shard: Rc<Shard>,
+    shard: Rc<ShardContext>,
     /// None until the memory of a transferred patient arrives. In a box, since each step goes by a copy.
     patient: Option<Box<Patient>>,
     /// Shared with the census, and with whoever is asked something: an address of one's own is three allocations.
@@ -35,7 +35,7 @@ pub struct PatientActor {
     /// What came while a verdict was being found, in its order.
     waiting: VecDeque<Task>,
     /// In a box, since most patients wait for none at any moment.
-    verdict: Option<Box<Verdict>>,
+    verdict: Option<Box<PendingVerdict>>,
     verdicts: u64,
     /// For when the census was asked to wake this patient.
     armed: Option<Uptime>,
@@ -86,19 +86,19 @@ where
 }
 
 /// A verdict that the rules are being asked for.
-struct Verdict {
+struct PendingVerdict {
     number: u64,
     /// The memory after what led to it; kept once the verdict is there.
     draft: Box<Patient>,
     inquiry: Inquiry,
-    cause: Cause,
+    cause: VerdictCause,
     /// What was caused already, without the rules.
     outcome: Outcome,
     receipt: Receipt,
 }
 
 /// What led to a verdict.
-enum Cause {
+enum VerdictCause {
     Reading {
         reading: Box<Reading>,
         payload: Bytes,
@@ -114,7 +114,7 @@ enum Cause {
 
 impl PatientActor {
     /// Starts the actor of this patient; without a memory it waits for one.
-    pub fn start_with(shard: &Rc<Shard>, patient: Option<Patient>) -> Arc<Addr<Self>> {
+    pub fn start_with(shard: &Rc<ShardContext>, patient: Option<Patient>) -> Arc<Addr<Self>> {
         let context = Context::new();
         let me = Arc::new(context.address());
         context.run(Self {
@@ -168,7 +168,7 @@ impl PatientActor {
         &mut self,
         draft: Box<Patient>,
         inquiry: Inquiry,
-        cause: Cause,
+        cause: VerdictCause,
         outcome: Outcome,
         receipt: Receipt,
     ) {
@@ -177,7 +177,7 @@ impl PatientActor {
         let (view, asker) = (Arc::clone(&inquiry.view), Arc::clone(&self.me));
         let question = Analyze { view, verdict: number, answers: Vec::new(), asker };
         question.go_on(self.shard.first_analyzer.as_ref());
-        let verdict = Verdict { number, draft, inquiry, cause, outcome, receipt };
+        let verdict = PendingVerdict { number, draft, inquiry, cause, outcome, receipt };
         self.verdict = Some(Box::new(verdict));
     }
 

@@ -13,7 +13,7 @@ use crate::patient::Listening;
 use crate::settings::Settings;
 
 /// What the actors of one thread share: its clock, its rules, and the way out.
-pub struct Shard {
+pub struct ShardContext {
     pub settings: Arc<Settings>,
     pub clock: Clock,
     pub outlet: Rc<dyn Outlet>,

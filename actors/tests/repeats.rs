@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix::{Addr, System};
 use bytes::Bytes;
 use wardwatch_actors::analyzers;
-use wardwatch_actors::census_actor::{Arrived, CensusActor, Discharge, IngestProgress, Parts};
+use wardwatch_actors::census_actor::{Arrived, CensusActor, Discharge, IngestProgress, ShardParts};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::outlet::{Kept, Outlet};
 use wardwatch_actors::patient::outcome::Refused;
@@ -68,7 +68,7 @@ impl Ward {
         let (settings, store) = (Arc::default(), Rc::new(Slow::default()));
         let (rules, outlet) = (analyzers::all(&settings), Rc::clone(&store) as Rc<dyn Outlet>);
         let census =
-            CensusActor::start_alone(Parts { settings, clock, outlet, counters: Arc::default(), rules });
+            CensusActor::start_alone(ShardParts { settings, clock, outlet, counters: Arc::default(), rules });
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
         Self { census, store, settled: Arc::default() }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 use serde::Serialize;
 use tokio::time::{Instant, sleep};
 
-use super::Bench;
+use super::BenchRun;
 use super::process::OwnChild;
 use super::spread::Spread;
 use super::table::Table;
@@ -28,7 +28,7 @@ pub struct Assessed {
 }
 
 /// Writes a recording, and assesses it several times.
-pub async fn measure(bench: &Bench<'_>) -> Result<Assessed> {
+pub async fn measure(bench: &BenchRun<'_>) -> Result<Assessed> {
     let settings = bench.settings;
     bench.tell("assess: recording a ward");
     let recording = Recording::write(bench)?;
@@ -44,7 +44,7 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Assessed> {
     Ok(Assessed { readings, patients, readings_per_second: Spread::of(rates) })
 }
 
-async fn assess(bench: &Bench<'_>, recording: &Path) -> Result<ExitStatus> {
+async fn assess(bench: &BenchRun<'_>, recording: &Path) -> Result<ExitStatus> {
     let mut command = Command::new(&bench.settings.program);
     command.arg("assess").arg(recording).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = OwnChild::start(command)?;
@@ -71,7 +71,7 @@ struct Recording {
 
 impl Recording {
     /// A ward in which things go wrong, for as long as it takes to make the readings of one round.
-    fn write(bench: &Bench<'_>) -> Result<Self> {
+    fn write(bench: &BenchRun<'_>) -> Result<Self> {
         let settings = bench.settings;
         let fleet = FleetSettings { patients: settings.patients, ..FleetSettings::default() };
         let fleet = Fleet::new(fleet, (settings.wall)())?;

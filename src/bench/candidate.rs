@@ -12,7 +12,7 @@ use super::packets::{Encoded, Markers, Ward};
 use super::process::OwnChild;
 use super::program::{self, Who};
 use super::stores::Folder;
-use super::{ASK_EVERY, Bench, PATIENCE, broker, process};
+use super::{ASK_EVERY, BenchRun, PATIENCE, broker, process};
 
 /// Readings in one write.
 const AT_ONCE: u64 = 64;
@@ -35,7 +35,7 @@ pub struct Candidate {
 
 impl Candidate {
     /// Starts the process, and waits until it answers a marker.
-    pub async fn start(bench: &Bench<'_>, who: Who, markers: &mut Markers) -> Result<Self> {
+    pub async fn start(bench: &BenchRun<'_>, who: Who, markers: &mut Markers) -> Result<Self> {
         let mut candidate = Self::launch(bench, who).await?;
         let answered = timeout(PATIENCE, candidate.until_it_answers(bench, markers)).await;
         answered.context("it does not begin to answer")??;
@@ -43,7 +43,7 @@ impl Candidate {
     }
 
     /// Starts the process, with a store of its own.
-    pub async fn launch(bench: &Bench<'_>, who: Who) -> Result<Self> {
+    pub async fn launch(bench: &BenchRun<'_>, who: Who) -> Result<Self> {
         let (prefix, broker) = (&bench.prefix, &bench.settings.broker);
         let listener = Listener::answers(broker, &bench.topics(), &format!("{prefix}-listener")).await?;
         let load = Load::connect(broker, &format!("{prefix}-devices"), 0).await?;
@@ -61,12 +61,12 @@ impl Candidate {
     }
 
     /// Starts it again on the same store.
-    pub fn start_again(&mut self, bench: &Bench<'_>) -> Result<()> {
+    pub fn start_again(&mut self, bench: &BenchRun<'_>) -> Result<()> {
         self.child = OwnChild::start(program::command(bench, self.who, self.store.as_ref()))?;
         Ok(())
     }
 
-    async fn until_it_answers(&mut self, bench: &Bench<'_>, markers: &mut Markers) -> Result<()> {
+    async fn until_it_answers(&mut self, bench: &BenchRun<'_>, markers: &mut Markers) -> Result<()> {
         loop {
             self.load.set_time((bench.settings.wall)());
             self.load.add(markers.take_turn().0);
@@ -84,7 +84,7 @@ impl Candidate {
     /// Publishes so many readings as fast as they are followed, and returns when the last is followed.
     pub async fn follow(
         &mut self,
-        bench: &Bench<'_>,
+        bench: &BenchRun<'_>,
         ward: &mut Ward,
         markers: &mut Markers,
         readings: u64,
@@ -110,7 +110,7 @@ impl Candidate {
     /// Publishes so many readings as fast as the broker takes them; tells the first and the last, both markers.
     pub async fn publish(
         &mut self,
-        bench: &Bench<'_>,
+        bench: &BenchRun<'_>,
         ward: &mut Ward,
         markers: &mut Markers,
         readings: u64,
@@ -125,7 +125,7 @@ impl Candidate {
     }
 
     /// Publishes the next readings in one write, and tells the markers among them; the very last is one.
-    async fn publish_some(&mut self, bench: &Bench<'_>, turns: &mut Turns<'_>) -> Result<Vec<u64>> {
+    async fn publish_some(&mut self, bench: &BenchRun<'_>, turns: &mut Turns<'_>) -> Result<Vec<u64>> {
         let mut marked = Vec::new();
         self.load.set_time((bench.settings.wall)());
         for _ in 0..AT_ONCE.min(turns.left) {
@@ -163,7 +163,7 @@ impl Candidate {
     }
 
     /// Ends the process, its store, and its sessions at the broker.
-    pub async fn end(mut self, bench: &Bench<'_>) -> Result<()> {
+    pub async fn end(mut self, bench: &BenchRun<'_>) -> Result<()> {
         self.child.kill();
         if let Some(store) = self.store {
             store.remove()?;

@@ -12,7 +12,7 @@ use super::packets::Ward;
 use super::program::{ByTurns, Who};
 use super::spread::{Spread, percentile};
 use super::table::{Table, number};
-use super::{Bench, stores};
+use super::{BenchRun, stores};
 
 /// Patients whose SpO2 falls and rises again.
 pub const FALLING: usize = 100;
@@ -45,7 +45,7 @@ pub struct Latencies {
 }
 
 /// Measures all three, by turns.
-pub async fn measure(bench: &Bench<'_>) -> Result<Latencies> {
+pub async fn measure(bench: &BenchRun<'_>) -> Result<Latencies> {
     let settings = bench.settings;
     let mut ward = bench.ward(settings.patients, 10)?;
     let mut rounds = ByTurns::new();
@@ -64,7 +64,7 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Latencies> {
 }
 
 /// How long each answer took, in milliseconds, in their order.
-async fn measure_turn(bench: &Bench<'_>, who: Who, ward: &mut Ward) -> Result<Vec<f64>> {
+async fn measure_turn(bench: &BenchRun<'_>, who: Who, ward: &mut Ward) -> Result<Vec<f64>> {
     let settings = bench.settings;
     let mut markers = bench.markers(FALLING)?;
     let mut candidate = Candidate::start(bench, who, &mut markers).await?;

@@ -114,7 +114,7 @@ pub async fn run(
     ensure!(settings.alerts > 0, "a bench needs at least one alert");
     let prefix = format!("wardwatch-bench-{}", std::process::id());
     let bench =
-        Bench { settings, prefix, stores: Cell::new(0), retained: RefCell::default(), listener: &tell };
+        BenchRun { settings, prefix, stores: Cell::new(0), retained: RefCell::default(), listener: &tell };
     let measured = tokio::select! {
         measured = bench.measure() => measured.map(Some),
         () = stop => Ok(None),
@@ -125,7 +125,7 @@ pub async fn run(
 }
 
 /// One run of the bench.
-struct Bench<'a> {
+struct BenchRun<'a> {
     settings: &'a BenchSettings,
     /// What its topics and client ids begin with.
     prefix: String,
@@ -136,7 +136,7 @@ struct Bench<'a> {
     listener: &'a dyn Fn(&str),
 }
 
-impl Bench<'_> {
+impl BenchRun<'_> {
     /// Says what is under way.
     fn tell(&self, what: &str) {
         (self.listener)(what);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::Bench;
+use super::BenchRun;
 use super::candidate::Candidate;
 use super::packets::{Markers, Ward};
 use super::program::Who;
@@ -43,7 +43,7 @@ struct OutageRound {
 }
 
 /// Kills the service in each round, and starts it again when its queue is full.
-pub async fn measure(bench: &Bench<'_>) -> Result<Outage> {
+pub async fn measure(bench: &BenchRun<'_>) -> Result<Outage> {
     let settings = bench.settings;
     let mut ward = bench.ward(settings.patients, READINGS_EACH)?;
     let mut markers = bench.markers(1)?;
@@ -62,7 +62,7 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Outage> {
     })
 }
 
-async fn measure_round(bench: &Bench<'_>, ward: &mut Ward, markers: &mut Markers) -> Result<OutageRound> {
+async fn measure_round(bench: &BenchRun<'_>, ward: &mut Ward, markers: &mut Markers) -> Result<OutageRound> {
     let mut candidate = Candidate::start(bench, Who::Sqlite, markers).await?;
     let sustained = sustained::measure_round(bench, &mut candidate, ward, markers).await?.rate;
     let queued = how_many(bench.settings.readings, sustained);

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 
-use super::Bench;
+use super::BenchRun;
 use super::stores::Folder;
 
 /// Settings of whoever runs the bench must not change what is measured.
@@ -74,7 +74,7 @@ pub fn client_ids(prefix: &str) -> [String; 3] {
 }
 
 /// How it is started; without a folder it keeps nothing.
-pub fn command(bench: &Bench<'_>, who: Who, store: Option<&Folder>) -> Command {
+pub fn command(bench: &BenchRun<'_>, who: Who, store: Option<&Folder>) -> Command {
     let client_id = who.client_id(&bench.prefix);
     let mut command = Command::new(&bench.settings.program);
     for (name, _) in std::env::vars_os() {
@@ -98,7 +98,7 @@ pub fn command(bench: &Bench<'_>, who: Who, store: Option<&Folder>) -> Command {
 
 /// How the service is set up: no bound on patients or their rate in the way.
 fn service_settings(
-    bench: &Bench<'_>,
+    bench: &BenchRun<'_>,
     client_id: String,
     store: Option<&Folder>,
 ) -> impl Iterator<Item = (String, String)> {

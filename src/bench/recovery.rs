@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::Bench;
+use super::BenchRun;
 use super::candidate::Candidate;
 use super::program::Who;
 use super::spread::Spread;
@@ -45,7 +45,7 @@ struct RecoveryRound {
 }
 
 /// Opens the alerts, and kills and starts the service in each round.
-pub async fn measure(bench: &Bench<'_>) -> Result<Recovery> {
+pub async fn measure(bench: &BenchRun<'_>) -> Result<Recovery> {
     let settings = bench.settings;
     bench.tell(&format!("recovery: an open alert for each of {} patients", settings.restored_patients));
     let mut witness = Witness::start(bench).await?;
@@ -69,7 +69,7 @@ pub async fn measure(bench: &Bench<'_>) -> Result<Recovery> {
 }
 
 /// Lets the SpO2 of everybody fall, and stay low.
-async fn open_alerts(bench: &Bench<'_>, candidate: &mut Candidate) -> Result<()> {
+async fn open_alerts(bench: &BenchRun<'_>, candidate: &mut Candidate) -> Result<()> {
     let patients = bench.settings.restored_patients;
     for _ in 0..READINGS_EACH {
         let mut falls = bench.markers(patients)?;
@@ -86,7 +86,7 @@ async fn open_alerts(bench: &Bench<'_>, candidate: &mut Candidate) -> Result<()>
 }
 
 async fn measure_round(
-    bench: &Bench<'_>,
+    bench: &BenchRun<'_>,
     witness: &mut Witness,
     candidate: &mut Candidate,
 ) -> Result<RecoveryRound> {

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::Bench;
+use super::BenchRun;
 use super::candidate::Candidate;
 use super::program::Who;
 use super::table::{Table, number};
@@ -31,14 +31,14 @@ pub struct Scale {
 }
 
 /// Measures the usual ward, then very many patients.
-pub async fn measure(bench: &Bench<'_>) -> Result<Scale> {
+pub async fn measure(bench: &BenchRun<'_>) -> Result<Scale> {
     let settings = bench.settings;
     let few = measure_size(bench, settings.patients).await?;
     let many = measure_size(bench, settings.many_patients).await?;
     Ok(Scale { few, many, cpu_ratio: many.cpu_us_per_reading / few.cpu_us_per_reading })
 }
 
-async fn measure_size(bench: &Bench<'_>, patients: usize) -> Result<Size> {
+async fn measure_size(bench: &BenchRun<'_>, patients: usize) -> Result<Size> {
     bench.tell(&format!("memory and CPU with {patients} patients"));
     let mut ward = bench.ward(patients, 2)?;
     let mut markers = bench.markers(1)?;

@@ -11,7 +11,7 @@ use super::packets::{Markers, Ward};
 use super::program::{ByTurns, Who};
 use super::spread::Spread;
 use super::table::Table;
-use super::{Bench, process};
+use super::{BenchRun, process};
 
 /// Readings of each patient that go round.
 pub const READINGS_EACH: usize = 60;
@@ -53,7 +53,7 @@ pub struct SustainedRound {
 }
 
 /// Measures all three, by turns.
-pub async fn measure(bench: &Bench<'_>) -> Result<Sustained> {
+pub async fn measure(bench: &BenchRun<'_>) -> Result<Sustained> {
     let settings = bench.settings;
     let mut ward = bench.ward(settings.patients, READINGS_EACH)?;
     let mut markers = bench.markers(1)?;
@@ -94,7 +94,7 @@ fn ratio(one: &[SustainedRound], other: &[SustainedRound], of: fn(&SustainedRoun
 }
 
 async fn measure_turn(
-    bench: &Bench<'_>,
+    bench: &BenchRun<'_>,
     who: Who,
     ward: &mut Ward,
     markers: &mut Markers,
@@ -107,7 +107,7 @@ async fn measure_turn(
 
 /// Measures one round of a candidate that has just started.
 pub async fn measure_round(
-    bench: &Bench<'_>,
+    bench: &BenchRun<'_>,
     candidate: &mut Candidate,
     ward: &mut Ward,
     markers: &mut Markers,

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::listener::Listener;
 use super::program::Who;
-use super::{ASK_EVERY, Bench, PATIENCE};
+use super::{ASK_EVERY, BenchRun, PATIENCE};
 
 /// What stands in a heartbeat of an instance that is long gone. To hear it of its own name makes the
 /// service say again that it is there, so that nobody has to wait for the next heartbeat.
@@ -76,7 +76,7 @@ pub struct Witness {
 
 impl Witness {
     /// Begins to listen.
-    pub async fn start(bench: &Bench<'_>) -> Result<Self> {
+    pub async fn start(bench: &BenchRun<'_>) -> Result<Self> {
         let topics = bench.topics();
         let topic = topics.system(&Who::Sqlite.client_id(&bench.prefix));
         let beats_on = topic.clone();

@@ -22,7 +22,7 @@ struct Alert {
 
 /// What is shown of a rejection.
 #[derive(Deserialize)]
-struct Rejected {
+struct ShownRejection {
     time: String,
     topic: String,
     field: Option<String>,
@@ -88,7 +88,7 @@ fn alert_line(payload: &[u8], topic: &str, colour: bool) -> Option<String> {
 }
 
 fn rejected_line(payload: &[u8], colour: bool) -> Option<String> {
-    let Rejected { time, topic, field, reason, count } = serde_json::from_slice(payload).ok()?;
+    let ShownRejection { time, topic, field, reason, count } = serde_json::from_slice(payload).ok()?;
     let what = painted(&format!("{:<18}", "REJECTED"), "\x1b[35m", colour);
     // Most reasons name the field themselves.
     let field = field.filter(|field| !reason.contains(field)).map(|field| format!("{field}: "));

@@ -13,7 +13,7 @@ use wardwatch::config::mqtt::check_prefix;
 use wardwatch::config::{BrokerUrl, MqttConfig};
 use wardwatch::link::{Link, LinkSettings};
 use wardwatch::simulator::runner::{self, RunSettings};
-use wardwatch::simulator::{Fleet, FleetSettings, Progress, Schedule, check_units};
+use wardwatch::simulator::{Fleet, FleetProgress, FleetSettings, Schedule, check_units};
 use wardwatch_actors::people::check_name;
 
 use super::assess::parse_duration;
@@ -125,11 +125,11 @@ impl Simulate {
         let runtime = runtime.context("cannot start the simulator")?;
         let progress = runtime.block_on(async {
             let stop = super::asked_to_end()?;
-            let tell = |progress: Progress| show(&bar, &progress);
+            let tell = |progress: FleetProgress| show(&bar, &progress);
             send(settings, &link, run, tell, stop).await
         })?;
         bar.finish_and_clear();
-        let Progress { sent, acknowledged, elapsed, .. } = progress;
+        let FleetProgress { sent, acknowledged, elapsed, .. } = progress;
         let seconds = elapsed.as_secs_f64();
         let sent = output::count(sent, "reading");
         output::print(format_args!("{sent} sent, {acknowledged} acknowledged, in {seconds:.1} s\n"))?;
@@ -172,13 +172,13 @@ impl Simulate {
     }
 }
 
-fn show(bar: &ProgressBar, progress: &Progress) {
+fn show(bar: &ProgressBar, progress: &FleetProgress) {
     bar.set_position(progress.elapsed.as_secs());
     let late = match progress.behind {
         behind if behind >= Duration::from_secs(1) => format!(", {} s late", behind.as_secs()),
         _ => String::new(),
     };
-    let Progress { sent, acknowledged, per_second, .. } = progress;
+    let FleetProgress { sent, acknowledged, per_second, .. } = progress;
     bar.set_message(format!("{per_second:.0} readings/s, {sent} sent, {acknowledged} acknowledged{late}"));
 }
 
@@ -187,9 +187,9 @@ pub async fn send(
     settings: FleetSettings,
     link: &Link,
     run: RunSettings,
-    tell: impl FnMut(Progress),
+    tell: impl FnMut(FleetProgress),
     stop: impl Future<Output = ()>,
-) -> anyhow::Result<Progress> {
+) -> anyhow::Result<FleetProgress> {
     let fleet = Fleet::new(settings, super::time_of_day()).map_err(|fault| Unusable(fault.into()))?;
     let connect = |client_id: &str| link.with_client_id(client_id).v4().0;
     let sent = runner::run(fleet, run, connect, tell, stop).await;

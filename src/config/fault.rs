@@ -6,7 +6,7 @@ use std::path::PathBuf;
 /// One thing that is wrong, told so that the reader can mend it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
-    pub place: Place,
+    pub place: SettingPlace,
     /// The key as it would be written, `limits.adult.heart_rate.low`; none where the fault is no key's.
     pub key: Option<String>,
     /// What is wrong; what is allowed.
@@ -15,7 +15,7 @@ pub struct Fault {
 
 /// Where a key was given.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Place {
+pub enum SettingPlace {
     /// In the configuration file; without a line where the whole file is meant.
     File { path: PathBuf, line: Option<usize> },
     /// In this environment variable.
@@ -26,7 +26,7 @@ pub enum Place {
     Default,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SettingPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File { path, line: Some(line) } => write!(f, "{}:{line}", path.display()),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use config::{ConfigError, Map, Source, Value, ValueKind};
 use toml::de::{DeTable, DeValue};
 
-use super::fault::{Fault, Place};
+use super::fault::{Fault, SettingPlace};
 
 /// How a variable of the environment begins that sets a key: `WARDWATCH__MQTT__URL` sets `mqtt.url`.
 pub const VARIABLE_PREFIX: &str = "WARDWATCH__";
@@ -28,7 +28,7 @@ pub struct Override {
 /// One key that was given.
 #[derive(Debug, Clone)]
 pub struct Given {
-    pub place: Place,
+    pub place: SettingPlace,
     pub path: Vec<String>,
     /// From the environment or a flag always a text, which has the type of its key.
     pub value: Value,
@@ -43,7 +43,7 @@ impl Given {
 
     /// Whether its value was written with a type, as only the file can.
     pub fn is_typed(&self) -> bool {
-        matches!(self.place, Place::File { .. })
+        matches!(self.place, SettingPlace::File { .. })
     }
 
     /// Whether a secret stands where many may read it.
@@ -53,7 +53,7 @@ impl Given {
 
     /// Whether a variable gives a key that only the file can: one of a name that needs quotes.
     pub fn is_beyond_a_variable(&self) -> bool {
-        matches!(self.place, Place::Environment(_)) && !self.path.iter().all(|name| is_bare(name))
+        matches!(self.place, SettingPlace::Environment(_)) && !self.path.iter().all(|name| is_bare(name))
     }
 }
 
@@ -89,21 +89,21 @@ impl Givens {
         givens.read_environment(environment);
         for Override { flag, key, value } in overrides {
             let path = key.split('.').map(str::to_owned).collect();
-            givens.untyped(Place::Flag((*flag).to_owned()), path, value);
+            givens.untyped(SettingPlace::Flag((*flag).to_owned()), path, value);
         }
         givens
     }
 
     /// Where a key was given, or else the nearest section around it.
-    pub fn place(&self, path: &[String]) -> Place {
+    pub fn place(&self, path: &[String]) -> SettingPlace {
         self.exact_place(path).unwrap_or_else(|| {
             let around = (1..path.len()).rev().find_map(|length| self.lines.get(&path[..length]));
-            around.map_or(Place::Default, |line| self.line(*line))
+            around.map_or(SettingPlace::Default, |line| self.line(*line))
         })
     }
 
     /// Where a key was given; none where it was not.
-    pub fn exact_place(&self, path: &[String]) -> Option<Place> {
+    pub fn exact_place(&self, path: &[String]) -> Option<SettingPlace> {
         let outside = self.all.iter().rev().find(|given| given.path == path);
         let outside = outside.map(|given| given.place.clone());
         outside.or_else(|| self.lines.get(path).map(|line| self.line(*line)))
@@ -111,13 +111,13 @@ impl Givens {
 
     /// A fault that only shows where all keys are laid over each other.
     pub fn fault_of_whole(&self, error: &ConfigError) -> Fault {
-        let place = Place::File { path: self.file.clone(), line: None };
-        let place = if self.text.is_empty() { Place::Default } else { place };
+        let place = SettingPlace::File { path: self.file.clone(), line: None };
+        let place = if self.text.is_empty() { SettingPlace::Default } else { place };
         Fault { place, key: None, wrong: error.to_string() }
     }
 
-    fn line(&self, line: usize) -> Place {
-        Place::File { path: self.file.clone(), line: Some(line) }
+    fn line(&self, line: usize) -> SettingPlace {
+        SettingPlace::File { path: self.file.clone(), line: Some(line) }
     }
 
     fn read_file(&mut self, path: &Path) {
@@ -128,7 +128,7 @@ impl Givens {
                 self.text = text;
             }
             Err(error) => self.faults.push(Fault {
-                place: Place::File { path: path.to_owned(), line: None },
+                place: SettingPlace::File { path: path.to_owned(), line: None },
                 key: None,
                 wrong: format!("cannot be read: {error}"),
             }),
@@ -169,12 +169,12 @@ impl Givens {
         for (variable, value) in variables {
             if let Some(key) = variable.strip_prefix(VARIABLE_PREFIX) {
                 let path = key.to_lowercase().split(SEPARATOR).map(str::to_owned).collect();
-                self.untyped(Place::Environment(variable.clone()), path, value);
+                self.untyped(SettingPlace::Environment(variable.clone()), path, value);
             }
         }
     }
 
-    fn untyped(&mut self, place: Place, path: Vec<String>, value: &str) {
+    fn untyped(&mut self, place: SettingPlace, path: Vec<String>, value: &str) {
         self.all.push(Given { place, path, value: value.into() });
     }
 }

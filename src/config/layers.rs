@@ -4,7 +4,7 @@ use config::builder::{ConfigBuilder, DefaultState};
 use config::{ConfigError, Environment, File, FileFormat};
 
 use super::Config;
-use super::fault::Place;
+use super::fault::SettingPlace;
 use super::given::{Given, SEPARATOR, VARIABLE_PREFIX};
 
 /// The configuration of a file of this text, under the `given` keys of the environment and the flags.
@@ -21,11 +21,11 @@ pub fn of_keys(given: &[&Given]) -> Result<Config, ConfigError> {
 
 /// Lays the keys of the environment over the file, and those of the flags over both.
 fn laid_over(file: ConfigBuilder<DefaultState>, given: &[&Given]) -> Result<Config, ConfigError> {
-    let variables = given.iter().filter(|given| matches!(given.place, Place::Environment(_)));
+    let variables = given.iter().filter(|given| matches!(given.place, SettingPlace::Environment(_)));
     let variable = |given: &&Given| (variable(&given.path), given.value.to_string());
     let environment = Environment::with_prefix(VARIABLE_PREFIX).prefix_separator("").separator(SEPARATOR);
     let mut builder = file.add_source(environment.source(Some(variables.map(variable).collect())));
-    for flag in given.iter().filter(|given| matches!(given.place, Place::Flag(_))) {
+    for flag in given.iter().filter(|given| matches!(given.place, SettingPlace::Flag(_))) {
         builder = builder.set_override(flag.path.join("."), flag.value.clone())?;
     }
     builder.build()?.try_deserialize()

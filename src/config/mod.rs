@@ -23,7 +23,7 @@ use wardwatch_actors::settings::{
     Settings, SilenceOverrides, duration,
 };
 
-pub use fault::{Fault, Place};
+pub use fault::{Fault, SettingPlace};
 pub use given::{Override, environment};
 pub use log::{LogConfig, LogFormat, LogLevel};
 pub use mqtt::{BrokerUrl, MqttConfig, Secret};
@@ -193,10 +193,10 @@ fn fault_of_password(given: &Given) -> Fault {
 }
 
 /// A key that cannot be read, at its own line where the file gave it.
-fn fault(givens: &Givens, place: &Place, wrong: &Wrong) -> Fault {
+fn fault(givens: &Givens, place: &SettingPlace, wrong: &Wrong) -> Fault {
     let path = wrong.path();
     let place = match place {
-        Place::File { .. } => givens.place(&path),
+        SettingPlace::File { .. } => givens.place(&path),
         elsewhere => elsewhere.clone(),
     };
     Fault { place, key: Some(given::written(&path)), wrong: wrong.to_string() }
@@ -216,7 +216,7 @@ mod tests {
     /// The names that are allowed below `path`; none where it is no section.
     fn names_below(path: &[String]) -> Option<&'static [&'static str]> {
         let unknown = [path, &["?".to_owned()]].concat();
-        let given = Given { place: Place::Default, path: unknown.clone(), value: true.into() };
+        let given = Given { place: SettingPlace::Default, path: unknown.clone(), value: true.into() };
         let wrong = strict::read(&given).unwrap_err();
         wrong.allowed_names().filter(|_| wrong.path() == unknown)
     }

@@ -158,9 +158,9 @@ impl<'de> MapAccess<'de> for Keys<'de> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Place;
+    use crate::config::SettingPlace;
 
-    fn reads(place: Place, key: &str, value: impl Into<Value>) -> bool {
+    fn reads(place: SettingPlace, key: &str, value: impl Into<Value>) -> bool {
         let path = key.split('.').map(str::to_owned).collect();
         read(&Given { place, path, value: value.into() }).is_ok()
     }
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn a_value_of_the_file_is_never_converted() {
         let in_file = |key, value: ValueKind| {
-            reads(Place::File { path: "site.toml".into(), line: Some(1) }, key, value)
+            reads(SettingPlace::File { path: "site.toml".into(), line: Some(1) }, key, value)
         };
         for (key, value, reads) in [
             ("mqtt.max_unacknowledged", 100.into(), true),
@@ -196,7 +196,7 @@ mod tests {
             ("mqtt.client_id", "17", true),
             ("limits.adult.heart_rate.high", "on", false),
         ] {
-            assert_eq!(reads(Place::Flag("--flag".to_owned()), key, text), is_read, "{key} = {text}");
+            assert_eq!(reads(SettingPlace::Flag("--flag".to_owned()), key, text), is_read, "{key} = {text}");
         }
     }
 }

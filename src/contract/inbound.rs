@@ -111,7 +111,7 @@ impl Translator {
             Ok(parsed) => parsed,
             Err(rejection) => return Translation::rejected(message, &rejection),
         };
-        let reading::Parsed { readings, faults, unknown } = parsed;
+        let reading::ParsedReadings { readings, faults, unknown } = parsed;
         let mut rejected = Rejected { message, all: Vec::new() };
         for UnknownFields { device, names } in &unknown {
             let whom = device.as_ref().map_or(topic, DeviceId::as_str);

@@ -11,7 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::info;
 use wardwatch_actors::receipt::Receipt;
 
-use super::ingest::{Inbox, Ingest, IngestProgress, IngestRequest, Message};
+use super::ingest::{ConnectionProgress, Inbox, Ingest, IngestRequest, Message};
 use super::marks::Marks;
 use super::ring::RingFault;
 use super::wire::{Wire, WireFault};
@@ -36,13 +36,13 @@ const STALLED_AFTER: u32 = 8;
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How a connection ended.
-pub(super) enum Ended {
+pub(super) enum ConnectionEnd {
     ShutDown,
     Fault(RingFault),
     Lost(WireFault),
 }
 
-impl From<WireFault> for Ended {
+impl From<WireFault> for ConnectionEnd {
     fn from(lost: WireFault) -> Self {
         Self::Lost(lost)
     }
@@ -112,11 +112,11 @@ impl<'a, I: Inbox> Connection<'a, I> {
         resumed: bool,
         requests: &mut UnboundedReceiver<IngestRequest>,
         shutdown: Pin<&mut impl Future<Output = ()>>,
-    ) -> Ended {
-        self.inbox.hearing(IngestProgress::Connected { resumed });
+    ) -> ConnectionEnd {
+        self.inbox.hearing(ConnectionProgress::Connected { resumed });
         match self.listen(requests, shutdown).await {
             Ok(ended) => ended,
-            Err(lost) => Ended::Lost(lost),
+            Err(lost) => ConnectionEnd::Lost(lost),
         }
     }
 
@@ -124,7 +124,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         &mut self,
         requests: &mut UnboundedReceiver<IngestRequest>,
         mut shutdown: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<Ended, WireFault> {
+    ) -> Result<ConnectionEnd, WireFault> {
         self.subscribe_to_all(requests).await?;
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -132,12 +132,12 @@ impl<'a, I: Inbox> Connection<'a, I> {
         let mut publisher_holds = true;
         loop {
             if let Some(fault) = self.ingest.ring.fault() {
-                return Ok(Ended::Fault(fault));
+                return Ok(ConnectionEnd::Fault(fault));
             }
             self.write_what_is_due().await?;
             if self.is_drained() {
                 self.wire.close().await?;
-                return Ok(Ended::ShutDown);
+                return Ok(ConnectionEnd::ShutDown);
             }
             let reading = self.may_read();
             tokio::select! {
@@ -154,10 +154,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
                 },
                 changed = self.ingest.hold.changed(), if publisher_holds => publisher_holds = changed.is_ok(),
                 _ = ticks.tick() => self.tick(Instant::now()).await?,
-                () = &mut shutdown, if self.drain_until.is_none() => {
-                    info!(unacknowledged = self.ingest.ring.len(), "reading nothing more");
-                    self.drain_until = Some(Instant::now() + self.ingest.settings.drain_within);
-                }
+                () = &mut shutdown, if self.drain_until.is_none() => self.stop_reading(),
             }
         }
     }
@@ -176,6 +173,12 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.wire.publish(&self.ingest.settings.probe, mark).await?;
         }
         self.wire.flush().await
+    }
+
+    /// From here on only what was taken is settled and acknowledged.
+    fn stop_reading(&mut self) {
+        info!(unacknowledged = self.ingest.ring.len(), "reading nothing more");
+        self.drain_until = Some(Instant::now() + self.ingest.settings.drain_within);
     }
 
     fn may_read(&self) -> bool {
@@ -232,15 +235,15 @@ impl<'a, I: Inbox> Connection<'a, I> {
 
     fn take_mark(&mut self, text: &[u8]) {
         let Some(heard) = self.marks.hear(text, Instant::now()) else { return };
-        self.inbox.hearing(IngestProgress::Probe { sent: heard.sent, round_trip: heard.round_trip });
+        self.inbox.hearing(ConnectionProgress::Probe { sent: heard.sent, round_trip: heard.round_trip });
         self.withheld = false;
         if !self.records_heard {
             self.records_heard = true;
-            self.inbox.hearing(IngestProgress::RecordsRead);
+            self.inbox.hearing(ConnectionProgress::RecordsRead);
         }
         if self.drained_by.is_some_and(|number| heard.number >= number) {
             self.drained_by = None;
-            self.inbox.hearing(IngestProgress::Drained);
+            self.inbox.hearing(ConnectionProgress::Drained);
         }
     }
 
@@ -265,7 +268,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         if !self.ingest.filters.contains(&filter) {
             return Err(WireFault::Refused(filter));
         }
-        self.inbox.hearing(IngestProgress::Refused(filter));
+        self.inbox.hearing(ConnectionProgress::Refused(filter));
         Ok(())
     }
 
@@ -346,7 +349,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         self.stalled_ticks += 1;
         let holds = !self.records_heard && !self.ingest.ring.is_empty();
         if holds && self.stalled_ticks == STALLED_AFTER {
-            self.inbox.hearing(IngestProgress::Stalled);
+            self.inbox.hearing(ConnectionProgress::Stalled);
         }
         if self.may_read() {
             self.tick_reading(now)
@@ -378,9 +381,9 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.fall_behind(self.marks.last());
         }
         if overdue >= WITHHELD_AFTER && !std::mem::replace(&mut self.withheld, true) {
-            self.inbox.hearing(IngestProgress::Withheld);
+            self.inbox.hearing(ConnectionProgress::Withheld);
             if !self.records_heard {
-                self.inbox.hearing(IngestProgress::Stalled);
+                self.inbox.hearing(ConnectionProgress::Stalled);
             }
         }
         Ok(())
@@ -391,7 +394,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         if self.drained_by.is_none() {
             self.drained_by = Some(until);
             self.mark_due |= until > self.marks.last();
-            self.inbox.hearing(IngestProgress::Behind);
+            self.inbox.hearing(ConnectionProgress::Behind);
         }
     }
 }

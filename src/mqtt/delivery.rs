@@ -7,8 +7,8 @@ use rumqttc::v5::mqttbytes::v5::ConnAck;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::outbox::Verdict;
-use super::publisher::{KEEP_ALIVE, Shared};
+use super::outbox::PubackAnswer;
+use super::publisher::{KEEP_ALIVE, SharedOutbox};
 use super::wire5::{Answer, Wire5, Wire5Fault};
 use crate::causes::Causes;
 
@@ -22,14 +22,14 @@ const SESSION_TAKEN_OVER: u8 = 0x8e;
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
 /// Why a connection is over.
-pub(super) enum Ended {
+pub(super) enum DeliveryEnd {
     TakenOver,
     /// The broker ended it for something we sent.
     Blamed(String),
     Lost(String),
 }
 
-impl From<Wire5Fault> for Ended {
+impl From<Wire5Fault> for DeliveryEnd {
     fn from(fault: Wire5Fault) -> Self {
         Self::Lost(Causes(&fault).to_string())
     }
@@ -54,12 +54,12 @@ pub(super) fn keep_alive(ack: &ConnAck) -> Duration {
 
 /// One connection at work.
 pub(super) struct Delivery<'a> {
-    pub shared: &'a Shared,
+    pub shared: &'a SharedOutbox,
     pub wire: &'a mut Wire5,
 }
 
 impl Delivery<'_> {
-    pub async fn run(mut self, keep_alive: Duration) -> Result<Infallible, Ended> {
+    pub async fn run(mut self, keep_alive: Duration) -> Result<Infallible, DeliveryEnd> {
         let mut pings = interval(keep_alive / 3);
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -93,7 +93,7 @@ impl Delivery<'_> {
         &mut self,
         now: Instant,
         deferrable_at: &mut Option<Instant>,
-    ) -> Result<Option<Instant>, Ended> {
+    ) -> Result<Option<Instant>, DeliveryEnd> {
         let sink = &mut self.wire.sink;
         self.shared.change(|state, finished| {
             if state.retry_at.is_some_and(|at| now < at) {
@@ -116,7 +116,7 @@ impl Delivery<'_> {
     }
 
     /// Takes this answer and all that have been read with it.
-    fn take_answers(&mut self, first: Answer) -> Result<(), Ended> {
+    fn take_answers(&mut self, first: Answer) -> Result<(), DeliveryEnd> {
         let source = &mut self.wire.source;
         self.shared.change(|state, finished| {
             let mut next = Some(first);
@@ -150,36 +150,36 @@ impl Patience {
     }
 
     /// A second has passed with this message as the oldest unacknowledged one. A ping is answered within it.
-    fn wait_a_second(&mut self, oldest: Option<u64>) -> Result<(), Ended> {
+    fn wait_a_second(&mut self, oldest: Option<u64>) -> Result<(), DeliveryEnd> {
         self.silent_s += 1;
         self.oldest_s = if oldest.is_some() && oldest == self.oldest { self.oldest_s + 1 } else { 0 };
         self.oldest = oldest;
         if self.silent_s.max(self.oldest_s) < ANSWER_WITHIN_S {
             return Ok(());
         }
-        Err(Ended::Lost(format!("the broker has answered nothing for {ANSWER_WITHIN_S} s")))
+        Err(DeliveryEnd::Lost(format!("the broker has answered nothing for {ANSWER_WITHIN_S} s")))
     }
 }
 
 /// What a PUBACK's reason means for the message.
-fn verdict(reason: u8) -> Verdict {
+fn verdict(reason: u8) -> PubackAnswer {
     match reason {
         // Success, and success with nobody listening.
-        0x00 | 0x10 => Verdict::Accepted,
+        0x00 | 0x10 => PubackAnswer::Accepted,
         // "Implementation specific", as by a broker that is short of something, and "quota exceeded".
-        0x83 | 0x97 => Verdict::Retry,
-        other => Verdict::Never(format!("the broker refused it with reason {other:#04x}")),
+        0x83 | 0x97 => PubackAnswer::Retry,
+        other => PubackAnswer::Never(format!("the broker refused it with reason {other:#04x}")),
     }
 }
 
 /// What a DISCONNECT's reason means for us.
-fn dismissed(reason: u8) -> Ended {
+fn dismissed(reason: u8) -> DeliveryEnd {
     let told = format!("the broker ended the connection with reason {reason:#04x}");
     match reason {
-        SESSION_TAKEN_OVER => Ended::TakenOver,
+        SESSION_TAKEN_OVER => DeliveryEnd::TakenOver,
         // Malformed packet, protocol error, not authorized, topic name invalid, packet too large, payload
         // format invalid, retain or QoS not supported: about a message, the oldest unacknowledged one.
-        0x81 | 0x82 | 0x87 | 0x90 | 0x95 | 0x99 | 0x9a | 0x9b => Ended::Blamed(told),
-        _ => Ended::Lost(told),
+        0x81 | 0x82 | 0x87 | 0x90 | 0x95 | 0x99 | 0x9a | 0x9b => DeliveryEnd::Blamed(told),
+        _ => DeliveryEnd::Lost(told),
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
-use super::connection::{Connection, Ended};
+use super::connection::{Connection, ConnectionEnd};
 use super::ring::{Ring, RingFault};
 use super::wire::{Wire, WireFault};
 use crate::causes::Causes;
@@ -60,7 +60,7 @@ pub struct Message {
 
 /// What the ingest can say about its own hearing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum IngestProgress {
+pub enum ConnectionProgress {
     /// Connected; what follows may be old. `resumed` if the broker has kept what came meanwhile.
     Connected { resumed: bool },
     /// Every retained record has been handed over: who is unknown now is not here.
@@ -86,7 +86,7 @@ pub trait Inbox {
     /// Takes a message and its receipt.
     fn message(&mut self, message: Message);
     /// Learns about the hearing itself.
-    fn hearing(&mut self, hearing: IngestProgress);
+    fn hearing(&mut self, hearing: ConnectionProgress);
 }
 
 /// What the shard asks of its ingest.
@@ -117,12 +117,14 @@ pub struct Ingest {
     pub(super) hold: watch::Receiver<bool>,
     /// What the shard has subscribed to.
     pub(super) filters: BTreeSet<String>,
+    /// How many connections in a row have ended before a mark of theirs came back.
+    without_mark: u32,
 }
 
 impl Ingest {
     /// An ingest that hears nothing yet. While `hold` is true it reads nothing.
     pub fn new(settings: IngestSettings, ring: Arc<Ring>, hold: watch::Receiver<bool>) -> Self {
-        Self { settings, ledger: ring.clone(), ring, hold, filters: BTreeSet::new() }
+        Self { settings, ledger: ring.clone(), ring, hold, filters: BTreeSet::new(), without_mark: 0 }
     }
 
     /// Hears until `shutdown`, then reads nothing more, acknowledges what is settled in time, and disconnects.
@@ -134,43 +136,51 @@ impl Ingest {
     ) -> Result<(), IngestFault> {
         let mut shutdown = pin!(shutdown);
         let mut backoff = Backoff::default();
-        let ring = self.ring.clone();
-        let mut without_mark = 0;
         loop {
             let begun = Instant::now();
-            let connected = tokio::select! {
-                connected = Wire::connect(&self.settings.link) => connected,
-                fault = fault(&ring) => return Err(fault.into()),
-                () = &mut shutdown => break,
+            let lost = match self.connection(&mut inbox, &mut requests, shutdown.as_mut()).await {
+                ConnectionEnd::ShutDown => break,
+                ConnectionEnd::Fault(fault) => return Err(fault.into()),
+                ConnectionEnd::Lost(lost) => lost,
             };
-            let lost = match connected {
-                Ok((wire, resumed)) => {
-                    info!(broker = self.settings.link.address(), resumed, "hearing the broker");
-                    let mut connection = Connection::new(&mut self, &mut inbox, wire);
-                    let ended = connection.hear(resumed, &mut requests, shutdown.as_mut()).await;
-                    without_mark = if connection.has_heard_a_mark() { 0 } else { without_mark + 1 };
-                    match ended {
-                        Ended::ShutDown => break,
-                        Ended::Fault(fault) => return Err(fault.into()),
-                        Ended::Lost(lost) => lost,
-                    }
-                }
-                Err(lost) => lost,
-            };
-            ring.void();
+            self.ring.void();
             let pause = backoff.after_connection(begun.elapsed());
             tell_lost(&lost, pause, &mut inbox);
-            if without_mark == LOST_FOR_MARKS {
-                inbox.hearing(IngestProgress::Withheld);
+            if self.without_mark == LOST_FOR_MARKS {
+                inbox.hearing(ConnectionProgress::Withheld);
             }
             tokio::select! {
                 () = sleep(pause) => {}
-                fault = fault(&ring) => return Err(fault.into()),
+                fault = fault(&self.ring) => return Err(fault.into()),
                 () = &mut shutdown => break,
             }
         }
-        ring.close();
+        self.ring.close();
         Ok(())
+    }
+
+    /// One connection, from the attempt to connect to its end.
+    async fn connection(
+        &mut self,
+        inbox: &mut impl Inbox,
+        requests: &mut UnboundedReceiver<IngestRequest>,
+        mut shutdown: Pin<&mut impl Future<Output = ()>>,
+    ) -> ConnectionEnd {
+        let connected = tokio::select! {
+            connected = Wire::connect(&self.settings.link) => connected,
+            fault = fault(&self.ring) => return ConnectionEnd::Fault(fault),
+            () = &mut shutdown => return ConnectionEnd::ShutDown,
+        };
+        let (wire, resumed) = match connected {
+            Ok(connected) => connected,
+            Err(lost) => return ConnectionEnd::Lost(lost),
+        };
+        info!(broker = self.settings.link.address(), resumed, "hearing the broker");
+        let mut connection = Connection::new(self, inbox, wire);
+        let ended = connection.hear(resumed, requests, shutdown).await;
+        let heard_a_mark = connection.has_heard_a_mark();
+        self.without_mark = if heard_a_mark { 0 } else { self.without_mark + 1 };
+        ended
     }
 }
 
@@ -189,5 +199,5 @@ fn tell_lost(lost: &WireFault, pause: Duration, inbox: &mut impl Inbox) {
         WireFault::Refused(_) => error!(reason, ?pause, "the broker does not let us hear; trying again"),
         _ => warn!(reason, ?pause, "the broker is not heard; trying again"),
     }
-    inbox.hearing(IngestProgress::Lost { reason });
+    inbox.hearing(ConnectionProgress::Lost { reason });
 }

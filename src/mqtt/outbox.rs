@@ -96,7 +96,7 @@ pub(super) type Finished = Vec<(Outgoing, DeliveryResult)>;
 
 /// What a PUBACK says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum PubackAnswer {
     Accepted,
     /// Not now.
     Retry,
@@ -290,7 +290,7 @@ impl OutboxQueue {
     }
 
     /// The broker has answered the message with this packet identifier.
-    pub fn answered(&mut self, pkid: u16, verdict: Verdict, finished: &mut Finished) {
+    pub fn answered(&mut self, pkid: u16, verdict: PubackAnswer, finished: &mut Finished) {
         let first = self::pkid(self.first_sent);
         let at = if pkid >= first { pkid - first } else { PKIDS as u16 - first + pkid };
         let Some(outgoing) = self.sent.get_mut(usize::from(at)).and_then(Option::take) else { return };
@@ -299,9 +299,9 @@ impl OutboxQueue {
             self.first_sent += 1;
         }
         match verdict {
-            Verdict::Accepted => finished.push((outgoing, DeliveryResult::Accepted)),
-            Verdict::Retry => self.put_back(outgoing, finished),
-            Verdict::Never(reason) => self.give_up(outgoing, &reason, finished),
+            PubackAnswer::Accepted => finished.push((outgoing, DeliveryResult::Accepted)),
+            PubackAnswer::Retry => self.put_back(outgoing, finished),
+            PubackAnswer::Never(reason) => self.give_up(outgoing, &reason, finished),
         }
     }
 

@@ -50,7 +50,7 @@ impl Bench {
         std::iter::from_fn(next).collect()
     }
 
-    fn answer(&mut self, pkid: u16, verdict: Verdict) {
+    fn answer(&mut self, pkid: u16, verdict: PubackAnswer) {
         self.queue.answered(pkid, verdict, &mut self.finished);
     }
 
@@ -64,7 +64,7 @@ fn changes_go_out_in_the_order_of_arrival_whatever_their_drop_order() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", High), ("c", Info), ("d", High)]);
     assert_eq!(bench.send(), ["a", "b", "c"]);
-    bench.answer(1, Verdict::Accepted);
+    bench.answer(1, PubackAnswer::Accepted);
     assert_eq!(bench.send(), ["d"]);
 }
 
@@ -86,7 +86,7 @@ fn answers_out_of_order_end_the_right_messages() {
     bench.changes([("a", Low), ("b", Low), ("c", Low)]);
     bench.send();
     for pkid in [3, 1, 2, 2] {
-        bench.answer(pkid, Verdict::Accepted);
+        bench.answer(pkid, PubackAnswer::Accepted);
     }
     assert_eq!(bench.outcomes(), [(3, Accepted), (1, Accepted), (2, Accepted)]);
     assert!(bench.queue.is_empty());
@@ -97,10 +97,10 @@ fn the_window_counts_from_the_oldest_unacknowledged_message() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", Low), ("c", Low), ("d", Low)]);
     bench.send();
-    bench.answer(2, Verdict::Accepted);
-    bench.answer(3, Verdict::Accepted);
+    bench.answer(2, PubackAnswer::Accepted);
+    bench.answer(3, PubackAnswer::Accepted);
     assert_eq!(bench.send(), [""; 0]);
-    bench.answer(1, Verdict::Accepted);
+    bench.answer(1, PubackAnswer::Accepted);
     assert_eq!(bench.send(), ["d"]);
 }
 
@@ -110,7 +110,7 @@ fn after_a_lost_connection_everything_owed_goes_out_again_in_order() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", High), ("c", Low), ("d", High)]);
     bench.send();
-    bench.answer(2, Verdict::Accepted);
+    bench.answer(2, PubackAnswer::Accepted);
     bench.queue.disconnect(None, &mut bench.finished);
     assert_eq!(bench.send(), [""; 0]);
     bench.changes([("e", Info)]);
@@ -125,7 +125,7 @@ fn an_answer_to_an_earlier_connection_ends_nothing() {
     bench.changes([("a", Low)]);
     bench.send();
     bench.queue.disconnect(None, &mut bench.finished);
-    bench.answer(1, Verdict::Accepted);
+    bench.answer(1, PubackAnswer::Accepted);
     assert_eq!(bench.outcomes(), []);
     assert_eq!(bench.queue.pending(), 1);
 }
@@ -151,7 +151,7 @@ fn a_state_that_was_under_way_does_not_come_after_a_newer_one() {
     bench.queue.disconnect(None, &mut bench.finished);
     bench.queue.connect(TERMS);
     assert_eq!(bench.send(), ["state/1"]);
-    bench.answer(1, Verdict::Accepted);
+    bench.answer(1, PubackAnswer::Accepted);
     assert_eq!(bench.outcomes(), [(1, Superseded), (2, Accepted)]);
 }
 
@@ -188,9 +188,9 @@ fn a_refusal_for_now_is_tried_again_before_what_waits() {
     let mut bench = Bench::connected();
     bench.changes([("a", Low), ("b", Low), ("c", Low), ("d", Low)]);
     bench.send();
-    bench.answer(1, Verdict::Retry);
-    bench.answer(2, Verdict::Retry);
-    bench.answer(3, Verdict::Accepted);
+    bench.answer(1, PubackAnswer::Retry);
+    bench.answer(2, PubackAnswer::Retry);
+    bench.answer(3, PubackAnswer::Accepted);
     assert_eq!(bench.send(), ["a", "b", "d"]);
 }
 
@@ -202,8 +202,8 @@ fn packet_identifiers_go_round_and_still_name_the_right_message() {
         let sent = bench.queue.hand_over(true, &mut bench.finished).expect("room");
         assert_eq!(u64::from(sent.pkid), number % 65_535 + 1);
         if number % 2 == 1 {
-            bench.answer(sent.pkid, Verdict::Accepted);
-            bench.answer(if sent.pkid == 1 { 65_535 } else { sent.pkid - 1 }, Verdict::Accepted);
+            bench.answer(sent.pkid, PubackAnswer::Accepted);
+            bench.answer(if sent.pkid == 1 { 65_535 } else { sent.pkid - 1 }, PubackAnswer::Accepted);
             assert_eq!(bench.outcomes(), [(number + 1, Accepted), (number, Accepted)]);
         }
     }
@@ -215,8 +215,8 @@ fn what_the_broker_never_takes_is_counted_and_holds_up_nothing() {
     let mut bench = Bench::connected();
     bench.changes([("a", High), ("b", High)]);
     bench.send();
-    bench.answer(1, Verdict::Never("NotAuthorized".to_owned()));
-    bench.answer(2, Verdict::Accepted);
+    bench.answer(1, PubackAnswer::Never("NotAuthorized".to_owned()));
+    bench.answer(2, PubackAnswer::Accepted);
     assert_eq!(bench.outcomes(), [(1, Undeliverable), (2, Accepted)]);
     assert_eq!(bench.queue.undeliverable, 1);
 }

@@ -16,8 +16,8 @@ use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
-use super::delivery::{Delivery, Ended, keep_alive, say_goodbye};
-use super::outbox::{BrokerTerms, Finished, OutboxQueue, Verdict};
+use super::delivery::{Delivery, DeliveryEnd, keep_alive, say_goodbye};
+use super::outbox::{BrokerTerms, Finished, OutboxQueue, PubackAnswer};
 pub use super::outbox::{DeliveryClass, DeliveryResult, DropOrder, Outgoing};
 use super::wire5::Wire5;
 use crate::link::{Backoff, Link};
@@ -86,11 +86,11 @@ pub struct OutboxStatus {
 /// The way out, for any thread.
 #[derive(Clone)]
 pub struct Outbox {
-    shared: Arc<Shared>,
+    shared: Arc<SharedOutbox>,
 }
 
-pub(super) struct Shared {
-    state: Mutex<State>,
+pub(super) struct SharedOutbox {
+    state: Mutex<OutboxState>,
     listener: Box<dyn OutboxListener>,
     /// Something was added that is to go at once.
     pub wake: Notify,
@@ -102,7 +102,7 @@ pub(super) struct Shared {
     connected: watch::Sender<bool>,
 }
 
-pub(super) struct State {
+pub(super) struct OutboxState {
     pub queue: OutboxQueue,
     /// The broker asked for a pause.
     pub retry_at: Option<Instant>,
@@ -151,13 +151,13 @@ impl Outbox {
     }
 }
 
-impl Shared {
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+impl SharedOutbox {
+    pub fn lock(&self) -> MutexGuard<'_, OutboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the state, then reports, outside the lock, what became of messages.
-    pub fn change<T>(&self, change: impl FnOnce(&mut State, &mut Finished) -> T) -> T {
+    pub fn change<T>(&self, change: impl FnOnce(&mut OutboxState, &mut Finished) -> T) -> T {
         let mut finished = Vec::new();
         let result = {
             let mut state = self.lock();
@@ -209,13 +209,13 @@ impl Shared {
 /// The publisher's own side: `run` it on any runtime.
 pub struct Publisher {
     settings: PublisherSettings,
-    shared: Arc<Shared>,
+    shared: Arc<SharedOutbox>,
 }
 
 impl Publisher {
     /// A publisher that is not connected yet, and the way to it.
     pub fn new(settings: PublisherSettings, listener: impl OutboxListener) -> (Self, Outbox) {
-        let state = State {
+        let state = OutboxState {
             queue: OutboxQueue::new(settings.max_changes),
             retry_at: None,
             retry: Backoff::default(),
@@ -223,7 +223,7 @@ impl Publisher {
             lost_since: None,
             dropped_logged: 0,
         };
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SharedOutbox {
             state: Mutex::new(state),
             listener: Box::new(listener),
             wake: Notify::new(),
@@ -252,11 +252,11 @@ impl Publisher {
                 }
             };
             match ended {
-                Ended::TakenOver => {
+                DeliveryEnd::TakenOver => {
                     return Err(PublisherFault::TakenOver(self.settings.link.client_id().to_owned()));
                 }
-                Ended::Blamed(reason) => self.lose(&reason, true),
-                Ended::Lost(reason) => self.lose(&reason, false),
+                DeliveryEnd::Blamed(reason) => self.lose(&reason, true),
+                DeliveryEnd::Lost(reason) => self.lose(&reason, false),
             }
             tokio::select! {
                 () = sleep(backoff.after_connection(begun.elapsed())) => {}
@@ -266,7 +266,7 @@ impl Publisher {
     }
 
     /// Connects and publishes until the connection is over. May be dropped while it waits.
-    async fn publish(&self, connected: &mut Option<Wire5>) -> Ended {
+    async fn publish(&self, connected: &mut Option<Wire5>) -> DeliveryEnd {
         let will = LastWill {
             topic: self.settings.will_topic.clone().into(),
             message: self.settings.will_payload.clone(),
@@ -325,7 +325,7 @@ impl Publisher {
     }
 }
 
-impl State {
+impl OutboxState {
     /// Logs dropped changes each time their number has doubled: an outage must not flood the log.
     fn log_dropped(&mut self) {
         let dropped = self.queue.dropped;
@@ -335,11 +335,11 @@ impl State {
         }
     }
 
-    pub fn answered(&mut self, pkid: u16, verdict: Verdict, finished: &mut Finished) {
+    pub fn answered(&mut self, pkid: u16, verdict: PubackAnswer, finished: &mut Finished) {
         match &verdict {
-            Verdict::Accepted => self.retry.reset(),
-            Verdict::Retry => self.retry_at = Some(Instant::now() + self.retry.after_failure()),
-            Verdict::Never(reason) => self.last_error = Some(format!("undeliverable: {reason}")),
+            PubackAnswer::Accepted => self.retry.reset(),
+            PubackAnswer::Retry => self.retry_at = Some(Instant::now() + self.retry.after_failure()),
+            PubackAnswer::Never(reason) => self.last_error = Some(format!("undeliverable: {reason}")),
         }
         self.queue.answered(pkid, verdict, finished);
     }

@@ -66,8 +66,8 @@ pub(super) enum Answer {
     Pingresp,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// A live connection, whose two ways are used side by side.
 pub(super) struct Wire5 {
@@ -77,13 +77,13 @@ pub(super) struct Wire5 {
 
 /// What the broker writes.
 pub(super) struct Source {
-    stream: ReadHalf<Box<dyn Stream>>,
+    stream: ReadHalf<Box<dyn ByteStream>>,
     input: BytesMut,
 }
 
 /// What we write.
 pub(super) struct Sink {
-    stream: WriteHalf<Box<dyn Stream>>,
+    stream: WriteHalf<Box<dyn ByteStream>>,
     output: BytesMut,
     unflushed: bool,
 }
@@ -210,7 +210,7 @@ impl Sink {
     }
 }
 
-async fn open(link: &Link) -> Result<Box<dyn Stream>, Wire5Fault> {
+async fn open(link: &Link) -> Result<Box<dyn ByteStream>, Wire5Fault> {
     let connect = |source| Wire5Fault::Connect { address: link.address(), source };
     let stream = TcpStream::connect(link.address()).await.map_err(connect)?;
     stream.set_nodelay(true).map_err(connect)?;

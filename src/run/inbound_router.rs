@@ -10,7 +10,7 @@ use super::setup::Setup;
 use crate::contract::payload::system::Status;
 use crate::door::Door;
 use crate::fatal::Fatal;
-use crate::mqtt::ingest::{self, Message};
+use crate::mqtt::ingest::{ConnectionProgress, Inbox, Message};
 use crate::mqtt::publisher::PublisherFault;
 
 /// What counts as rejected where the broker keeps our probes from us.
@@ -24,7 +24,7 @@ pub struct InboundRouter {
     pub status: watch::Sender<IngestStatus>,
 }
 
-impl ingest::Inbox for InboundRouter {
+impl Inbox for InboundRouter {
     fn message(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
         if topic == self.duplicate_instance.topic {
             receipt.settle();
@@ -42,59 +42,76 @@ impl ingest::Inbox for InboundRouter {
         self.door.take(&topic, payload, retain, receipt);
     }
 
-    fn hearing(&mut self, hearing: ingest::IngestProgress) {
-        let census = &self.door.census;
-        match hearing {
-            ingest::IngestProgress::Connected { .. } => {
-                census.do_send(IngestProgress::Connected);
+    fn hearing(&mut self, progress: ConnectionProgress) {
+        log(&progress);
+        if let Some(progress) = self.for_census(&progress) {
+            self.door.census.do_send(progress);
+        }
+        self.update_status(progress);
+    }
+}
+
+impl InboundRouter {
+    /// What of it the census is told.
+    fn for_census(&self, progress: &ConnectionProgress) -> Option<IngestProgress> {
+        Some(match progress {
+            ConnectionProgress::Connected { .. } => IngestProgress::Connected,
+            ConnectionProgress::RecordsRead => IngestProgress::RecordsRead,
+            ConnectionProgress::Drained => IngestProgress::Live,
+            ConnectionProgress::Behind | ConnectionProgress::Lost { .. } => IngestProgress::Interrupted,
+            ConnectionProgress::Probe { sent, .. } => {
+                IngestProgress::CaughtUpTo(self.door.clock.uptime_of(*sent))
+            }
+            ConnectionProgress::Stalled => IngestProgress::Stalled,
+            ConnectionProgress::Withheld | ConnectionProgress::Refused(_) => return None,
+        })
+    }
+
+    /// What of it the heartbeat says.
+    fn update_status(&self, progress: ConnectionProgress) {
+        let now = |state| self.status.send_modify(|status| status.state = state);
+        match progress {
+            ConnectionProgress::Connected { .. } => self.status.send_modify(|status| {
+                status.state = IngestState::Draining;
                 // What the broker still rejects it says again.
-                self.status.send_modify(|status| {
-                    status.state = IngestState::Draining;
-                    status.rejected.take_if(|of| of != PROBES);
-                });
-            }
-            ingest::IngestProgress::Stalled => {
-                warn!(
-                    "the broker sends nothing more before readings of unknown patients are acknowledged: with open admission \
-                     they are judged without their records, otherwise rejected"
-                );
-                census.do_send(IngestProgress::Stalled);
-            }
-            ingest::IngestProgress::Behind => {
-                census.do_send(IngestProgress::Interrupted);
-                self.status.send_modify(|status| status.state = IngestState::Draining);
-            }
-            ingest::IngestProgress::RecordsRead => census.do_send(IngestProgress::RecordsRead),
-            ingest::IngestProgress::Drained => {
-                census.do_send(IngestProgress::Live);
-                self.status.send_modify(|status| status.state = IngestState::Live);
-            }
-            ingest::IngestProgress::Probe { sent, round_trip } => {
-                census.do_send(IngestProgress::CaughtUpTo(self.door.clock.uptime_of(sent)));
+                status.rejected.take_if(|of| of != PROBES);
+            }),
+            ConnectionProgress::Behind => now(IngestState::Draining),
+            ConnectionProgress::Drained => now(IngestState::Live),
+            ConnectionProgress::Lost { .. } => now(IngestState::Lost),
+            ConnectionProgress::Probe { round_trip, .. } => {
                 self.status.send_if_modified(|status| {
                     status.probe = Some(round_trip);
                     status.rejected.take_if(|of| of == PROBES).is_some()
                 });
             }
-            ingest::IngestProgress::Withheld => {
-                error!(
-                    "our own probes do not come back, and no timer runs out without them: the broker's access list must let \
-                     this client write and read probe/#, or a very long queue lies before them"
-                );
+            ConnectionProgress::Withheld => {
                 self.status.send_modify(|status| status.rejected = Some(PROBES.to_owned()));
             }
-            ingest::IngestProgress::Refused(filter) => {
-                error!(
-                    filter,
-                    "the broker rejects a subscription, so that nothing of it is received: its access list must allow it"
-                );
+            ConnectionProgress::Refused(filter) => {
                 self.status.send_modify(|status| status.rejected = Some(filter));
             }
-            ingest::IngestProgress::Lost { .. } => {
-                census.do_send(IngestProgress::Interrupted);
-                self.status.send_modify(|status| status.state = IngestState::Lost);
-            }
+            ConnectionProgress::RecordsRead | ConnectionProgress::Stalled => {}
         }
+    }
+}
+
+/// Logs what an operator has to know of it.
+fn log(progress: &ConnectionProgress) {
+    match progress {
+        ConnectionProgress::Stalled => warn!(
+            "the broker sends nothing more before readings of unknown patients are acknowledged: with open admission they \
+             are judged without their records, otherwise rejected"
+        ),
+        ConnectionProgress::Withheld => error!(
+            "our own probes do not come back, and no timer runs out without them: the broker's access list must let this \
+             client write and read probe/#, or a very long queue lies before them"
+        ),
+        ConnectionProgress::Refused(filter) => error!(
+            filter,
+            "the broker rejects a subscription, so that nothing of it is received: its access list must allow it"
+        ),
+        _ => {}
     }
 }
 

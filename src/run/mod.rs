@@ -40,7 +40,7 @@ use housekeeping::Housekeeping;
 use links::{BrokerWatch, StoreWatch};
 use publisher_thread::PublisherThread;
 use setup::Setup;
-use shard::{Inbound, Shard};
+use shard::{Shard, ShardInput};
 use storage::Storage;
 use watchdog::Watchdog;
 
@@ -74,7 +74,7 @@ pub async fn run_with(
 struct Service {
     publisher: PublisherThread,
     shard: Shard,
-    inbound: Inbound,
+    inbound: ShardInput,
     housekeeping: Housekeeping,
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
 use wardwatch_actors::analyzers::Analyzer;
-use wardwatch_actors::census_actor::{CensusActor, Parts, Restore};
+use wardwatch_actors::census_actor::{CensusActor, Restore, ShardParts};
 use wardwatch_actors::installation_actor::InstallationActor;
 
 use super::bus::Bus;
@@ -36,7 +36,7 @@ const PENDING_WITHIN: Duration = Duration::from_secs(10);
 /// How often a probe says up to when everything has been heard.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
 
-/// One shard, started; it hears nothing before its [`Inbound`] is run.
+/// One shard, started; it hears nothing before its [`ShardInput`] is run.
 pub struct Shard {
     pub census: Addr<CensusActor>,
     pub output: Rc<ShardOutput>,
@@ -48,7 +48,7 @@ pub struct Shard {
 }
 
 /// The way into a shard.
-pub struct Inbound {
+pub struct ShardInput {
     ingest: Ingest,
     router: InboundRouter,
     requests: mpsc::UnboundedReceiver<IngestRequest>,
@@ -65,11 +65,11 @@ impl Shard {
         installation: Addr<InstallationActor>,
         (bus, store): (&Bus, &Store),
         restore: Restore,
-    ) -> (Self, Inbound) {
+    ) -> (Self, ShardInput) {
         let (requests, requested) = mpsc::unbounded_channel();
         let subscriptions = setup.is_registered().then(|| requests.clone());
         let output = output(setup, bus, store, subscriptions);
-        let parts = Parts {
+        let parts = ShardParts {
             settings: Arc::clone(&setup.settings),
             clock: setup.clock.clone(),
             outlet: output.clone(),
@@ -88,12 +88,12 @@ impl Shard {
             fatal: setup.fatal.clone(),
             status: status_sender,
         };
-        let inbound = Inbound { ingest, router, requests: requested, outbox, restored };
+        let inbound = ShardInput { ingest, router, requests: requested, outbox, restored };
         (Self { census, output, ring, status, requests }, inbound)
     }
 }
 
-impl Inbound {
+impl ShardInput {
     /// Hears readings once everybody is watched again and the last run's changes are out, until it is told to stop.
     pub async fn hear(self, mut stopped: watch::Receiver<bool>) -> Result<(), IngestFault> {
         let Self { ingest, router, requests, outbox, restored } = self;

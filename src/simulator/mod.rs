@@ -21,7 +21,7 @@ use wardwatch_actors::people::{NameFault, check_name};
 
 pub use episodes::{Episode, EpisodeKind};
 pub use fleet::{Act, Fleet, FleetEvent};
-pub use runner::{Progress, SimulatorFault};
+pub use runner::{FleetProgress, SimulatorFault};
 pub use schedule::Schedule;
 pub use wardwatch_actors::people::Class;
 

@@ -64,7 +64,7 @@ impl RunSettings {
 
 /// How far a fleet has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Progress {
+pub struct FleetProgress {
     /// Since the first reading.
     pub elapsed: Duration,
     /// Readings sent, those that were sent twice included.
@@ -86,9 +86,9 @@ pub async fn run(
     fleet: Fleet,
     settings: RunSettings,
     connect: impl Fn(&str) -> MqttOptions,
-    tell: impl FnMut(Progress),
+    tell: impl FnMut(FleetProgress),
     stop: impl Future<Output = ()>,
-) -> Result<Progress, SimulatorFault> {
+) -> Result<FleetProgress, SimulatorFault> {
     let mut runner = Runner::new(fleet, settings, connect, tell);
     let outcome = tokio::select! {
         outcome = runner.drive() => outcome,
@@ -112,12 +112,12 @@ struct Runner<C, T> {
     acknowledged: Arc<AtomicU64>,
     reports: mpsc::Sender<ConnectionReport>,
     heard: mpsc::Receiver<ConnectionReport>,
-    progress: Progress,
+    progress: FleetProgress,
     told: (Duration, u64),
     began: Instant,
 }
 
-impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
+impl<C: Fn(&str) -> MqttOptions, T: FnMut(FleetProgress)> Runner<C, T> {
     fn new(fleet: Fleet, settings: RunSettings, connect: C, tell: T) -> Self {
         let (reports, heard) = mpsc::channel(64);
         Self {
@@ -132,7 +132,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
             acknowledged: Arc::default(),
             reports,
             heard,
-            progress: Progress::default(),
+            progress: FleetProgress::default(),
             told: (Duration::ZERO, 0),
             began: Instant::now(),
         }
@@ -269,7 +269,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(Progress)> Runner<C, T> {
     }
 
     /// Takes back what is retained, or says that every device is offline; then every connection closes in order.
-    async fn leave(mut self) -> Progress {
+    async fn leave(mut self) -> FleetProgress {
         // A broker that does not answer finds out by itself that they are gone.
         let _ = tokio::time::timeout(self.settings.leave_within, self.say_goodbye()).await;
         self.progress.elapsed = self.began.elapsed();

@@ -39,7 +39,7 @@ pub use recovery::Recovered;
 
 use database::{Connect, Writer};
 use queue::{CommitQueue, CommitTerms};
-use shared::Shared;
+use shared::SharedStore;
 
 /// What becomes of the store, for those who tell others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,7 +92,7 @@ struct InMemory {
 
 /// Ends the threads with the last way in.
 struct Handle {
-    shared: Arc<Shared>,
+    shared: Arc<SharedStore>,
 }
 
 impl Drop for Handle {
@@ -210,7 +210,7 @@ impl Opening {
         if recovered.open.iter().any(|change| change.condition == Condition::StoreLost) {
             queue.begin_lost();
         }
-        let shared = Arc::new(Shared::new(queue, feed, listener, self.lock));
+        let shared = Arc::new(SharedStore::new(queue, feed, listener, self.lock));
         let writer = Writer::new(connection, self.connect, self.keep_readings);
         start("recorder", &shared, |shared| recorder::run(shared, writer))?;
         start("watch", &shared, watch::run)?;
@@ -221,8 +221,8 @@ impl Opening {
 /// Starts a thread whose panic is told.
 fn start(
     name: &'static str,
-    shared: &Arc<Shared>,
-    run: impl FnOnce(&Shared) + Send + 'static,
+    shared: &Arc<SharedStore>,
+    run: impl FnOnce(&SharedStore) + Send + 'static,
 ) -> Result<(), StoreFault> {
     let thread = Thread { name, shared: Arc::clone(shared) };
     let body = move || run(&thread.shared);
@@ -233,7 +233,7 @@ fn start(
 /// A thread of the store, as long as it runs.
 struct Thread {
     name: &'static str,
-    shared: Arc<Shared>,
+    shared: Arc<SharedStore>,
 }
 
 impl Drop for Thread {

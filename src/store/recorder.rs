@@ -8,7 +8,7 @@ use tracing::{error, info};
 use super::StoreEvent;
 use super::batch::Batch;
 use super::database::{CommitFault, Writer};
-use super::shared::Shared;
+use super::shared::SharedStore;
 use crate::causes::Causes;
 
 /// The pause after a failed commit: doubled each time, up to the longest.
@@ -21,7 +21,7 @@ const COVERED_STEP: Duration = Duration::from_secs(10);
 const COVERED_STEPS: usize = 6;
 
 /// Commits what comes until the store is closed.
-pub fn run(shared: &Shared, mut writer: Writer) {
+pub fn run(shared: &SharedStore, mut writer: Writer) {
     commit_all(shared, &mut writer);
     shared.recorder_ended();
     // All is committed: nobody waits for this, and a crash in it loses nothing.
@@ -30,7 +30,7 @@ pub fn run(shared: &Shared, mut writer: Writer) {
     }
 }
 
-fn commit_all(shared: &Shared, writer: &mut Writer) {
+fn commit_all(shared: &SharedStore, writer: &mut Writer) {
     let mut covered = Covered::default();
     while let Some((mut batch, running)) = shared.next_batch() {
         batch.covered = covered.step(batch.upto, running);
@@ -46,7 +46,7 @@ fn commit_all(shared: &Shared, writer: &mut Writer) {
 }
 
 /// Tries until it is done; false where the store was abandoned first.
-fn commit(shared: &Shared, writer: &mut Writer, batch: &Batch) -> bool {
+fn commit(shared: &SharedStore, writer: &mut Writer, batch: &Batch) -> bool {
     let mut pause = FIRST_PAUSE;
     let mut logged = String::new();
     loop {
@@ -67,7 +67,7 @@ fn commit(shared: &Shared, writer: &mut Writer, batch: &Batch) -> bool {
 }
 
 /// Logs why a commit failed: once, until it fails for another reason.
-fn log_fault(shared: &Shared, fault: &CommitFault, logged: &mut String) {
+fn log_fault(shared: &SharedStore, fault: &CommitFault, logged: &mut String) {
     let words = Causes(fault).to_string();
     if *logged != words {
         error!("{words}; it is tried again until it succeeds");

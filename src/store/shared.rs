@@ -26,7 +26,7 @@ enum Awaits {
 
 /// How the store ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ending {
+enum ShutdownMode {
     /// After all is committed.
     Drain,
     /// As soon as possible.
@@ -38,14 +38,14 @@ struct Inner {
     recorder_awaits: Awaits,
     /// Whether the watch sleeps until something comes.
     watch_sleeps: bool,
-    ending: Option<Ending>,
+    ending: Option<ShutdownMode>,
     /// Whether the recorder has committed all there was, and ended.
     drained: bool,
     fault: Option<String>,
 }
 
 /// What the threads share.
-pub struct Shared {
+pub struct SharedStore {
     inner: Mutex<Inner>,
     recorder: Condvar,
     watch: Condvar,
@@ -56,7 +56,7 @@ pub struct Shared {
     _lock: File,
 }
 
-impl Shared {
+impl SharedStore {
     /// Nothing waits yet.
     pub fn new(queue: CommitQueue, feed: Feed, listener: Box<dyn StoreListener>, lock: File) -> Self {
         let inner = Inner {
@@ -140,9 +140,9 @@ impl Shared {
             let now = Instant::now();
             let wait = inner.queue.commit_in(now);
             match (inner.ending, wait) {
-                (Some(Ending::Abandon), _) => return None,
-                (Some(Ending::Drain), _) if inner.queue.is_drained() => return None,
-                (Some(Ending::Drain), _) | (None, Some(Duration::ZERO)) => {
+                (Some(ShutdownMode::Abandon), _) => return None,
+                (Some(ShutdownMode::Drain), _) if inner.queue.is_drained() => return None,
+                (Some(ShutdownMode::Drain), _) | (None, Some(Duration::ZERO)) => {
                     return Some((inner.queue.take_batch(), inner.queue.running(now)));
                 }
                 (None, Some(linger)) => {
@@ -161,7 +161,7 @@ impl Shared {
 
     /// For the recorder: waits before it tries again; false where the store was abandoned.
     pub fn pause(&self, pause: Duration) -> bool {
-        let abandoned = |inner: &mut Inner| inner.ending != Some(Ending::Abandon);
+        let abandoned = |inner: &mut Inner| inner.ending != Some(ShutdownMode::Abandon);
         let waited = self.recorder.wait_timeout_while(self.lock(), pause, abandoned);
         waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
@@ -170,7 +170,7 @@ impl Shared {
     pub fn next_overdue(&self) -> Option<Instant> {
         let mut inner = self.lock();
         loop {
-            if inner.ending == Some(Ending::Abandon) || inner.drained {
+            if inner.ending == Some(ShutdownMode::Abandon) || inner.drained {
                 return None;
             }
             let now = Instant::now();
@@ -200,7 +200,7 @@ impl Shared {
 
     /// Whether the recorder is to leave everything in order.
     pub fn drains(&self) -> bool {
-        self.lock().ending == Some(Ending::Drain)
+        self.lock().ending == Some(ShutdownMode::Drain)
     }
 
     /// The recorder has ended.
@@ -220,7 +220,7 @@ impl Shared {
     /// Waits until all is committed, for so long at most; whether it is.
     pub fn close(&self, within: Duration) -> bool {
         let mut inner = self.lock();
-        inner.ending = Some(Ending::Drain);
+        inner.ending = Some(ShutdownMode::Drain);
         self.recorder.notify_all();
         let waits = |inner: &mut Inner| !inner.drained;
         let waited = self.closed.wait_timeout_while(inner, within, waits);
@@ -231,7 +231,7 @@ impl Shared {
 
     /// Ends both threads as soon as they can; what waits is forgotten.
     pub fn abandon(&self) {
-        self.lock().ending = Some(Ending::Abandon);
+        self.lock().ending = Some(ShutdownMode::Abandon);
         self.recorder.notify_all();
         self.watch.notify_all();
     }

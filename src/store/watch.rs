@@ -1,10 +1,10 @@
 //! The thread that does not wait for the disk: it emits what the recorder is too slow for.
 
 use super::StoreEvent;
-use super::shared::Shared;
+use super::shared::SharedStore;
 
 /// Emits what is overdue until the store is closed.
-pub fn run(shared: &Shared) {
+pub fn run(shared: &SharedStore) {
     while let Some(now) = shared.next_overdue() {
         shared.emit(|queue| {
             let (emissions, lost) = queue.overdue(now);

@@ -43,7 +43,6 @@ fn function_name(line: &str) -> Option<&str> {
 }
 
 #[test]
-#[ignore = "while the rooms are being moved"]
 fn a_file_is_short_enough_to_read() {
     let long = sources().into_iter().chain(tests()).filter_map(|source| {
         let lines = source.text.lines().count();
@@ -54,7 +53,6 @@ fn a_file_is_short_enough_to_read() {
 }
 
 #[test]
-#[ignore = "while the rooms are being moved"]
 fn a_function_is_short_enough_to_read() {
     let long = sources().into_iter().flat_map(|source| {
         let long = functions(&source).into_iter().filter(|(_, lines)| *lines > LONGEST_FUNCTION);

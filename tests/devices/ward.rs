@@ -18,7 +18,7 @@ use wardwatch::contract::topics::Topics;
 use wardwatch::door::{Door, RejectedOutput};
 use wardwatch_actors::alerts::{AlertChange, Event};
 use wardwatch_actors::analyzers;
-use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Parts, Restore};
+use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Restore, ShardParts};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
@@ -139,7 +139,7 @@ fn door(clock: &Clock, memory: &Rc<Notes>) -> Door {
     let settings = Arc::new(config.settings().expect("the settings that are built in"));
     let counters = Arc::new(Counters::default());
     let outlet: Rc<dyn Outlet> = memory.clone();
-    let parts = Parts {
+    let parts = ShardParts {
         settings: Arc::clone(&settings),
         clock: clock.clone(),
         outlet,

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use wardwatch::mqtt::ingest::{
-    Inbox, Ingest, IngestFault, IngestProgress, IngestRequest, IngestSettings, Message,
+    ConnectionProgress, Inbox, Ingest, IngestFault, IngestRequest, IngestSettings, Message,
 };
 use wardwatch::mqtt::ring::{Ring, RingFault};
 use wardwatch_actors::receipt::Receipt;
@@ -20,7 +20,7 @@ use super::{link, numbers, reading, readings};
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Said {
     Message(String),
-    IngestProgress(IngestProgress),
+    ConnectionProgress(ConnectionProgress),
 }
 
 #[derive(Default)]
@@ -47,9 +47,9 @@ impl Inbox for Shard {
         }
     }
 
-    fn hearing(&mut self, hearing: IngestProgress) {
-        if !matches!(hearing, IngestProgress::Probe { .. }) {
-            self.0.lock().expect("notes").said.push(Said::IngestProgress(hearing));
+    fn hearing(&mut self, hearing: ConnectionProgress) {
+        if !matches!(hearing, ConnectionProgress::Probe { .. }) {
+            self.0.lock().expect("notes").said.push(Said::ConnectionProgress(hearing));
         }
     }
 }
@@ -70,8 +70,8 @@ impl Shard {
         self.said().into_iter().filter_map(message).collect()
     }
 
-    fn times(&self, hearing: &IngestProgress) -> usize {
-        self.said().iter().filter(|said| matches!(said, Said::IngestProgress(h) if h == hearing)).count()
+    fn times(&self, hearing: &ConnectionProgress) -> usize {
+        self.said().iter().filter(|said| matches!(said, Said::ConnectionProgress(h) if h == hearing)).count()
     }
 
     fn settle(&self, payload: &str) {
@@ -91,7 +91,7 @@ impl Shard {
     }
 
     async fn until_drained(&self, times: usize) {
-        until("the backlog is drained", || self.times(&IngestProgress::Drained) >= times).await;
+        until("the backlog is drained", || self.times(&ConnectionProgress::Drained) >= times).await;
     }
 }
 
@@ -135,7 +135,7 @@ impl Listening {
 
     /// Waits until the broker has worked on all that was written before.
     async fn remark(&self) {
-        let before = self.shard.times(&IngestProgress::Drained);
+        let before = self.shard.times(&ConnectionProgress::Drained);
         self.requests.send(IngestRequest::Remark).expect("a running ingest");
         self.shard.until_drained(before + 1).await;
     }
@@ -168,7 +168,10 @@ async fn a_settled_reading_does_not_come_again_and_an_unsettled_one_does() {
     let second = Listening::open(&broker.url(), Shard::settling());
     second.shard.until_drained(1).await;
     assert_eq!(second.shard.messages(), ["owed"]);
-    assert_eq!(second.shard.said()[0], Said::IngestProgress(IngestProgress::Connected { resumed: true }));
+    assert_eq!(
+        second.shard.said()[0],
+        Said::ConnectionProgress(ConnectionProgress::Connected { resumed: true })
+    );
 }
 
 /// Taken out to see it fail: `void` after a lost connection (the early receipts count for the late readings).
@@ -218,13 +221,13 @@ async fn a_full_ring_stops_the_reading_and_room_lets_it_go_on() {
     let ingest = Listening::start(&broker.url(), Shard::default(), 10, &["wardwatch/vitals/#"]);
     ingest.shard.until_drained(1).await;
     publish(broker.port(), readings(0..500)).await;
-    until("the shard is told", || ingest.shard.times(&IngestProgress::Behind) == 1).await;
+    until("the shard is told", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
     assert_eq!(ingest.shard.messages(), numbers(0..10));
     ingest.shard.take_receipts().into_iter().for_each(Receipt::settle);
     ingest.shard.until_messages(500).await;
     ingest.shard.until_drained(2).await;
     assert_eq!(ingest.shard.messages(), numbers(0..500));
-    assert_eq!(ingest.shard.times(&IngestProgress::Connected { resumed: false }), 1);
+    assert_eq!(ingest.shard.times(&ConnectionProgress::Connected { resumed: false }), 1);
     ingest.shut_down().await;
 }
 
@@ -235,7 +238,7 @@ async fn a_held_ingest_reads_nothing_until_it_is_let_go() {
     ingest.shard.until_drained(1).await;
     ingest.hold.send_replace(true);
     publish(broker.port(), readings(0..5)).await;
-    until("the shard is told", || ingest.shard.times(&IngestProgress::Behind) == 1).await;
+    until("the shard is told", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
     assert!(ingest.shard.messages().len() < 5);
     ingest.hold.send_replace(false);
     ingest.shard.until_drained(2).await;
@@ -248,7 +251,7 @@ async fn a_held_ingest_reads_nothing_until_it_is_let_go() {
 async fn a_stopped_ingest_keeps_its_connection_alive() {
     let mut broker = ScriptedBroker::start().await;
     let ingest = Listening::start(&broker.url(), Shard::default(), 1, &[]);
-    until("the first mark is back", || ingest.shard.times(&IngestProgress::Drained) == 1).await;
+    until("the first mark is back", || ingest.shard.times(&ConnectionProgress::Drained) == 1).await;
     broker.deliver(reading("owed"), 11);
     ingest.shard.until_messages(1).await;
     broker.pinged().await;
@@ -272,8 +275,8 @@ async fn records_and_the_backlog_are_heard_before_the_shard_is_told_so() {
     second.shard.until_drained(1).await;
     let said = second.shard.said();
     let place = |hearing| said.iter().position(|said| *said == hearing).expect("told");
-    let records = place(Said::IngestProgress(IngestProgress::RecordsRead));
-    let drained = place(Said::IngestProgress(IngestProgress::Drained));
+    let records = place(Said::ConnectionProgress(ConnectionProgress::RecordsRead));
+    let drained = place(Said::ConnectionProgress(ConnectionProgress::Drained));
     let before = |end: usize, start: &str| {
         let of_kind =
             |said: &&Said| matches!(said, Said::Message(m) if m.starts_with("record") == (start == "record"));
@@ -290,10 +293,10 @@ async fn a_broker_that_hangs_makes_us_hear_old_news_until_a_mark_is_back() {
     let ingest = Listening::open(&broker.url(), Shard::settling());
     ingest.shard.until_drained(1).await;
     broker.suspend();
-    until("the shard is told", || ingest.shard.times(&IngestProgress::Behind) == 1).await;
+    until("the shard is told", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
     broker.resume();
     ingest.shard.until_drained(2).await;
-    assert_eq!(ingest.shard.times(&IngestProgress::Connected { resumed: false }), 1);
+    assert_eq!(ingest.shard.times(&ConnectionProgress::Connected { resumed: false }), 1);
     ingest.shut_down().await;
 }
 
@@ -329,8 +332,10 @@ async fn what_patients_subscribed_to_is_heard_again_from_a_broker_that_forgot_ev
 
     broker.kill();
     broker.restart_empty();
-    until("it is connected again", || ingest.shard.times(&IngestProgress::Connected { resumed: false }) == 2)
-        .await;
+    until("it is connected again", || {
+        ingest.shard.times(&ConnectionProgress::Connected { resumed: false }) == 2
+    })
+    .await;
     ingest.remark().await;
     publish(broker.port(), one_of_each()).await;
     ingest.remark().await;

@@ -22,7 +22,7 @@ const NO_RULE: &str = "no longer watched";
 
 /// Every alert life cycle of one subject, in the order of their conditions.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Saved")]
+#[serde(from = "SavedAlerts")]
 pub struct AlertSet {
     life_cycles: Vec<LifeCycle>,
     ids: Ids,
@@ -247,7 +247,7 @@ impl AlertSet {
 
 /// Every alert as it was saved. Version 1 saved the `ends` by themselves.
 #[derive(Deserialize)]
-struct Saved {
+struct SavedAlerts {
     life_cycles: Vec<LifeCycle>,
     #[serde(default)]
     ids: Ids,
@@ -257,8 +257,8 @@ struct Saved {
     passed_in_all: u32,
 }
 
-impl From<Saved> for AlertSet {
-    fn from(Saved { life_cycles, mut ids, ends, passed, passed_in_all }: Saved) -> Self {
+impl From<SavedAlerts> for AlertSet {
+    fn from(SavedAlerts { life_cycles, mut ids, ends, passed, passed_in_all }: SavedAlerts) -> Self {
         ids.ends.extend(ends);
         Self { life_cycles, ids, passed, passed_in_all }
     }

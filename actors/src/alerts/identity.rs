@@ -65,7 +65,7 @@ const fn counts_alone(reading: &ReadingRef) -> bool {
 }
 
 /// Where a reading stands among those that its device sent: by its time, or by its count alone.
-type Place = (i64, u64);
+type ReadingPlace = (i64, u64);
 
 /// With which reading the newest alert of a condition began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ struct Newest {
     condition: Condition,
     /// Whether the place is one by count alone.
     by_count: bool,
-    place: Place,
+    place: ReadingPlace,
     /// How many alerts more than one began with it.
     again: u32,
 }

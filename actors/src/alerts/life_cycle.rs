@@ -83,7 +83,7 @@ pub struct Stage {
 
 /// One condition of one subject, from the first finding to the last word about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "saved::Saved")]
+#[serde(from = "saved::SavedLifeCycle")]
 pub(super) struct LifeCycle {
     pub condition: Condition,
     pub rule: RuleName,

@@ -46,8 +46,11 @@ impl Analyzer for MissingAnalyzer {
     }
 
     fn analyze(&self, view: &View) -> Analysis {
-        let mut inquiry =
-            Inquiry { view, medium_after: self.settings.missing.medium_after, found: Analysis::default() };
+        let mut inquiry = MissingCheck {
+            view,
+            medium_after: self.settings.missing.medium_after,
+            found: Analysis::default(),
+        };
         let watched: Vec<_> = view.devices.iter().map(|device| Watched::new(view, device)).collect();
         for device in &watched {
             inquiry.device(device);
@@ -57,7 +60,7 @@ impl Analyzer for MissingAnalyzer {
     }
 }
 
-struct Inquiry<'a> {
+struct MissingCheck<'a> {
     view: &'a View,
     medium_after: Span,
     found: Analysis,
@@ -77,7 +80,7 @@ struct Silence {
     may_begin: bool,
 }
 
-impl Inquiry<'_> {
+impl MissingCheck<'_> {
     fn judge(&mut self, silence: Silence) {
         let Silence { condition, cause, keeps, from, span, may_begin } = silence;
         let lasted = self.view.now.uptime.since(from);

@@ -142,7 +142,7 @@ impl View {
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::chart::Entry;
+    use crate::chart::ChartedReading;
     use crate::vitals::{Quantity, Reading};
 
     /// A patient of whom one reading just came, at second 0.
@@ -178,7 +178,7 @@ pub(crate) mod testing {
         let speakers = Speakers { devices: &devices, named: None, now: now_up, listening_since };
         let (device, origin) = (&device, &origin);
         let (at, measured) = (now.wall, now.uptime);
-        let entry = Entry { reading, device, at, measured, origin, now, live: true, speakers };
+        let entry = ChartedReading { reading, device, at, measured, origin, now, live: true, speakers };
         chart.enter(&entry);
         View {
             patient: "icu-1/p-1".parse().unwrap(),

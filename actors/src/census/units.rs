@@ -9,10 +9,10 @@ use crate::people::{PatientId, UnitId};
 
 /// The units in which somebody is; bounded by the patients who are here.
 #[derive(Debug, Default)]
-pub(super) struct Units(HashMap<UnitId, Unit>);
+pub(super) struct Units(HashMap<UnitId, UnitEntry>);
 
 #[derive(Debug, Default)]
-struct Unit {
+struct UnitEntry {
     patients: BTreeSet<PatientId>,
     /// Of whom nothing has been heard for too long, and how soon someone must come.
     unheard: BTreeMap<PatientId, Priority>,

@@ -55,7 +55,7 @@ pub struct Chart {
 
 /// One reading as it is charted.
 #[derive(Debug, Clone)]
-pub struct Entry<'a> {
+pub struct ChartedReading<'a> {
     pub reading: &'a Reading,
     /// Its device, by the name under which the chart knows it.
     pub device: &'a DeviceId,
@@ -116,7 +116,7 @@ impl Chart {
     }
 
     /// Charts a reading: each value that is not older than the one known, and not held by another device.
-    pub fn enter(&mut self, entry: &Entry<'_>) -> Charted {
+    pub fn enter(&mut self, entry: &ChartedReading<'_>) -> Charted {
         let mut charted = if entry.reading.has_measurements() { Charted::Late } else { Charted::New };
         for vital in entry.reading.not_measured.iter() {
             self.note_not_measured(vital, entry);
@@ -178,7 +178,7 @@ impl Chart {
     }
 
     /// A null of the device that speaks for the vital; that of another says nothing.
-    fn note_not_measured(&mut self, vital: Vital, entry: &Entry<'_>) {
+    fn note_not_measured(&mut self, vital: Vital, entry: &ChartedReading<'_>) {
         if !self.present.contains(vital) {
             return;
         }
@@ -189,7 +189,7 @@ impl Chart {
         }
     }
 
-    fn enter_value(&mut self, vital: Vital, value: Quantity, entry: &Entry<'_>) -> Charted {
+    fn enter_value(&mut self, vital: Vital, value: Quantity, entry: &ChartedReading<'_>) -> Charted {
         let (at, heard, reading) = (entry.at, entry.now.uptime, Arc::clone(entry.origin));
         let measured = entry.speaks_from(vital);
         let latest = Latest { value, at, measured, heard, reading, not_measured: None };
@@ -207,7 +207,7 @@ impl Chart {
     }
 
     /// Remembers the newest live value of a device while another holds the vital.
-    fn let_wait(&mut self, vital: Vital, latest: Latest, entry: &Entry<'_>) -> Charted {
+    fn let_wait(&mut self, vital: Vital, latest: Latest, entry: &ChartedReading<'_>) -> Charted {
         if !entry.live {
             return Charted::HeldByAnother;
         }
@@ -230,8 +230,8 @@ impl Chart {
         }
     }
 
-    fn enter_held(&mut self, entry: &Entry<'_>) -> Charted {
-        let Entry { reading, at, measured, live, .. } = *entry;
+    fn enter_held(&mut self, entry: &ChartedReading<'_>) -> Charted {
+        let ChartedReading { reading, at, measured, live, .. } = *entry;
         let mut charted = Charted::Late;
         if let Some(value) = reading.consciousness
             && self.consciousness.is_none_or(|held| live || held.at <= at)
@@ -267,7 +267,7 @@ impl Chart {
     }
 }
 
-impl Entry<'_> {
+impl ChartedReading<'_> {
     /// From when the age of its value counts.
     ///
     /// What was kept, and is the newest that is known, speaks for a minute however old it is: it decides what is so.

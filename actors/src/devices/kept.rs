@@ -69,7 +69,7 @@ impl KeptReading {
 ///
 /// In chunks that copies share: a patient's memory is copied before each step.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Vec<Saved>", into = "Vec<Saved>")]
+#[serde(from = "Vec<SavedReading>", into = "Vec<SavedReading>")]
 pub struct KeptReadings {
     chunks: Vec<Arc<Vec<KeptReading>>>,
 }
@@ -162,7 +162,7 @@ impl FromIterator<KeptReading> for KeptReadings {
 
 /// A kept reading as it is written: short, since there may be thousands.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Saved {
+struct SavedReading {
     /// Published, measured, arrived, received, and as sent.
     t: (i64, Uptime, Uptime, i64, Option<i64>),
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -190,9 +190,9 @@ fn is_none(set: &VitalSet) -> bool {
     set.is_empty()
 }
 
-impl From<KeptReadings> for Vec<Saved> {
+impl From<KeptReadings> for Vec<SavedReading> {
     fn from(kept: KeptReadings) -> Self {
-        let saved = kept.iter().map(|KeptReading { reading, at, measured, arrival, .. }| Saved {
+        let saved = kept.iter().map(|KeptReading { reading, at, measured, arrival, .. }| SavedReading {
             t: (
                 at.unix_ms(),
                 *measured,
@@ -212,14 +212,14 @@ impl From<KeptReadings> for Vec<Saved> {
     }
 }
 
-impl From<Vec<Saved>> for KeptReadings {
-    fn from(saved: Vec<Saved>) -> Self {
+impl From<Vec<SavedReading>> for KeptReadings {
+    fn from(saved: Vec<SavedReading>) -> Self {
         saved.into_iter().map(KeptReading::from).collect()
     }
 }
 
-impl From<Saved> for KeptReading {
-    fn from(saved: Saved) -> Self {
+impl From<SavedReading> for KeptReading {
+    fn from(saved: SavedReading) -> Self {
         let (at, measured, arrival, received, sent) = saved.t;
         let mut reading = Reading::empty(Timestamp::from_unix_ms(received));
         reading.observed_at = sent.map(Timestamp::from_unix_ms);

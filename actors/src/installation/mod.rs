@@ -26,7 +26,7 @@ use units::Unit;
 const RULE: RuleName = RuleName::Borrowed("census");
 
 /// Changes about one unit or the installation, in the order in which they are published.
-pub type Announcement = (Subject, Vec<AlertChange>);
+pub type SubjectChanges = (Subject, Vec<AlertChange>);
 
 /// What is nobody's in particular, and the alerts about it. There is one, however many shards there are.
 #[derive(Debug)]
@@ -90,7 +90,7 @@ impl Installation {
         words: Option<String>,
         at: Timestamp,
         now: Now,
-    ) -> Announcement {
+    ) -> SubjectChanges {
         match words {
             Some(words) => {
                 let fact = self.facts.entry(condition).or_insert((Cause::Words { words: String::new() }, at));
@@ -102,7 +102,7 @@ impl Installation {
     }
 
     /// A shard says how it is; answers with what follows, and whether our own clock is the likelier fault.
-    pub fn note_shard(&mut self, shard: usize, report: ShardReport, now: Now) -> (Vec<Announcement>, bool) {
+    pub fn note_shard(&mut self, shard: usize, report: ShardReport, now: Now) -> (Vec<SubjectChanges>, bool) {
         let had_all_reported = self.shards.have_all_reported();
         self.shards.note(shard, report);
         let max = self.settings.admission.max_patients;
@@ -137,7 +137,7 @@ impl Installation {
         }
     }
 
-    fn judge(&mut self, at: Timestamp, now: Now) -> Announcement {
+    fn judge(&mut self, at: Timestamp, now: Now) -> SubjectChanges {
         let facts = self.facts.iter();
         let findings = facts.map(|(condition, (cause, since))| {
             let low = matches!(condition, Condition::ClockWrong(_));
@@ -158,7 +158,7 @@ impl Installation {
     }
 
     /// A device of a unit sends more than can be meant; answers with what follows where that is new.
-    pub fn note_flood(&mut self, unit: &UnitId, device: &DeviceId, now: Now) -> Vec<Announcement> {
+    pub fn note_flood(&mut self, unit: &UnitId, device: &DeviceId, now: Now) -> Vec<SubjectChanges> {
         let units = self.floods.note(unit, device, now.uptime);
         units.iter().map(|unit| self.judge_unit(unit, now)).collect()
     }
@@ -169,7 +169,7 @@ impl Installation {
     }
 
     /// Ends the floods that are over at `due`.
-    pub fn tick(&mut self, due: Uptime, now: Now) -> Vec<Announcement> {
+    pub fn tick(&mut self, due: Uptime, now: Now) -> Vec<SubjectChanges> {
         let units = self.floods.end(due);
         units.iter().map(|unit| self.judge_unit(unit, now)).collect()
     }
@@ -182,7 +182,7 @@ impl Installation {
         unit: &UnitId,
         hearing: UnitHearing,
         now: Now,
-    ) -> (Option<Announcement>, Option<bool>) {
+    ) -> (Option<SubjectChanges>, Option<bool>) {
         let complete = self.shards.have_all_reported();
         let of = self.unit(unit, now);
         let before = of.unheard().is_some();
@@ -203,7 +203,7 @@ impl Installation {
         self.units.entry(unit.clone()).or_insert_with(|| Unit::new(since))
     }
 
-    fn judge_unit(&mut self, unit: &UnitId, now: Now) -> Announcement {
+    fn judge_unit(&mut self, unit: &UnitId, now: Now) -> SubjectChanges {
         let subject = Subject::Unit(unit.clone());
         let max = self.settings.admission.max_rate;
         let mut findings = self.floods.findings(unit, max, now);

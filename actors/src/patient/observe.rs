@@ -19,7 +19,7 @@ use crate::vitals::{Reading, ReadingRef};
 const WAITED_AT_MOST: Span = Span::from_mins(1);
 
 /// A reading as it arrived, and what is known of its time.
-struct Arrived<'a> {
+struct TimedReading<'a> {
     device: &'a DeviceId,
     origin: Arc<ReadingRef>,
     judged: Judged,
@@ -58,7 +58,7 @@ impl Patient {
         }
         let origin =
             Arc::new(ReadingRef { generation: known.count.note(reading), ..ReadingRef::of(reading) });
-        let arrived = Arrived { device: &device, origin, judged, at: arrival.uptime, listening, now };
+        let arrived = TimedReading { device: &device, origin, judged, at: arrival.uptime, listening, now };
         match judged.kept {
             Kept::Nothing => self.observe_live(reading, &arrived),
             Kept::All => self.observe_past(reading.clone(), &arrived),
@@ -71,8 +71,8 @@ impl Patient {
     }
 
     /// A live reading decides at once, whatever waits.
-    fn observe_live(&mut self, reading: &Reading, arrived: &Arrived<'_>) -> Observed {
-        let Arrived { device, origin, listening, now, .. } = arrived;
+    fn observe_live(&mut self, reading: &Reading, arrived: &TimedReading<'_>) -> Observed {
+        let TimedReading { device, origin, listening, now, .. } = arrived;
         let (listening, now) = (*listening, *now);
         let settled = self.settle(listening, now.uptime);
         let account = self.end_catch_up(device, listening, now);
@@ -116,7 +116,7 @@ impl Patient {
     }
 
     /// What is from the past waits; where too much does, the oldest is judged.
-    fn observe_past(&mut self, reading: Reading, arrived: &Arrived<'_>) -> Observed {
+    fn observe_past(&mut self, reading: Reading, arrived: &TimedReading<'_>) -> Observed {
         if !self.keep(reading, arrived) {
             return Observed::History;
         }
@@ -127,8 +127,8 @@ impl Patient {
     }
 
     /// Keeps a reading; whether too many wait.
-    fn keep(&mut self, reading: Reading, arrived: &Arrived<'_>) -> bool {
-        let Arrived { device, origin, judged, at, .. } = arrived;
+    fn keep(&mut self, reading: Reading, arrived: &TimedReading<'_>) -> bool {
+        let TimedReading { device, origin, judged, at, .. } = arrived;
         let kept = KeptReading::new(reading, Arc::clone(origin), (judged.at, judged.measured), *at);
         self.drain_of(device).keep(kept)
     }

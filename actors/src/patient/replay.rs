@@ -7,7 +7,7 @@ use super::outcome::{Answers, Inquiry};
 use super::{Listening, Patient};
 use crate::alerts::Moment;
 use crate::analyzers::View;
-use crate::chart::{Entry, Speakers};
+use crate::chart::{ChartedReading, Speakers};
 use crate::clock::{Now, Uptime};
 use crate::conditions::Kind;
 use crate::devices::kept::KeptReading;
@@ -116,7 +116,7 @@ impl Patient {
             now: now.uptime,
             listening_since: Uptime::from_ms(i64::MIN / 2),
         };
-        let entry = Entry {
+        let entry = ChartedReading {
             reading: &kept.reading,
             device: &kept.device(),
             at: kept.at,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Listening, Patient};
 use crate::admission::AdmissionRecord;
-use crate::chart::{Charted, Entry, Speakers};
+use crate::chart::{Charted, ChartedReading, Speakers};
 use crate::clock::{Now, Timestamp, Uptime};
 use crate::conditions::Condition;
 use crate::devices::{Device, Devices};
@@ -50,7 +50,7 @@ impl Patient {
     pub(super) fn chart_reading(&mut self, timed: &Timed<'_>, listening: Listening, now: Now) -> Charted {
         let Timed { reading, device, origin, at, measured, live } = *timed;
         let speakers = speakers(&self.devices, &self.record, listening, now.uptime);
-        let entry = Entry { reading, device, at, measured, origin, now, live, speakers };
+        let entry = ChartedReading { reading, device, at, measured, origin, now, live, speakers };
         let charted = Arc::make_mut(&mut self.chart).enter(&entry);
         self.takeover_at = self.chart.next_takeover(&speakers);
         charted

@@ -27,7 +27,7 @@ pub(super) struct PatientOfVersion1 {
     record: Arc<AdmissionRecord>,
     recorded: bool,
     chart: ChartOfVersion1,
-    sources: Vec<Source>,
+    sources: Vec<DeviceOfVersion1>,
     alerts: AlertSet,
     scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
@@ -76,7 +76,7 @@ struct Equipment {
 
 /// What a device sent.
 #[derive(Debug, Deserialize)]
-struct Source {
+struct DeviceOfVersion1 {
     device: DeviceId,
     clock: ClockOfVersion1,
     recent: Repeats,
@@ -139,7 +139,7 @@ impl From<LatestOfVersion1> for Latest {
 }
 
 /// Each device as one record.
-fn devices(equipment: Vec<Equipment>, sources: Vec<Source>, taken: Now) -> Devices {
+fn devices(equipment: Vec<Equipment>, sources: Vec<DeviceOfVersion1>, taken: Now) -> Devices {
     let mut devices: Devices = equipment.into_iter().map(heard).collect();
     for source in sources {
         let device = devices.known_or_new(&source.device, |_| false);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::error;
 
-use super::{Admit, Cause, HearOfDevice, Inherit, Observe, ObserveAgain, PatientActor, Tick, Verdict};
+use super::{
+    Admit, HearOfDevice, Inherit, Observe, ObserveAgain, PatientActor, PendingVerdict, Tick, VerdictCause,
+};
 use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
 use crate::outlet::Kept;
@@ -39,7 +41,7 @@ impl PatientActor {
         let arrival = Now { uptime: now.uptime_at(reading.received_at), wall: reading.received_at };
         match self.attempt(|patient| patient.observe(&reading, deaf, arrival)) {
             Some((draft, Observed::Judge(inquiry))) => {
-                self.ask(draft, inquiry, Cause::Again, Outcome::default(), Receipt::none());
+                self.ask(draft, inquiry, VerdictCause::Again, Outcome::default(), Receipt::none());
             }
             Some((draft, Observed::History | Observed::Refused(_))) => self.patient = Some(draft),
             Some((_, Observed::Duplicate)) => {}
@@ -70,7 +72,13 @@ impl PatientActor {
             }
             Observed::Judge(inquiry) => {
                 counters.readings.add(1);
-                self.ask(draft, inquiry, Cause::Reading { reading, payload }, Outcome::default(), receipt);
+                self.ask(
+                    draft,
+                    inquiry,
+                    VerdictCause::Reading { reading, payload },
+                    Outcome::default(),
+                    receipt,
+                );
             }
         }
     }
@@ -79,7 +87,7 @@ impl PatientActor {
         let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
         match self.attempt(|patient| patient.admit(record, listening, now)) {
             Some((draft, Some(inquiry))) => {
-                self.ask(draft, inquiry, Cause::Record, Outcome::default(), receipt)
+                self.ask(draft, inquiry, VerdictCause::Record, Outcome::default(), receipt)
             }
             Some((_, None)) => receipt.settle(),
             None => self.tell_failure(receipt),
@@ -98,7 +106,9 @@ impl PatientActor {
     pub(super) fn hear_of_device(&mut self, HearOfDevice { device, online, receipt }: HearOfDevice) {
         let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
         match self.attempt(|patient| patient.device_status(&device, online, listening, now)) {
-            Some((draft, inquiry)) => self.ask(draft, inquiry, Cause::Device, Outcome::default(), receipt),
+            Some((draft, inquiry)) => {
+                self.ask(draft, inquiry, VerdictCause::Device, Outcome::default(), receipt)
+            }
             None => self.tell_failure(receipt),
         }
     }
@@ -109,7 +119,7 @@ impl PatientActor {
         let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
         match self.attempt(|patient| patient.tick(due, listening, now)) {
             Some((draft, (outcome, Some(inquiry)))) => {
-                self.ask(draft, inquiry, Cause::Timer { due }, outcome, Receipt::none());
+                self.ask(draft, inquiry, VerdictCause::Timer { due }, outcome, Receipt::none());
             }
             Some((draft, (outcome, None))) => {
                 self.timer_failures = 0;
@@ -122,8 +132,8 @@ impl PatientActor {
     }
 
     /// Every rule has answered.
-    pub(super) fn judge(&mut self, verdict: Verdict, answers: Answers) {
-        let Verdict { mut draft, inquiry, cause, mut outcome, receipt, .. } = verdict;
+    pub(super) fn judge(&mut self, verdict: PendingVerdict, answers: Answers) {
+        let PendingVerdict { mut draft, inquiry, cause, mut outcome, receipt, .. } = verdict;
         let (id, past) = (inquiry.view.patient.clone(), inquiry.replays());
         let judged = catch_unwind(AssertUnwindSafe(|| {
             let judgement = draft.judge(inquiry, answers);
@@ -142,13 +152,13 @@ impl PatientActor {
         self.patient = Some(patient);
         outcome.extend(caused);
         match cause {
-            Cause::Reading { reading, .. } => self.deliver(Some(reading), outcome, receipt),
-            Cause::Record => {
+            VerdictCause::Reading { reading, .. } => self.deliver(Some(reading), outcome, receipt),
+            VerdictCause::Record => {
                 self.new_record = self.patient.as_ref().map(|patient| Arc::clone(patient.record()));
                 self.deliver(None, outcome, receipt);
             }
-            Cause::Again | Cause::Device => self.deliver(None, outcome, receipt),
-            Cause::Timer { .. } => {
+            VerdictCause::Again | VerdictCause::Device => self.deliver(None, outcome, receipt),
+            VerdictCause::Timer { .. } => {
                 self.timer_failures = 0;
                 self.deliver(None, outcome, receipt);
                 self.ticked();
@@ -157,18 +167,18 @@ impl PatientActor {
     }
 
     /// Judging failed: it costs what led to it, or what was kept where judging that failed.
-    fn judging_failed(&mut self, past: Option<DeviceId>, cause: Cause, receipt: Receipt) {
+    fn judging_failed(&mut self, past: Option<DeviceId>, cause: VerdictCause, receipt: Receipt) {
         if let (Some(device), Some(patient)) = (past, &mut self.patient) {
             patient.give_up_past(&device);
-            if let Cause::Reading { reading, payload } = cause {
+            if let VerdictCause::Reading { reading, payload } = cause {
                 self.tell_failure(Receipt::none());
                 return self.observe(Observe { reading, payload, receipt });
             }
         }
         match cause {
-            Cause::Reading { payload, .. } => self.cost(payload, receipt),
-            Cause::Again | Cause::Record | Cause::Device => self.tell_failure(receipt),
-            Cause::Timer { due } => self.timer_failed(due),
+            VerdictCause::Reading { payload, .. } => self.cost(payload, receipt),
+            VerdictCause::Again | VerdictCause::Record | VerdictCause::Device => self.tell_failure(receipt),
+            VerdictCause::Timer { due } => self.timer_failed(due),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::vitals::{Quantity, Vital};
 
 /// Every reason why these limits of a vital cannot be judged.
 pub(super) fn faults(vital: Vital, limits: &VitalLimits) -> Vec<LimitFault> {
-    let check = Check { vital, limits };
+    let check = LimitCheck { vital, limits };
     let mut faults = check.outside_the_plausible();
     faults.extend(check.always_high());
     if faults.is_empty() {
@@ -46,12 +46,12 @@ pub(super) fn not_judged(vital: Vital, partial: &PartialVitalLimits) -> Vec<Limi
     given.into_iter().filter(|(_, given)| *given).map(|(key, _)| fault(key)).collect()
 }
 
-struct Check<'a> {
+struct LimitCheck<'a> {
     vital: Vital,
     limits: &'a VitalLimits,
 }
 
-impl Check<'_> {
+impl LimitCheck<'_> {
     /// The limits that are on, from the lowest to the highest.
     fn given(&self) -> impl Iterator<Item = (LimitKey, Quantity)> {
         let limits = self.limits;

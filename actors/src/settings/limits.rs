@@ -100,10 +100,10 @@ const fn at(units: i32) -> Option<Quantity> {
 }
 
 /// Extreme low, low, high, extreme high of one vital.
-type Row = (Vital, [Option<Quantity>; 4]);
+type LimitsRow = (Vital, [Option<Quantity>; 4]);
 
 /// Default limits of adults, from operator manuals (Contec CMS8000 p. 88, Mindray TM80 p. 12-5, LIFEPAK 15 table A-3).
-const ADULT: [Row; 8] = [
+const ADULT: [LimitsRow; 8] = [
     (Vital::HeartRate, [at(40), at(50), at(120), at(150)]),
     (Vital::OxygenSaturation, [at(80), at(90), OFF, OFF]),
     (Vital::RespiratoryRate, [at(5), at(8), at(30), at(35)]),
@@ -115,7 +115,7 @@ const ADULT: [Row; 8] = [
 ];
 
 /// Default limits from one to twelve years, from the same manuals.
-const PAEDIATRIC: [Row; 8] = [
+const PAEDIATRIC: [LimitsRow; 8] = [
     (Vital::HeartRate, [at(1), at(75), at(160), OFF]),
     (Vital::OxygenSaturation, [at(80), at(90), OFF, OFF]),
     (Vital::RespiratoryRate, [at(1), at(12), at(40), OFF]),
@@ -127,7 +127,7 @@ const PAEDIATRIC: [Row; 8] = [
 ];
 
 /// Default limits below one year, from the same manuals.
-const NEONATE: [Row; 8] = [
+const NEONATE: [LimitsRow; 8] = [
     (Vital::HeartRate, [at(1), at(100), at(200), OFF]),
     (Vital::OxygenSaturation, [at(80), at(85), at(95), OFF]),
     (Vital::RespiratoryRate, [at(1), at(30), at(100), OFF]),

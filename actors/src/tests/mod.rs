@@ -17,7 +17,7 @@ use bytes::Bytes;
 
 use crate::alerts::{AlertChange, Event};
 use crate::analyzers::{self, Analyzer};
-use crate::census_actor::{Arrived, CensusActor, IngestProgress, Parts};
+use crate::census_actor::{Arrived, CensusActor, IngestProgress, ShardParts};
 use crate::clock::{Clock, Span, Timestamp};
 use crate::counters::Counters;
 use crate::installation_actor::InstallationActor;
@@ -107,7 +107,8 @@ impl Ward {
         let counters = Arc::new(Counters::default());
         let outlet: Rc<dyn Outlet> = memory.clone();
         let installation = InstallationActor::start_with(&settings, 1, &clock, &outlet, &counters);
-        let parts = Parts { settings, clock: clock.clone(), outlet, counters: Arc::clone(&counters), rules };
+        let parts =
+            ShardParts { settings, clock: clock.clone(), outlet, counters: Arc::clone(&counters), rules };
         let census = CensusActor::start_with(parts, installation.clone());
         Self { census, installation, memory, counters, clock }
     }

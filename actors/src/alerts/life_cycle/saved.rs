@@ -14,7 +14,7 @@ use crate::vitals::ReadingRef;
 
 /// A life cycle as it was saved. Version 1 saved `rising` and `falling` in place of the level.
 #[derive(Deserialize)]
-pub(in crate::alerts) struct Saved {
+pub(in crate::alerts) struct SavedLifeCycle {
     condition: Condition,
     rule: RuleName,
     timing: Timing,
@@ -37,9 +37,9 @@ pub(in crate::alerts) struct Saved {
     backlog: bool,
 }
 
-impl From<Saved> for LifeCycle {
-    fn from(saved: Saved) -> Self {
-        let Saved { condition, rule, timing, cause, presence, reason, open, published, .. } = saved;
+impl From<SavedLifeCycle> for LifeCycle {
+    fn from(saved: SavedLifeCycle) -> Self {
+        let SavedLifeCycle { condition, rule, timing, cause, presence, reason, open, published, .. } = saved;
         let of_published = || published.as_ref().is_some_and(|change| change.simulated);
         let simulated = saved.simulated.unwrap_or_else(of_published);
         let signal = saved.signal.unwrap_or(if open.is_some() { Signal::On } else { Signal::Off });

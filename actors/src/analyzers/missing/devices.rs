@@ -1,6 +1,6 @@
 //! A device from which nothing comes, and one that is gone by its own word or its last will.
 
-use super::{Inquiry, Silence};
+use super::{MissingCheck, Silence};
 use crate::alerts::Cause;
 use crate::analyzers::View;
 use crate::clock::{Span, Uptime};
@@ -57,7 +57,7 @@ fn stream(view: &View, device: &Device, vital: Vital) -> Option<Stream> {
     Some(Stream { vital, heard, span, left_out: false })
 }
 
-impl Inquiry<'_> {
+impl MissingCheck<'_> {
     /// Judges one device as a whole.
     pub(super) fn device(&mut self, watched: &Watched<'_>) {
         if let Some(since) = watched.device.offline {

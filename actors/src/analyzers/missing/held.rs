@@ -1,6 +1,6 @@
 //! A vital that its device says is not measured, while a delay of its limits waits for the next value.
 
-use super::Inquiry;
+use super::MissingCheck;
 use crate::alerts::{Cause, Delay, Side};
 use crate::analyzers::view::Voice;
 use crate::chart::Latest;
@@ -8,7 +8,7 @@ use crate::clock::Span;
 use crate::conditions::{Condition, Priority};
 use crate::vitals::{Quantity, Vital};
 
-impl Inquiry<'_> {
+impl MissingCheck<'_> {
     /// Judges a vital whose delay is held: missing, of medium priority, from when the delay would have ended; whether it
     /// is (clinical reference, section 3).
     pub(super) fn not_measured(&mut self, vital: Vital) -> bool {

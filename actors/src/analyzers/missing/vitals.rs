@@ -1,7 +1,7 @@
 //! A vital sign that stops coming while its device goes on; what one probe measures stops as one.
 
 use super::devices::{Stream, Watched};
-use super::{Inquiry, Silence};
+use super::{MissingCheck, Silence};
 use crate::alerts::Cause;
 use crate::clock::Uptime;
 use crate::conditions::{Condition, Priority};
@@ -16,7 +16,7 @@ const TOGETHER: [(Vital, &[Vital]); 2] = [
 /// A stream of a vital, with the device it comes from.
 type Of<'a> = (&'a Watched<'a>, &'a Stream);
 
-impl Inquiry<'_> {
+impl MissingCheck<'_> {
     /// Judges each vital by the device from which it was expected last.
     pub(super) fn vitals(&mut self, watched: &[Watched<'_>]) {
         for vital in Vital::ALL {

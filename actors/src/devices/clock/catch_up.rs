@@ -12,7 +12,7 @@ const BACKLOG_FELL: Span = Span::from_secs(60);
 
 /// One kept reading, as its device's clock sees it.
 #[derive(Debug, Clone, Copy)]
-pub struct Arrived {
+pub struct KeptArrival {
     pub arrival: Uptime,
     /// Its stamp as sent.
     pub time: Timestamp,
@@ -57,7 +57,7 @@ pub struct CatchUp {
 
 impl CatchUp {
     /// The first kept reading sets the mark.
-    pub fn begin(first: Arrived) -> Self {
+    pub fn begin(first: KeptArrival) -> Self {
         Self {
             counts_from: first.arrival,
             mark_delay: first.delay,
@@ -75,7 +75,7 @@ impl CatchUp {
     /// Takes a further kept reading; answers whether it is a jump.
     ///
     /// `coarse` is how long one stamp lasts: by so much ages play with nothing being caught up.
-    pub fn take(&mut self, kept: Arrived, live_within: Span, coarse: Span) -> bool {
+    pub fn take(&mut self, kept: KeptArrival, live_within: Span, coarse: Span) -> bool {
         if !self.young && !kept.overtaken.is_empty() {
             return false; // Sent before the clock was set back, and overtaken on its way.
         }
@@ -97,7 +97,7 @@ impl CatchUp {
     }
 
     /// Whether the age fell by at least half of the time since the mark: something is being caught up.
-    fn shrinks(&self, kept: Arrived, coarse: Span) -> bool {
+    fn shrinks(&self, kept: KeptArrival, coarse: Span) -> bool {
         let (fell, passed) = (self.mark_delay - kept.delay - coarse, kept.arrival.since(self.counts_from));
         fell > Span::ZERO && fell.as_ms() * 2 >= passed.as_ms()
     }

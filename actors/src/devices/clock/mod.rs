@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::settings::AlertSettings;
-use catch_up::{Arrived, CatchUp, Ending};
+use catch_up::{CatchUp, Ending, KeptArrival};
 use fault::ClockFault;
 pub use fault::Skew;
 use lag::{Delays, REMEMBERED, delay, delay_of_wall, measured};
@@ -109,13 +109,13 @@ impl DeviceClock {
         self.return_to_lag_before(delay, arrival, rules);
         let live_within = rules.live_within + self.stamps.longest();
         if delay - self.lag(arrival) > live_within {
-            let kept = Arrived { arrival: arrival.uptime, time, delay, overtaken: Parts::NONE };
+            let kept = KeptArrival { arrival: arrival.uptime, time, delay, overtaken: Parts::NONE };
             self.keep(kept, live_within);
             return self.judged(stamp, arrival, rules, Kept::All);
         }
         let overtaken = self.stamps.overtaken(parts, time);
         if !overtaken.is_empty() {
-            self.keep(Arrived { arrival: arrival.uptime, time, delay, overtaken }, live_within);
+            self.keep(KeptArrival { arrival: arrival.uptime, time, delay, overtaken }, live_within);
         }
         let live = parts.without(overtaken);
         if !overtaken.is_empty() && live.is_empty() {
@@ -154,7 +154,7 @@ impl DeviceClock {
     }
 
     /// Takes a reading, or a part of one, that is from the past.
-    fn keep(&mut self, kept: Arrived, live_within: Span) {
+    fn keep(&mut self, kept: KeptArrival, live_within: Span) {
         let coarse = self.stamps.longest();
         let jumps = match &mut self.catch_up {
             Some(catch_up) => catch_up.take(kept, live_within, coarse),

@@ -53,11 +53,11 @@ struct Behaviour {
     coarse: i64,
     frozen: Option<(i64, i64)>,
     /// When it is cut off, until when, and how it then sends what it kept.
-    outage: Option<(i64, i64, Drain)>,
+    outage: Option<(i64, i64, SimulatedDrain)>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Drain {
+struct SimulatedDrain {
     per_second: i64,
     newest_first: bool,
     interleaved: bool,
@@ -82,7 +82,7 @@ fn behaviour(dice: &mut Dice) -> Behaviour {
             7 => made.frozen = Some((dice.below(LENGTH), dice.between(1000, 300_000))),
             _ => {
                 let from = dice.between(60_000, LENGTH / 2);
-                let drain = Drain {
+                let drain = SimulatedDrain {
                     per_second: dice.between(2, 200),
                     newest_first: dice.one_in(3),
                     interleaved: dice.one_in(3),

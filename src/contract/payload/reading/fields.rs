@@ -7,7 +7,7 @@ use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::people::DeviceId;
 use wardwatch_actors::vitals::{Quantity, Reading, Vital, VitalSet, Zero};
 
-use super::wire::{Field, Wire};
+use super::wire::{Field, WireReading};
 use super::{FieldFault, units};
 use crate::config::Sources;
 
@@ -26,7 +26,7 @@ pub(super) struct Draft<'s> {
 
 impl<'s> Draft<'s> {
     /// Reads everything that a reading says.
-    pub fn read(wire: &Wire<'_>, sources: &'s Sources, received_at: Timestamp) -> Self {
+    pub fn read(wire: &WireReading<'_>, sources: &'s Sources, received_at: Timestamp) -> Self {
         let mut reading = Reading::empty(received_at);
         let mut faults = Vec::new();
         reading.observed_at = field(wire, Field::Time, &mut faults, |text| text.parse::<Timestamp>());
@@ -91,7 +91,7 @@ impl<'s> Draft<'s> {
 }
 
 /// Whether it has both values that such an oximeter shows.
-fn measures_nothing(wire: &Wire<'_>) -> bool {
+fn measures_nothing(wire: &WireReading<'_>) -> bool {
     let says = |(vital, value): (Vital, Quantity)| {
         wire.vital(vital).is_some_and(|text| unquoted(text).parse::<Quantity>() == Ok(value))
     };
@@ -100,7 +100,7 @@ fn measures_nothing(wire: &Wire<'_>) -> bool {
 
 /// One field; what cannot be read is rejected and left out.
 fn field<T, E: fmt::Display>(
-    wire: &Wire<'_>,
+    wire: &WireReading<'_>,
     field: Field,
     faults: &mut Vec<FieldFault>,
     read: impl FnOnce(&str) -> Result<T, E>,

@@ -19,14 +19,14 @@ use crate::config::Sources;
 use crate::contract::unknown_names;
 use fields::Draft;
 pub use wire::known_names;
-use wire::{Elements, Wire};
+use wire::{Elements, WireReading};
 
 /// How many readings one message may have; more would hold up everybody else.
 pub const MOST_READINGS: usize = 1000;
 
 /// What one message says.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Parsed<'a> {
+pub struct ParsedReadings<'a> {
     /// In order of their time.
     pub readings: Vec<Reading>,
     /// What was rejected of it; the rest is used.
@@ -73,8 +73,8 @@ pub fn parse<'a>(
     payload: &'a [u8],
     sources: &Sources,
     received_at: Timestamp,
-) -> Result<Parsed<'a>, Rejection> {
-    let mut parsed = Parsed::default();
+) -> Result<ParsedReadings<'a>, Rejection> {
+    let mut parsed = ParsedReadings::default();
     if payload.trim_ascii_start().first() == Some(&b'[') {
         parsed.add_array(payload, sources, received_at)?;
         parsed.readings.sort_by_key(|reading| reading.observed_at.unwrap_or(received_at));
@@ -98,7 +98,7 @@ fn json<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<T, serde_json::Erro
     }
 }
 
-impl<'a> Parsed<'a> {
+impl<'a> ParsedReadings<'a> {
     /// Adds each element; a bad one is rejected by itself.
     fn add_array(
         &mut self,
@@ -107,7 +107,7 @@ impl<'a> Parsed<'a> {
         received_at: Timestamp,
     ) -> Result<(), Rejection> {
         // An array without a fault in its form is read in one go.
-        let elements = match json::<Elements<Wire<'a>, MOST_READINGS>>(payload) {
+        let elements = match json::<Elements<WireReading<'a>, MOST_READINGS>>(payload) {
             Ok(elements) if elements.count > MOST_READINGS => {
                 return Err(Rejection::TooMany(elements.count));
             }
@@ -130,7 +130,12 @@ impl<'a> Parsed<'a> {
     }
 
     /// Adds one reading, and what was rejected of it.
-    fn add(&mut self, wire: Wire<'a>, sources: &Sources, received_at: Timestamp) -> Result<(), Rejection> {
+    fn add(
+        &mut self,
+        wire: WireReading<'a>,
+        sources: &Sources,
+        received_at: Timestamp,
+    ) -> Result<(), Rejection> {
         if !wire.has_vitals() {
             let unknown = match wire.unknown.is_empty() {
                 true => String::new(),
@@ -150,7 +155,7 @@ impl<'a> Parsed<'a> {
 }
 
 /// The elements of an array of which at least one is no reading.
-fn one_by_one(payload: &[u8]) -> Result<Vec<Result<Wire<'_>, serde_json::Error>>, Rejection> {
+fn one_by_one(payload: &[u8]) -> Result<Vec<Result<WireReading<'_>, serde_json::Error>>, Rejection> {
     let raw: Elements<&RawValue, MOST_READINGS> = json(payload)?;
     match raw.count > MOST_READINGS {
         true => Err(Rejection::TooMany(raw.count)),

@@ -7,7 +7,7 @@ use wardwatch_actors::vitals::{Quantity, Vital};
 use super::*;
 use crate::config::SourceConfig;
 
-fn parse_text(json: &str) -> Result<Parsed<'_>, Rejection> {
+fn parse_text(json: &str) -> Result<ParsedReadings<'_>, Rejection> {
     parse(json.as_bytes(), &Sources::default(), Timestamp::from_unix_ms(0))
 }
 

@@ -53,12 +53,12 @@ pub fn known_names() -> [&'static str; FIELDS] {
 
 /// The text of each known field, and the names of the others.
 #[derive(Default)]
-pub(super) struct Wire<'a> {
+pub(super) struct WireReading<'a> {
     texts: [Option<&'a str>; FIELDS],
     pub unknown: Vec<Cow<'a, str>>,
 }
 
-impl<'a> Wire<'a> {
+impl<'a> WireReading<'a> {
     pub fn vital(&self, vital: Vital) -> Option<&'a str> {
         self.texts[vital.index()]
     }
@@ -75,27 +75,28 @@ impl<'a> Wire<'a> {
 }
 
 /// A field by its name.
-enum Place<'a> {
+enum FieldName<'a> {
     Known(usize),
     Unknown(Cow<'a, str>),
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Place<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for FieldName<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Name<'a>(PhantomData<&'a ()>);
         impl<'de: 'a, 'a> Visitor<'de> for Name<'a> {
-            type Value = Place<'a>;
+            type Value = FieldName<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a field's name")
             }
 
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Place<'a>, E> {
-                Ok(place(name).map_or(Place::Unknown(Cow::Borrowed(name)), Place::Known))
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<FieldName<'a>, E> {
+                Ok(place(name).map_or(FieldName::Unknown(Cow::Borrowed(name)), FieldName::Known))
             }
 
-            fn visit_str<E>(self, name: &str) -> Result<Place<'a>, E> {
-                Ok(place(name).map_or_else(|| Place::Unknown(Cow::Owned(name.to_owned())), Place::Known))
+            fn visit_str<E>(self, name: &str) -> Result<FieldName<'a>, E> {
+                Ok(place(name)
+                    .map_or_else(|| FieldName::Unknown(Cow::Owned(name.to_owned())), FieldName::Known))
             }
         }
         deserializer.deserialize_identifier(Name(PhantomData))
@@ -108,27 +109,27 @@ fn place(name: &str) -> Option<usize> {
     vital.or_else(other)
 }
 
-impl<'de: 'a, 'a> Deserialize<'de> for Wire<'a> {
+impl<'de: 'a, 'a> Deserialize<'de> for WireReading<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Fields<'a>(PhantomData<&'a ()>);
         impl<'de: 'a, 'a> Visitor<'de> for Fields<'a> {
-            type Value = Wire<'a>;
+            type Value = WireReading<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a reading: an object, or an array of them")
             }
 
-            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Wire<'a>, M::Error> {
-                let mut wire = Wire::default();
-                while let Some(place) = map.next_key::<Place<'a>>()? {
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<WireReading<'a>, M::Error> {
+                let mut wire = WireReading::default();
+                while let Some(place) = map.next_key::<FieldName<'a>>()? {
                     let text = map.next_value::<&'a RawValue>()?.get();
                     match place {
-                        Place::Known(place) if wire.texts[place].is_some() => {
+                        FieldName::Known(place) if wire.texts[place].is_some() => {
                             let field = name_of(place);
                             return Err(serde::de::Error::custom(format_args!("`{field}` is in it twice")));
                         }
-                        Place::Known(place) => wire.texts[place] = Some(text),
-                        Place::Unknown(name) => wire.unknown.push(name),
+                        FieldName::Known(place) => wire.texts[place] = Some(text),
+                        FieldName::Unknown(name) => wire.unknown.push(name),
                     }
                 }
                 Ok(wire)

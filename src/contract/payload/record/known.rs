@@ -14,7 +14,7 @@ use wardwatch_actors::vitals::Vital;
 
 /// The place of an object within a record.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Level {
+pub(super) enum Nesting {
     Record,
     /// `limits`, by vital.
     Limits,
@@ -22,7 +22,7 @@ pub(super) enum Level {
     VitalLimits,
 }
 
-impl Level {
+impl Nesting {
     /// Every key that may stand here, as the types say.
     pub fn keys(self) -> Vec<&'static str> {
         match self {
@@ -47,13 +47,13 @@ impl Level {
 pub(super) struct UnknownKey {
     /// `limits.heart_rate.lo`
     pub path: String,
-    pub level: Level,
+    pub level: Nesting,
 }
 
 /// Copies an object without its nulls and its unknown keys, which are added to `unknown`.
 pub(super) fn known_part(
     object: &str,
-    level: Level,
+    level: Nesting,
     path: &str,
     unknown: &mut Vec<UnknownKey>,
 ) -> Result<String, serde_json::Error> {

@@ -13,7 +13,7 @@ use wardwatch_actors::people::{Class, PatientId};
 use wardwatch_actors::settings::Settings;
 
 use crate::contract::unknown_names;
-use known::{Level, UnknownKey, known_part};
+use known::{Nesting, UnknownKey, known_part};
 
 /// Why an admission record is rejected; the last valid one stays.
 #[derive(Debug, Error)]
@@ -28,7 +28,7 @@ pub enum RecordFault {
 
 /// A record, and what is to be told of it though it holds.
 #[derive(Debug, Default)]
-pub struct Parsed {
+pub struct ParsedRecord {
     /// None: the patient is discharged.
     pub record: Option<AdmissionRecord>,
     /// What `born` says, where it contradicts a `class` that is given.
@@ -45,7 +45,7 @@ pub struct Contradicted {
     by_age: Class,
 }
 
-impl Parsed {
+impl ParsedRecord {
     /// The keys that nobody knows, as `clas` or `limits.heart_rate.lo`.
     pub fn unknown(&self) -> Vec<Cow<'_, str>> {
         self.unknown.iter().map(|key| Cow::Borrowed(&*key.path)).collect()
@@ -67,16 +67,16 @@ pub fn parse(
     patient: &PatientId,
     settings: &Settings,
     received_at: Timestamp,
-) -> Result<Parsed, RecordFault> {
+) -> Result<ParsedRecord, RecordFault> {
     if payload.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Parsed::default());
+        return Ok(ParsedRecord::default());
     }
     if !payload.trim_ascii_start().starts_with(b"{") {
         return Err(RecordFault::NotAnObject);
     }
     let text: &RawValue = serde_json::from_slice(payload)?;
     let mut unknown = Vec::new();
-    let known = known_part(text.get(), Level::Record, "", &mut unknown)?;
+    let known = known_part(text.get(), Nesting::Record, "", &mut unknown)?;
     let record: AdmissionRecord = serde_json::from_str(&known)?;
     let site = settings.limits.limits(record.class_at(received_at), patient.unit());
     site.with(&record.limits).map_err(|faults| {
@@ -88,7 +88,7 @@ pub fn parse(
         .zip(record.class)
         .zip(record.born)
         .map(|((by_age, class), born)| Contradicted { class, born, by_age });
-    Ok(Parsed { record: Some(record), contradicted, unknown })
+    Ok(ParsedRecord { record: Some(record), contradicted, unknown })
 }
 
 /// Why a device's status is rejected.
@@ -117,7 +117,7 @@ mod tests {
         parse_whole(json).map(|parsed| parsed.record)
     }
 
-    fn parse_whole(json: &str) -> Result<Parsed, RecordFault> {
+    fn parse_whole(json: &str) -> Result<ParsedRecord, RecordFault> {
         let received_at = "2026-11-22T06:00:00Z".parse().unwrap();
         parse(json.as_bytes(), &"icu-1/p-17".parse().unwrap(), &Settings::default(), received_at)
     }
