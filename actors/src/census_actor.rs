@@ -22,7 +22,7 @@ use crate::installation::ShardReport;
 use crate::installation_actor::{InstallationActor, JoinShard};
 use crate::outlet::Outlet;
 use crate::patient::{Listening, Patient};
-use crate::patient_actor::{HearOfDevice, PatientActor, Tick};
+use crate::patient_actor::{HearOfDevice, HearOfUnit, PatientActor, Tick};
 use crate::people::{Departure, DeviceId, PatientId};
 use crate::receipt::Receipt;
 use crate::settings::Settings;
@@ -139,6 +139,9 @@ impl CensusActor {
         self.census.enter(patient, Entry::new(Arc::clone(&actor), record, confirmed));
         self.shard.counters.patients.change(self.census.len() - 1, self.census.len());
         self.shard.outlet.follow(patient);
+        if self.census.is_unit_unheard(patient) {
+            actor.do_send(HearOfUnit { unheard: true });
+        }
         actor
     }
 
@@ -376,6 +379,7 @@ impl Handler<Ticked> for CensusActor {
 
     fn handle(&mut self, _: Ticked, ctx: &mut Self::Context) {
         self.census.answered();
+        self.report();
         self.wake(ctx);
     }
 }

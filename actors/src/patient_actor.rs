@@ -66,7 +66,7 @@ macro_rules! tasks {
     };
 }
 
-tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice Tick Leave HandOver Inherit);
+tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice HearOfUnit Tick Leave HandOver Inherit);
 
 /// Every task is done now, or in its turn.
 impl<M> Handler<M> for PatientActor
@@ -106,7 +106,8 @@ enum VerdictCause {
     /// A reading from before the restart: it is kept already.
     Again,
     Record,
-    Device,
+    /// A device's word, or one about the unit.
+    Status,
     Timer {
         due: Uptime,
     },
@@ -156,6 +157,7 @@ impl PatientActor {
             Task::ConfirmWatched(_) => self.shard.census.do_send(WatchedAgain),
             Task::Admit(admit) => self.admit(admit),
             Task::HearOfDevice(status) => self.hear_of_device(status),
+            Task::HearOfUnit(unit) => self.hear_of_unit(unit),
             Task::Tick(tick) => self.tick(&tick),
             Task::Leave(leave) => self.leave(leave, ctx),
             Task::HandOver(hand_over) => self.hand_over(hand_over, ctx),
@@ -260,6 +262,13 @@ pub struct HearOfDevice {
     pub device: DeviceId,
     pub online: bool,
     pub receipt: Receipt,
+}
+
+/// That nothing is heard of this patient's unit is one alert about it from now on, or no longer.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct HearOfUnit {
+    pub unheard: bool,
 }
 
 /// The time has come that the patient asked to be woken for. Answered by [`Ticked`](crate::census_actor::Ticked).

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
+use crate::people::DeviceId;
 use crate::vitals::ReadingRef;
 use crate::vitals::{Quantity, Vital, VitalSet};
 
@@ -86,6 +87,8 @@ pub enum Cause {
     Silent { since: Timestamp },
     /// The device's last will, or its own word.
     Offline,
+    /// Nothing since then of a patient, where the record names devices: of none of these.
+    Unheard { since: Timestamp, admitted: bool, devices: Vec<DeviceId> },
     /// A clock that is off by this much; positive: behind ours.
     Clock { off_by: Span },
     /// The rules that failed.
@@ -104,6 +107,7 @@ impl Cause {
             Self::Missing { .. }
             | Self::Silent { .. }
             | Self::Offline
+            | Self::Unheard { .. }
             | Self::Clock { .. }
             | Self::Failed { .. }
             | Self::Words { .. } => None,
@@ -129,6 +133,7 @@ impl Cause {
             Self::Missing { .. }
             | Self::Silent { .. }
             | Self::Offline
+            | Self::Unheard { .. }
             | Self::Clock { .. }
             | Self::Failed { .. }
             | Self::Words { .. } => None,
@@ -144,6 +149,7 @@ impl Cause {
             Self::Missing { .. }
             | Self::Silent { .. }
             | Self::Offline
+            | Self::Unheard { .. }
             | Self::Clock { .. }
             | Self::Failed { .. }
             | Self::Words { .. } => None,

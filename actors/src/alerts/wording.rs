@@ -42,6 +42,7 @@ pub fn plain(said: &Said<'_>) -> String {
         | Cause::NotMeasured { .. }
         | Cause::Silent { .. }
         | Cause::Offline
+        | Cause::Unheard { .. }
         | Cause::Clock { .. }
         | Cause::Failed { .. } => match said.is_over() {
             true => format!("{} is over", said.condition),

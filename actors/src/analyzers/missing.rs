@@ -1,9 +1,10 @@
-//! Silence: a vital sign that stops coming, a device from which nothing comes, a device that is gone.
+//! Silence: a vital sign that stops coming, a device from which nothing comes or that is gone, a patient never heard.
 //!
 //! One cause is one alert: a device that is silent as a whole is one, and what one probe or one line measures is one.
 
 mod devices;
 mod held;
+mod unheard;
 mod vitals;
 
 mod words;
@@ -15,8 +16,10 @@ use super::{Analysis, Analyzer, Rule, View};
 use crate::alerts::{Cause, Finding, Presence, RuleName, Timing};
 use crate::clock::{Span, Uptime};
 use crate::conditions::{Condition, Priority};
-use crate::settings::Settings;
+use crate::devices::Device;
+use crate::settings::{MissingTable, Settings};
 use devices::Watched;
+pub use unheard::Unheard;
 
 /// The rule in the list.
 pub const RULE: Rule = Rule {
@@ -24,7 +27,13 @@ pub const RULE: Rule = Rule {
     make: |settings| Box::new(MissingAnalyzer::new(settings)),
     words,
     owns: |condition| {
-        matches!(condition, Condition::Missing(_) | Condition::DeviceSilent(_) | Condition::DeviceOffline(_))
+        matches!(
+            condition,
+            Condition::Missing(_)
+                | Condition::DeviceSilent(_)
+                | Condition::DeviceOffline(_)
+                | Condition::PatientUnheard
+        )
     },
 };
 
@@ -46,23 +55,23 @@ impl Analyzer for MissingAnalyzer {
     }
 
     fn analyze(&self, view: &View) -> Analysis {
-        let mut inquiry = MissingCheck {
-            view,
-            medium_after: self.settings.missing.medium_after,
-            found: Analysis::default(),
-        };
-        let watched: Vec<_> = view.devices.iter().map(|device| Watched::new(view, device)).collect();
+        let mut inquiry = MissingCheck { view, missing: &self.settings.missing, found: Analysis::default() };
+        let on_record = |device: &&Device| view.record.allows(Some(&device.id));
+        let watched: Vec<_> =
+            view.devices.iter().filter(on_record).map(|device| Watched::new(view, device)).collect();
+        inquiry.off_record();
         for device in &watched {
             inquiry.device(device);
         }
         inquiry.vitals(&watched);
+        inquiry.patient(&watched);
         inquiry.found
     }
 }
 
 struct MissingCheck<'a> {
     view: &'a View,
-    medium_after: Span,
+    missing: &'a MissingTable,
     found: Analysis,
 }
 
@@ -100,10 +109,10 @@ impl MissingCheck<'_> {
 
     /// Low, and medium once it has lasted `medium_after` more.
     fn priority(&mut self, lasted: Span, span: Span, from: Uptime) -> Option<Priority> {
-        if lasted >= span + self.medium_after {
+        if lasted >= span + self.missing.medium_after {
             return Some(Priority::Medium);
         }
-        self.found.recheck(from + span + self.medium_after);
+        self.found.recheck(from + span + self.missing.medium_after);
         Some(Priority::Low)
     }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alerts::{Finding, RuleName, Words, wording};
 use crate::clock::Uptime;
-use crate::conditions::{Condition, ScoreName};
+use crate::conditions::{Condition, Priority, ScoreName};
 use crate::settings::Settings;
 pub use view::View;
 
@@ -37,6 +37,8 @@ pub struct Analysis {
     pub recheck_at: Option<Uptime>,
     /// The score, where the rule computes one.
     pub score: Option<Score>,
+    /// That nothing is heard of the patient, and how soon someone must come: counted for the unit, too.
+    pub unheard: Option<Priority>,
 }
 
 impl Analysis {

@@ -62,8 +62,8 @@ impl Analyzer for News2Analyzer {
             let ends = view.tracks(&condition).then(|| not_applicable(condition, view, reason));
             return Analysis {
                 findings: ends.into_iter().collect(),
-                recheck_at: None,
                 score: Some(no_score(reason)),
+                ..Analysis::default()
             };
         }
         let known = Inputs::known(view, settings).points();
@@ -72,7 +72,8 @@ impl Analyzer for News2Analyzer {
         if known.reached().is_some() || view.tracks(&condition) {
             findings.push(finding(condition, &known, &score, view, settings));
         }
-        Analysis { findings, recheck_at: inputs::first_expiry(view, settings), score: Some(score) }
+        let recheck_at = inputs::first_expiry(view, settings);
+        Analysis { findings, recheck_at, score: Some(score), ..Analysis::default() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::missing::Unheard;
 use crate::admission::AdmissionRecord;
 use crate::alerts::{Delay, UnderWay};
 use crate::chart::Chart;
@@ -39,6 +40,8 @@ pub struct View {
     pub listening_since: Uptime,
     /// Whether our own clock is the likelier fault, so that no device is blamed.
     pub own_clock_suspect: bool,
+    /// Whether anything is heard of the patient at all.
+    pub unheard: Unheard,
 }
 
 /// Whether a vital sign speaks for the patient now.
@@ -194,6 +197,7 @@ pub(crate) mod testing {
             reading: Some(Arc::clone(origin)),
             listening_since: Uptime::START,
             own_clock_suspect: false,
+            unheard: Unheard::default(),
         }
     }
 }

@@ -53,6 +53,11 @@ impl Wakeups {
         self.awake = self.awake.saturating_sub(1);
     }
 
+    /// Whether an answer is missing.
+    pub fn are_awaited(&self) -> bool {
+        self.awake > 0
+    }
+
     /// When somebody is due next; none while an answer is missing.
     pub fn next_deadline(&self) -> Option<Uptime> {
         self.queue.first().filter(|_| self.awake == 0).map(|(at, _)| *at)

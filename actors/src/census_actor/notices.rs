@@ -4,10 +4,10 @@ use actix::{Context, Handler, Message};
 
 use super::{CensusActor, SHARD};
 use crate::installation::ShardReport;
-use crate::installation_actor::{DeviceFlooded, ShardReported};
+use crate::installation_actor::{DeviceFlooded, ShardReported, UnitReported};
 use crate::patient::Listening;
 use crate::patient::outcome::Notice;
-use crate::patient_actor::HearOfDevice;
+use crate::patient_actor::{HearOfDevice, HearOfUnit};
 use crate::people::{Departure, PatientId, UnitId};
 use crate::receipt::Receipt;
 
@@ -39,6 +39,7 @@ impl Handler<Notify> for CensusActor {
                     self.installation.do_send(DeviceFlooded { unit, device });
                 }
             }
+            Notice::Unheard(priority) => self.census.unheard(&patient, priority),
             Notice::Leaves => {
                 if self.census.may_leave(&patient) {
                     self.end_stay(&patient, Departure::Left, Receipt::none());
@@ -77,13 +78,20 @@ impl Handler<UnitJudged> for CensusActor {
     type Result = ();
 
     fn handle(&mut self, UnitJudged { unit, unheard }: UnitJudged, _: &mut Context<Self>) {
-        drop(self.census.note_unit_unheard(&unit, unheard));
+        for patient in self.census.note_unit_unheard(&unit, unheard) {
+            if let Some(entry) = self.census.entry(patient.as_str()) {
+                entry.address.do_send(HearOfUnit { unheard });
+            }
+        }
     }
 }
 
 impl CensusActor {
-    /// Reports to the installation what has changed: devices, their clocks, room.
+    /// Reports to the installation what has changed: devices, their clocks, room, of whom nothing is heard.
     pub(super) fn report(&mut self) {
+        for (unit, hearing) in self.census.changed_units() {
+            self.installation.do_send(UnitReported { shard: SHARD, unit, hearing });
+        }
         let report = ShardReport { clocks: self.census.clocks(), full: self.full };
         if std::mem::replace(&mut self.reported, report) != report {
             self.installation.do_send(ShardReported { shard: SHARD, report });

@@ -10,7 +10,7 @@ use crate::alerts::AlertChange;
 use crate::clock::Timestamp;
 use crate::conditions::Condition;
 use crate::installation::ShardReport;
-use crate::installation_actor::{ShardReported, TakeUp};
+use crate::installation_actor::{ShardReported, TakeUp, UnitReported};
 use crate::patient::snapshot::{Memory, Restored};
 use crate::patient::{Listening, Patient};
 use crate::patient_actor::{ConfirmWatched, ObserveAgain, TellMemoryLost};
@@ -72,6 +72,9 @@ impl CensusActor {
         self.restoring = Some(Restoring { left: patients.len(), done });
         patients.into_iter().for_each(|restored| self.restore(restored));
         self.full = was_full && self.census.is_full();
+        for (unit, hearing) in self.census.changed_units() {
+            self.installation.do_send(UnitReported { shard: SHARD, unit, hearing });
+        }
         self.reported = ShardReport { clocks: self.census.clocks(), full: self.full };
         self.installation.do_send(ShardReported { shard: SHARD, report: self.reported });
         self.note_watched(0);
@@ -85,7 +88,9 @@ impl CensusActor {
         let record = memory.is_recorded().then(|| Arc::clone(memory.record()));
         let devices: Vec<_> =
             memory.devices().map(|(device, heard, skew)| (device.clone(), heard, skew)).collect();
+        let unheard = memory.is_unheard();
         let actor = self.enter(&patient, Some(memory), record, false);
+        self.census.unheard(&patient, unheard);
         for (device, heard, skew) in devices {
             self.census.link(&device, &patient, Some(heard));
             self.census.skew(&device, &patient, skew);

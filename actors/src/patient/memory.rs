@@ -21,6 +21,9 @@ impl Patient {
                 patient.site.settings = Arc::clone(settings);
                 patient.apply_settings(now.wall);
                 patient.judge_rules_gone(now);
+                // An older memory does not say since when; silence begins anew all the same.
+                let recorded = patient.recorded.then_some(now.uptime);
+                patient.unheard.since = patient.unheard.since.or(recorded);
                 patient
             }
             Memory::Alerts { open, since } => {
@@ -50,6 +53,7 @@ impl Patient {
         self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
         self.takeover_at = self.takeover_at.map(|takeover| takeover + by);
         self.stated = self.stated.map(|stated| stated + by);
+        self.unheard.since = self.unheard.since.map(|since| since + by);
     }
 
     /// The memory, where it is to be saved now: with each step of a life cycle, else every 10 s.

@@ -12,6 +12,7 @@ pub mod snapshot;
 mod speakers;
 mod timers;
 mod transfer;
+mod unheard;
 mod verdict;
 mod version_1;
 
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission::AdmissionRecord;
 use crate::alerts::{AlertSet, Caption, Moment, Stage, UnderWay};
+use crate::analyzers::missing::Unheard;
 use crate::analyzers::{Score, View};
 use crate::chart::Chart;
 use crate::clock::{Now, Span, Timestamp, Uptime};
@@ -76,6 +78,8 @@ pub struct Patient {
     /// When the first value that waits for another device's to grow old may speak.
     takeover_at: Option<Uptime>,
     simulated: bool,
+    #[serde(default)]
+    unheard: Unheard,
     /// When the stay began.
     stay: Timestamp,
     heard: Uptime,
@@ -111,6 +115,7 @@ impl Patient {
             recheck_at: None,
             takeover_at: None,
             simulated: false,
+            unheard: Unheard::default(),
             stay,
             heard: now.uptime,
             stated: None,
@@ -148,6 +153,7 @@ impl Patient {
         if self.recorded && self.record == record {
             return None;
         }
+        self.ask_to_hear(&record, now.uptime);
         self.record = record;
         self.last_saved.at = None;
         (self.recorded, self.state_is_old) = (true, true);
@@ -200,6 +206,7 @@ impl Patient {
             reading,
             listening_since: listening.since.unwrap_or(moment.now.uptime),
             own_clock_suspect: listening.own_clock_suspect,
+            unheard: self.unheard,
         }
     }
 

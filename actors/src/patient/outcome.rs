@@ -11,6 +11,7 @@ use crate::alerts::{AlertChange, Moment, RuleName};
 use crate::analyzers::{Analysis, Score, View};
 use crate::chart::Chart;
 use crate::clock::Timestamp;
+use crate::conditions::Priority;
 use crate::devices::clock::Skew;
 use crate::people::{DeviceId, PatientId};
 use crate::vitals::Vital;
@@ -92,6 +93,8 @@ pub enum Notice {
     ClockSkew(DeviceId, Option<Skew>),
     /// It sends more than can be meant.
     Floods(DeviceId),
+    /// Nothing is heard of the patient, and so soon must someone come; or something is heard again.
+    Unheard(Option<Priority>),
     /// The patient was not heard of for so long that it leaves.
     Leaves,
 }

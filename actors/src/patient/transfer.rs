@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Patient;
+use crate::analyzers::missing::Unheard;
 use crate::clock::Now;
 use crate::conditions::Condition;
 use crate::people::{PatientId, Subject};
@@ -16,6 +17,7 @@ impl Patient {
         self.alerts.continue_as(&caption);
         self.scores = Arc::default();
         (self.recorded, self.stated) = (false, None);
+        self.unheard = Unheard { since: self.unheard.since, ..Unheard::default() };
         self
     }
 

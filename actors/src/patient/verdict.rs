@@ -10,7 +10,7 @@ use super::failure::{CORE, failure};
 use super::outcome::{Answers, Inquiry, Judgement, Notice, Outcome};
 use super::replay::{Account, Purpose, Replay};
 use crate::alerts::{Finding, Moment, RuleName, Standing};
-use crate::analyzers::{Score, View};
+use crate::analyzers::{Score, View, missing};
 use crate::clock::Now;
 use crate::conditions::Kind;
 use crate::people::{DeviceId, Subject};
@@ -80,7 +80,7 @@ impl Patient {
     fn decide(&mut self, inquiry: &Inquiry, answers: Answers) -> Outcome {
         let mut outcome = Outcome::default();
         let mut failed = Vec::new();
-        let mut scores = Vec::new();
+        let (mut scores, mut unheard) = (Vec::new(), self.unheard.found);
         self.recheck_at = None;
         let subject = Subject::Patient(self.id.clone());
         let moment = &inquiry.moment;
@@ -93,6 +93,7 @@ impl Patient {
             };
             self.recheck_at = self.recheck_at.into_iter().chain(analysis.recheck_at).min();
             scores.extend(analysis.score);
+            unheard = if rule == missing::RULE.name { analysis.unheard } else { unheard };
             let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
             self.alerts.judge(&rule, analysis.findings, moment, &caption);
         }
@@ -107,6 +108,7 @@ impl Patient {
         }
         outcome.scores = self.new_scores(scores);
         outcome.notices = self.notices(moment, !inquiry.is_backlog());
+        outcome.notices.extend(self.note_unheard(unheard));
         self.conclude(&mut outcome, moment.now);
         outcome
     }

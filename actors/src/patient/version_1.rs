@@ -9,6 +9,7 @@ use super::{LastSaved, Patient, Site};
 use crate::admission::AdmissionRecord;
 use crate::alerts::AlertSet;
 use crate::analyzers::Score;
+use crate::analyzers::missing::Unheard;
 use crate::chart::{Chart, Held, Latest};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::devices::clock::{DeviceClock, Skew};
@@ -121,6 +122,7 @@ impl PatientOfVersion1 {
             recheck_at: old.recheck_at,
             takeover_at: None,
             simulated: old.simulated,
+            unheard: Unheard::default(),
             stay: old.stay,
             heard: old.heard,
             stated: old.stated,

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use tracing::error;
 
 use super::{
-    Admit, HearOfDevice, Inherit, Observe, ObserveAgain, PatientActor, PendingVerdict, Tick, VerdictCause,
+    Admit, HearOfDevice, HearOfUnit, Inherit, Observe, ObserveAgain, PatientActor, PendingVerdict, Tick,
+    VerdictCause,
 };
 use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
@@ -107,9 +108,20 @@ impl PatientActor {
         let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
         match self.attempt(|patient| patient.device_status(&device, online, listening, now)) {
             Some((draft, inquiry)) => {
-                self.ask(draft, inquiry, VerdictCause::Device, Outcome::default(), receipt)
+                self.ask(draft, inquiry, VerdictCause::Status, Outcome::default(), receipt)
             }
             None => self.tell_failure(receipt),
+        }
+    }
+
+    pub(super) fn hear_of_unit(&mut self, HearOfUnit { unheard }: HearOfUnit) {
+        let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
+        match self.attempt(|patient| patient.unit_judged(unheard, listening, now)) {
+            Some((draft, Some(inquiry))) => {
+                self.ask(draft, inquiry, VerdictCause::Status, Outcome::default(), Receipt::none());
+            }
+            Some((draft, None)) => self.patient = Some(draft),
+            None => self.tell_failure(Receipt::none()),
         }
     }
 
@@ -157,7 +169,7 @@ impl PatientActor {
                 self.new_record = self.patient.as_ref().map(|patient| Arc::clone(patient.record()));
                 self.deliver(None, outcome, receipt);
             }
-            VerdictCause::Again | VerdictCause::Device => self.deliver(None, outcome, receipt),
+            VerdictCause::Again | VerdictCause::Status => self.deliver(None, outcome, receipt),
             VerdictCause::Timer { .. } => {
                 self.timer_failures = 0;
                 self.deliver(None, outcome, receipt);
@@ -177,7 +189,7 @@ impl PatientActor {
         }
         match cause {
             VerdictCause::Reading { payload, .. } => self.cost(payload, receipt),
-            VerdictCause::Again | VerdictCause::Record | VerdictCause::Device => self.tell_failure(receipt),
+            VerdictCause::Again | VerdictCause::Record | VerdictCause::Status => self.tell_failure(receipt),
             VerdictCause::Timer { due } => self.timer_failed(due),
         }
     }

@@ -4,6 +4,7 @@ mod failures;
 mod hearing;
 mod restart;
 mod stays;
+mod unheard;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -16,7 +16,7 @@ use crate::settings::Settings;
 use crate::vitals::Reading;
 
 /// Another shard that finds what this one left.
-fn restart(ward: &Ward, settings: Arc<Settings>) -> Ward {
+pub(super) fn restart(ward: &Ward, settings: Arc<Settings>) -> Ward {
     let again = Ward::begin(ward.clock.clone(), settings, Vec::new());
     again.census.do_send(left_by(ward));
     again.census.do_send(IngestProgress::RecordsRead);

@@ -44,9 +44,10 @@ pub fn said(text: &str) -> Option<Said> {
         };
         let length = match name {
             "since" => text.len() - span(text)?.1.len(),
+            "because" if text.starts_with('"') => text[1..].find('"')? + 2,
             _ => text.find(' ').unwrap_or(text.len()),
         };
-        said.named.insert(name, text[..length].trim().to_owned());
+        said.named.insert(name, text[..length].trim().trim_matches('"').to_owned());
         text = text[length..].trim_start();
     }
     Some(said)

@@ -8,6 +8,9 @@ use crate::conditions::Condition;
 use crate::devices::Device;
 use crate::vitals::Vital;
 
+/// Why what was said of a device ends that the record does not name any more.
+const OFF_RECORD: &str = "no longer on the record";
+
 /// One vital of a device, and after how long without it it is silent.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stream {
@@ -58,6 +61,24 @@ fn stream(view: &View, device: &Device, vital: Vital) -> Option<Stream> {
 }
 
 impl MissingCheck<'_> {
+    /// Ends what was said of devices whose readings are not this patient's any more.
+    pub(super) fn off_record(&mut self) {
+        let view = self.view;
+        for condition in view.tracked.iter().map(|of| &of.condition) {
+            let (Condition::DeviceSilent(device) | Condition::DeviceOffline(device)) = condition else {
+                continue;
+            };
+            if !view.record.allows(Some(device)) {
+                let since = view.devices.get(device).map_or(view.now.wall, |device| device.heard_at);
+                let cause = match condition {
+                    Condition::DeviceOffline(_) => Cause::Offline,
+                    _ => Cause::Silent { since },
+                };
+                self.find(condition.clone(), None, None, cause, Some(OFF_RECORD));
+            }
+        }
+    }
+
     /// Judges one device as a whole.
     pub(super) fn device(&mut self, watched: &Watched<'_>) {
         if let Some(since) = watched.device.offline {

@@ -82,6 +82,6 @@ impl MissingCheck<'_> {
 }
 
 /// The vital that names the alert of the probe that measures this one too.
-fn leader(vital: Vital) -> Option<Vital> {
+pub(super) fn leader(vital: Vital) -> Option<Vital> {
     TOGETHER.iter().find(|(_, others)| others.contains(&vital)).map(|(leader, _)| *leader)
 }

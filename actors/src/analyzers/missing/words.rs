@@ -2,6 +2,9 @@
 
 use crate::alerts::{Cause, Said, Side, wording};
 
+/// So many devices of a record are named at most.
+const NAMED_AT_MOST: usize = 4;
+
 /// `SpO2 has not been measured since …`, `Device offline`.
 pub(super) fn words(said: &Said<'_>) -> String {
     match (said.cause, said.is_over()) {
@@ -25,6 +28,13 @@ pub(super) fn words(said: &Said<'_>) -> String {
         }
         (Cause::Silent { .. }, true) => "Device sends again".to_owned(),
         (Cause::Silent { since }, false) => format!("Nothing from the device since {since}"),
+        (Cause::Unheard { .. }, true) => "Patient heard again".to_owned(),
+        (Cause::Unheard { since, admitted, devices }, false) => {
+            let from: Vec<_> = devices.iter().take(NAMED_AT_MOST).map(|device| device.as_str()).collect();
+            let from = if from.is_empty() { String::new() } else { format!(" from {}", from.join(", ")) };
+            let admission = if *admitted { ", the admission" } else { "" };
+            format!("Nothing heard{from} since {since}{admission}")
+        }
         (Cause::Offline, true) => "Device online again".to_owned(),
         (Cause::Offline, false) => "Device offline".to_owned(),
         _ => wording::plain(said),
