@@ -14,7 +14,7 @@ use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::vitals::Reading;
 
 use crate::contract::inbound::{Inbound, InboundMessage, Translator};
-use crate::contract::payload::rejected::RejectedMessage;
+use crate::contract::payload::rejected::{PAYLOAD_KEPT, RejectedMessage};
 
 /// Takes what is rejected at the door.
 pub trait RejectedOutput {
@@ -34,8 +34,14 @@ pub struct Door {
 impl Door {
     /// Takes one message of the contract. Its receipt is settled here where nobody further waits for it.
     pub fn take(&self, topic: &str, payload: Bytes, retain: bool, receipt: Receipt) {
+        let size = payload.len();
+        self.take_beginning(topic, payload, size, retain, receipt);
+    }
+
+    /// The same of a message of so many bytes, of which perhaps only the beginning has been read.
+    pub fn take_beginning(&self, topic: &str, payload: Bytes, size: usize, retain: bool, receipt: Receipt) {
         let received_at = self.clock.now().wall;
-        let message = InboundMessage { topic, payload: &payload, retain, received_at };
+        let message = InboundMessage { topic, payload: &payload, size, retain, received_at };
         let translation = self.translator.translate(message);
         if translation.unknown_fields > 0 {
             self.counters.unknown_fields.add(translation.unknown_fields as u64);
@@ -51,8 +57,13 @@ impl Door {
     }
 
     /// Takes readings of one patient, in order of their time; `payload` is what they came as.
-    pub fn readings(&self, patient: &str, mut readings: Vec<Reading>, payload: Bytes, receipt: Receipt) {
+    pub fn readings(&self, patient: &str, mut readings: Vec<Reading>, mut payload: Bytes, receipt: Receipt) {
+        receipt.weigh(readings.len());
         let Some(last) = readings.pop() else { return receipt.settle() };
+        if !readings.is_empty() {
+            // What is shown of it if it is rejected; the whole would live as long as the last of its readings.
+            payload = Bytes::copy_from_slice(&payload[..PAYLOAD_KEPT.min(payload.len())]);
+        }
         for reading in readings {
             self.reading(patient, reading, payload.clone(), receipt.clone());
         }

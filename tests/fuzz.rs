@@ -82,7 +82,7 @@ fn translator() -> Translator {
 }
 
 fn translate<'t>(translator: &Translator, topic: &'t str, payload: &[u8]) -> Translation<'t> {
-    let message = InboundMessage { topic, payload, retain: false, received_at: now() };
+    let message = InboundMessage { topic, payload, size: payload.len(), retain: false, received_at: now() };
     let translation = translator.translate(message);
     for rejected in &translation.rejected {
         assert!(!rejected.reason.is_empty());

@@ -13,6 +13,16 @@ pub trait Ledger: Send + Sync + 'static {
     fn settle(&self, entry: u64);
     /// A receipt for `entry` was dropped without being settled: whatever it stood for is lost.
     fn abandon(&self, entry: u64);
+    /// So many readings are in the message of `entry`, which counted as one.
+    fn weigh(&self, _entry: u64, _readings: usize) {}
+    /// A reading of `entry` waits for its turn, and is no work under way meanwhile.
+    fn wait(&self, _entry: u64) {}
+    /// A reading of `entry` that waited has its turn.
+    fn go_on(&self, _entry: u64) {}
+    /// Whether more of what waits may have its turn; what has just come goes first.
+    fn has_room(&self) -> bool {
+        true
+    }
 }
 
 /// A debt to the broker: the message it stands for may be acknowledged once every clone is settled.
@@ -30,9 +40,35 @@ impl Receipt {
         Self { debt: Some((ledger, entry)) }
     }
 
-    /// A receipt for something nobody waits for: QoS 0, a timer.
+    /// A receipt for something nobody waits for, such as a timer.
     pub fn none() -> Self {
         Self { debt: None }
+    }
+
+    /// So many readings are in the message.
+    pub fn weigh(&self, readings: usize) {
+        if let Some((ledger, entry)) = &self.debt {
+            ledger.weigh(*entry, readings);
+        }
+    }
+
+    /// The reading waits for its turn: it is no work under way until [`go_on`](Self::go_on).
+    pub fn wait(&self) {
+        if let Some((ledger, entry)) = &self.debt {
+            ledger.wait(*entry);
+        }
+    }
+
+    /// The reading that waited has its turn.
+    pub fn go_on(&self) {
+        if let Some((ledger, entry)) = &self.debt {
+            ledger.go_on(*entry);
+        }
+    }
+
+    /// Whether a reading that waits may have its turn now.
+    pub fn has_room(&self) -> bool {
+        self.debt.as_ref().is_none_or(|(ledger, _)| ledger.has_room())
     }
 
     /// Ends this party's debt.

@@ -10,6 +10,8 @@ use thiserror::Error;
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::settings::duration;
 
+use super::size::ByteSize;
+
 /// The connection to the broker, and the names used on it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -32,6 +34,8 @@ pub struct MqttConfig {
     pub prefix: String,
     /// How many readings may be unacknowledged before no more are taken from the broker.
     pub max_unacknowledged: usize,
+    /// The largest payload that is read, whatever the broker allows; a larger message is rejected unread.
+    pub max_payload: ByteSize,
     #[serde(with = "duration")]
     pub keep_alive: Span,
 }
@@ -49,6 +53,8 @@ impl Default for MqttConfig {
             key_file: None,
             prefix: "wardwatch".to_owned(),
             max_unacknowledged: 4000,
+            // 1,000 readings with every field are 414 KB.
+            max_payload: ByteSize::from_kib(512),
             keep_alive: Span::from_secs(60),
         }
     }

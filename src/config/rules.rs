@@ -15,6 +15,7 @@ use super::Config;
 use super::fault::Fault;
 use super::given::{Givens, written};
 use super::mqtt::check_prefix;
+use super::size::ByteSize;
 
 /// Every rule that this configuration breaks, where `unread` are the keys that were given and could not be read.
 pub fn faults(config: &Config, givens: &Givens, unread: &[Vec<String>]) -> Vec<Fault> {
@@ -48,6 +49,8 @@ impl Rules<'_> {
             self.tell("mqtt.prefix", fault.to_string());
         }
         self.within("mqtt.max_unacknowledged", mqtt.max_unacknowledged, 1..=65_535);
+        let sizes = ByteSize::from_kib(16)..=ByteSize::from_kib(16 * 1024);
+        self.within("mqtt.max_payload", mqtt.max_payload, sizes);
         self.within("mqtt.keep_alive", mqtt.keep_alive, Span::from_secs(5)..=Span::from_hours(1));
     }
 

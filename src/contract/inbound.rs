@@ -19,13 +19,16 @@ use super::payload::rejected::RejectedMessage;
 use super::topics::{Address, Topics};
 use super::unknown_names::{self, ToldNames};
 use crate::causes::Causes;
-use crate::config::Sources;
+use crate::config::{MqttConfig, Sources};
 
 /// One message from outside.
 #[derive(Debug, Clone, Copy)]
 pub struct InboundMessage<'t, 'p> {
     pub topic: &'t str,
+    /// As much of it as has been read.
     pub payload: &'p [u8],
+    /// Bytes of the payload as it was sent.
+    pub size: usize,
     /// Whether the broker kept it from before we subscribed.
     pub retain: bool,
     pub received_at: Timestamp,
@@ -78,17 +81,28 @@ pub struct Translator {
     topics: Topics,
     sources: Sources,
     settings: Arc<Settings>,
+    max_payload: usize,
     told_names: RefCell<ToldNames>,
 }
 
 impl Translator {
     /// A translator that has told of no unknown name yet.
     pub fn new(topics: Topics, sources: Sources, settings: Arc<Settings>) -> Self {
-        Self { topics, sources, settings, told_names: RefCell::default() }
+        let max_payload = MqttConfig::default().max_payload.bytes();
+        Self { topics, sources, settings, max_payload, told_names: RefCell::default() }
+    }
+
+    /// The same, for payloads of at most so many bytes.
+    pub fn with_max_payload(self, max_payload: usize) -> Self {
+        Self { max_payload, ..self }
     }
 
     /// Reads one message.
     pub fn translate<'t>(&self, message: InboundMessage<'t, '_>) -> Translation<'t> {
+        let (size, max) = (message.size, self.max_payload);
+        if size > max {
+            return Translation::rejected(message, &Rejection::TooLarge { size, max });
+        }
         match self.topics.read(message.topic) {
             Ok(Address::Vitals(patient)) => self.vitals(patient, message),
             Ok(Address::Record(patient)) => self.record(patient, message),
@@ -99,7 +113,7 @@ impl Translator {
     }
 
     fn vitals<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
-        let InboundMessage { topic, payload, retain, received_at } = message;
+        let InboundMessage { topic, payload, retain, received_at, .. } = message;
         // A broker delivers an emptied retained reading as an empty message; it says nothing.
         if retain {
             return match payload.is_empty() {
@@ -193,7 +207,8 @@ mod tests {
     /// What is rejected of this message, as `field: reason`.
     fn rejected(translator: &Translator, topic: &str, payload: &str) -> Vec<String> {
         let received_at = Timestamp::from_unix_ms(0);
-        let message = InboundMessage { topic, payload: payload.as_bytes(), retain: false, received_at };
+        let size = payload.len();
+        let message = InboundMessage { topic, payload: payload.as_bytes(), size, retain: false, received_at };
         let rejected = translator.translate(message).rejected;
         let line = |message: &RejectedMessage| {
             format!("{}: {}", message.field.as_deref().unwrap_or("-"), message.reason)
@@ -223,7 +238,8 @@ mod tests {
         assert_eq!(rejected(&translator, topic, payload), ["-: unknown: clas; did you mean class?"]);
         assert_eq!(rejected(&translator, topic, payload), [""; 0]);
         let received_at = Timestamp::from_unix_ms(0);
-        let message = InboundMessage { topic, payload: payload.as_bytes(), retain: true, received_at };
+        let size = payload.len();
+        let message = InboundMessage { topic, payload: payload.as_bytes(), size, retain: true, received_at };
         let Inbound::Record { record: Some(record), .. } = translator.translate(message).inbound else {
             panic!("no record");
         };

@@ -11,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::info;
 use wardwatch_actors::receipt::Receipt;
 
+use super::frames::Incoming;
 use super::ingest::{ConnectionProgress, Inbox, Ingest, IngestRequest, Message};
 use super::marks::Marks;
 use super::ring::RingFault;
@@ -18,8 +19,8 @@ use super::wire::{Wire, WireFault};
 
 /// How often the connection looks at what is due.
 const TICK: Duration = Duration::from_millis(250);
-/// Messages handed over before the actors run.
-const BURST: usize = 64;
+/// Readings handed over before the actors run; an array that is taken while there are fewer may exceed it.
+const BURST: u64 = 64;
 /// Filters in one SUBSCRIBE or UNSUBSCRIBE.
 const FILTERS: usize = 200;
 /// While a mark is under way for long, another one asks whether only that one was lost.
@@ -69,6 +70,8 @@ pub(super) struct Connection<'a, I> {
     held_since: Option<Instant>,
     /// Ticks without any packet, counted rather than timed: a process that was stopped has not listened.
     silent_ticks: u32,
+    /// Bytes that had come at the last tick: a large message is long on its way.
+    received: u64,
     /// Ticks since anything at all was taken, whether or not we read.
     stalled_ticks: u32,
     withheld: bool,
@@ -94,6 +97,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             mark_due: false,
             held_since: None,
             silent_ticks: 0,
+            received: 0,
             stalled_ticks: 0,
             withheld: false,
             settled: Vec::new(),
@@ -142,18 +146,17 @@ impl<'a, I: Inbox> Connection<'a, I> {
             let reading = self.may_read();
             tokio::select! {
                 packet = self.wire.read(), if reading => {
-                    self.take(packet?)?;
-                    self.take_burst()?;
+                    self.take_burst(packet?)?;
                     // The actors of this thread settle the burst, so that one write acknowledges it.
                     tokio::task::yield_now().await;
                 }
                 () = self.ingest.ring.woken() => {}
                 request = requests.recv(), if shard_asks => match request {
-                    Some(request) => self.serve(request, requests).await?,
+                    Some(request) => self.serve(request, requests)?,
                     None => shard_asks = false,
                 },
                 changed = self.ingest.hold.changed(), if publisher_holds => publisher_holds = changed.is_ok(),
-                _ = ticks.tick() => self.tick(Instant::now()).await?,
+                _ = ticks.tick() => self.tick(Instant::now())?,
                 () = &mut shutdown, if self.drain_until.is_none() => self.stop_reading(),
             }
         }
@@ -163,14 +166,14 @@ impl<'a, I: Inbox> Connection<'a, I> {
     async fn write_what_is_due(&mut self) -> Result<(), WireFault> {
         self.ingest.ring.take_settled(&mut self.settled);
         for pkid in self.settled.drain(..) {
-            self.wire.acknowledge(pkid).await?;
+            self.wire.acknowledge(pkid)?;
         }
         if self.mark_due && self.subscribed && self.may_read() {
             self.mark_due = false;
             let now = Instant::now();
             self.mark_at = now + self.ingest.settings.mark_every;
             let mark = self.marks.send(now);
-            self.wire.publish(&self.ingest.settings.probe, mark).await?;
+            self.wire.publish(&self.ingest.settings.probe, mark)?;
         }
         self.wire.flush().await
     }
@@ -189,12 +192,11 @@ impl<'a, I: Inbox> Connection<'a, I> {
         self.drain_until.is_some_and(|until| self.ingest.ring.is_empty() || Instant::now() >= until)
     }
 
-    /// Takes what has already arrived, as far as the ring has room.
-    fn take_burst(&mut self) -> Result<(), WireFault> {
-        for _ in 1..BURST {
-            if self.ingest.ring.is_full() {
-                break;
-            }
+    /// Takes a packet and what has arrived behind it, as far as the ring has room and others had no turn.
+    fn take_burst(&mut self, first: Incoming) -> Result<(), WireFault> {
+        let until = self.ingest.ring.taken() + BURST;
+        self.take(first)?;
+        while self.ingest.ring.taken() < until && !self.ingest.ring.is_full() {
             match self.wire.read_now() {
                 Some(packet) => self.take(packet?)?,
                 None => break,
@@ -203,32 +205,39 @@ impl<'a, I: Inbox> Connection<'a, I> {
         Ok(())
     }
 
-    fn take(&mut self, packet: Packet) -> Result<(), WireFault> {
+    fn take(&mut self, incoming: Incoming) -> Result<(), WireFault> {
         (self.silent_ticks, self.stalled_ticks) = (0, 0);
         self.held_since = None;
+        let packet = match incoming {
+            Incoming::Cut { publish, size } => return self.take_message(publish, size),
+            Incoming::Packet(packet) => packet,
+        };
         match packet {
-            Packet::Publish(publish) => self.take_message(publish),
+            Packet::Publish(publish) => {
+                let size = publish.payload.len();
+                self.take_message(publish, size)
+            }
             Packet::SubAck(ack) => self.take_subscribed(ack),
             Packet::PubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => Ok(()),
             other => Err(WireFault::Unexpected(format!("{other:?}"))),
         }
     }
 
-    fn take_message(&mut self, publish: Publish) -> Result<(), WireFault> {
+    fn take_message(&mut self, publish: Publish, size: usize) -> Result<(), WireFault> {
         let Publish { dup: duplicate, qos, retain, topic, pkid, payload } = publish;
-        let receipt = match qos {
-            QoS::AtMostOnce => Receipt::none(),
-            QoS::AtLeastOnce => match self.ingest.ring.push(pkid) {
-                Some(entry) => Receipt::new(self.ingest.ledger.clone(), entry),
-                None => return Err(WireFault::Unexpected("a message when none was read".to_owned())),
-            },
-            QoS::ExactlyOnce => return Err(WireFault::Unexpected(format!("QoS 2 on `{topic}`"))),
+        if qos == QoS::ExactlyOnce {
+            return Err(WireFault::Unexpected(format!("QoS 2 on `{topic}`")));
+        }
+        // Of QoS 0 (identifier 0) nothing is acknowledged, but it is work as any other.
+        let Some(entry) = self.ingest.ring.push(pkid, payload.len()) else {
+            return Err(WireFault::Unexpected("a message when none was read".to_owned()));
         };
+        let receipt = Receipt::new(self.ingest.ledger.clone(), entry);
         if topic == self.ingest.settings.probe {
             self.take_mark(&payload);
             receipt.settle();
         } else {
-            self.inbox.message(Message { topic, payload, retain, duplicate, receipt });
+            self.inbox.message(Message { topic, payload, size, retain, duplicate, receipt });
         }
         Ok(())
     }
@@ -287,21 +296,21 @@ impl<'a, I: Inbox> Connection<'a, I> {
         let settings = &self.ingest.settings;
         let records = std::iter::once(&settings.probe).chain(&settings.records).cloned().collect();
         let vitals = settings.vitals.iter().chain(&self.ingest.filters).cloned().collect();
-        self.subscribe(records).await?;
-        self.subscribe(vitals).await?;
+        self.subscribe(records)?;
+        self.subscribe(vitals)?;
         self.wire.flush().await
     }
 
-    async fn subscribe(&mut self, filters: Vec<String>) -> Result<(), WireFault> {
+    fn subscribe(&mut self, filters: Vec<String>) -> Result<(), WireFault> {
         for filters in filters.chunks(FILTERS) {
-            let pkid = self.wire.subscribe(filters).await?;
+            let pkid = self.wire.subscribe(filters)?;
             self.subscribing.push_back((pkid, filters.to_vec()));
         }
         Ok(())
     }
 
     /// Serves a request, and with it those of the same kind that wait behind it, in one packet.
-    async fn serve(
+    fn serve(
         &mut self,
         request: IngestRequest,
         requests: &mut UnboundedReceiver<IngestRequest>,
@@ -311,12 +320,12 @@ impl<'a, I: Inbox> Connection<'a, I> {
         while let Some(request) = next {
             match request {
                 IngestRequest::Subscribe(filter) => {
-                    self.unsubscribe(&mut unwanted).await?;
+                    self.unsubscribe(&mut unwanted)?;
                     self.ingest.filters.insert(filter.clone());
                     wanted.push(filter);
                 }
                 IngestRequest::Unsubscribe(filter) => {
-                    self.subscribe(std::mem::take(&mut wanted)).await?;
+                    self.subscribe(std::mem::take(&mut wanted))?;
                     self.ingest.filters.remove(&filter);
                     unwanted.push(filter);
                 }
@@ -324,15 +333,15 @@ impl<'a, I: Inbox> Connection<'a, I> {
             }
             next = if wanted.len().max(unwanted.len()) < FILTERS { requests.try_recv().ok() } else { None };
         }
-        self.unsubscribe(&mut unwanted).await?;
-        self.subscribe(wanted).await
+        self.unsubscribe(&mut unwanted)?;
+        self.subscribe(wanted)
     }
 
-    async fn unsubscribe(&mut self, filters: &mut Vec<String>) -> Result<(), WireFault> {
+    fn unsubscribe(&mut self, filters: &mut Vec<String>) -> Result<(), WireFault> {
         if filters.is_empty() {
             return Ok(());
         }
-        self.wire.unsubscribe(std::mem::take(filters)).await
+        self.wire.unsubscribe(std::mem::take(filters))
     }
 
     /// From here on `Drained` is only true once a mark not yet sent is back.
@@ -341,10 +350,10 @@ impl<'a, I: Inbox> Connection<'a, I> {
         self.drained_by = Some(self.marks.last() + 1);
     }
 
-    async fn tick(&mut self, now: Instant) -> Result<(), WireFault> {
+    fn tick(&mut self, now: Instant) -> Result<(), WireFault> {
         if now >= self.ping_at {
             self.ping_at = now + self.ingest.settings.link.keep_alive() / 3;
-            self.wire.write(Packet::PingReq).await?;
+            self.wire.write(&Packet::PingReq)?;
         }
         self.stalled_ticks += 1;
         let holds = !self.records_heard && !self.ingest.ring.is_empty();
@@ -365,7 +374,9 @@ impl<'a, I: Inbox> Connection<'a, I> {
 
     fn tick_reading(&mut self, now: Instant) -> Result<(), WireFault> {
         self.held_since = None;
-        self.silent_ticks += 1;
+        let received = self.wire.received();
+        let silent = std::mem::replace(&mut self.received, received) == received;
+        self.silent_ticks = if silent { self.silent_ticks + 1 } else { 0 };
         let patience = self.ingest.settings.mark_every + ANSWER_WITHIN;
         if TICK * self.silent_ticks > patience {
             return Err(WireFault::Silent(patience));

@@ -40,6 +40,8 @@ pub struct IngestSettings {
     pub vitals: Vec<String>,
     /// How often a mark tells up to when everything has been heard.
     pub mark_every: Duration,
+    /// Payloads of more bytes are not read.
+    pub max_payload: usize,
     /// How long a shutdown waits for receipts.
     pub drain_within: Duration,
 }
@@ -50,6 +52,8 @@ pub struct Message {
     pub topic: String,
     /// A view into the read buffer, 8 KiB or more: copy what is kept for long.
     pub payload: Bytes,
+    /// Bytes of the payload as it was sent: more than `payload` has where it is too large to be read.
+    pub size: usize,
     /// The broker kept it from before we subscribed.
     pub retain: bool,
     /// The broker may have delivered it before.
@@ -167,7 +171,7 @@ impl Ingest {
         mut shutdown: Pin<&mut impl Future<Output = ()>>,
     ) -> ConnectionEnd {
         let connected = tokio::select! {
-            connected = Wire::connect(&self.settings.link) => connected,
+            connected = Wire::connect(&self.settings.link, self.settings.max_payload) => connected,
             fault = fault(&self.ring) => return ConnectionEnd::Fault(fault),
             () = &mut shutdown => return ConnectionEnd::ShutDown,
         };
@@ -196,7 +200,9 @@ async fn fault(ring: &Ring) -> RingFault {
 fn tell_lost(lost: &WireFault, pause: Duration, inbox: &mut impl Inbox) {
     let reason = Causes(lost).to_string();
     match lost {
-        WireFault::Refused(_) => error!(reason, ?pause, "the broker does not let us hear; trying again"),
+        WireFault::Refused(_) | WireFault::Rejected { .. } => {
+            error!(reason, ?pause, "the broker does not let us hear; trying again")
+        }
         _ => warn!(reason, ?pause, "the broker is not heard; trying again"),
     }
     inbox.hearing(ConnectionProgress::Lost { reason });

@@ -3,6 +3,7 @@
 pub mod bus_publisher;
 mod connection;
 mod delivery;
+mod frames;
 pub mod ingest;
 mod marks;
 mod outbox;

@@ -1,7 +1,7 @@
 //! The ring of messages not yet acknowledged to the broker, in the order of their arrival.
 
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
-use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU16, AtomicU32, AtomicU64};
 
 use thiserror::Error;
 use tokio::sync::Notify;
@@ -10,6 +10,15 @@ use wardwatch_actors::receipt::Ledger;
 /// Bits of a slot's word that count who still owes something; the rest says for which entry.
 const COUNT_BITS: u32 = 20;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
+
+/// The word of a slot whose entry is void.
+const VOID: u64 = u64::MAX;
+
+/// How many messages may be unacknowledged: as many as MQTT has packet identifiers for.
+const MOST_MESSAGES: usize = 1 << 16;
+
+/// How many bytes of payload may be under way; a message that is taken while there is room may exceed it.
+const MOST_BYTES: i64 = 32 << 20;
 
 /// What must never happen to a receipt; the process ends, and the broker delivers again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -30,17 +39,42 @@ pub enum RingFault {
 struct Slot {
     /// The entry's low 44 bits, then the count of unsettled receipts.
     debt: AtomicU64,
-    /// The packet identifier to acknowledge.
+    /// The packet identifier to acknowledge; 0 where nothing is to be: QoS 0.
     pkid: AtomicU16,
+    /// How many readings are in the message, and how many of them wait for their turn.
+    readings: AtomicU32,
+    waiting: AtomicU32,
+    bytes: AtomicU32,
 }
 
-/// The ledger of one shard's ingest: as many slots as it may leave unacknowledged.
+impl Slot {
+    /// What the message weighs, without what of it waits.
+    fn load(&self) -> (i64, i64) {
+        let readings = i64::from(self.readings.load(Relaxed));
+        let under_way = readings - i64::from(self.waiting.load(Relaxed));
+        (under_way, self.share() * under_way)
+    }
+
+    /// Bytes of one reading.
+    fn share(&self) -> i64 {
+        i64::from(self.bytes.load(Relaxed)) / i64::from(self.readings.load(Relaxed)).max(1)
+    }
+}
+
+/// The ledger of one shard's ingest: what it has taken and not acknowledged, counted in readings and bytes.
 ///
-/// Receipts are cloned and settled from any thread and never block. Only the ingest calls `push`,
-/// `take_settled` and `void`. An entry is a number that never comes again, so receipts of an earlier
-/// connection are told from those of this one. Nothing here allocates after `new`.
+/// Receipts are cloned and settled from any thread and never block. Only the ingest's thread calls `push`,
+/// `take_settled`, `void`, `weigh`, `wait` and `go_on`. An entry is a number that never comes again, so receipts of an
+/// earlier connection are told from those of this one. Nothing here allocates after `new`.
 pub struct Ring {
     slots: Box<[Slot]>,
+    /// How many readings may be under way.
+    max_readings: i64,
+    /// Readings that are not settled and do not wait for their turn, and their bytes.
+    readings: AtomicI64,
+    bytes: AtomicI64,
+    /// Readings that ever came.
+    taken: AtomicU64,
     /// The oldest entry not yet acknowledged.
     front: AtomicU64,
     /// The next entry.
@@ -54,10 +88,18 @@ pub struct Ring {
 }
 
 impl Ring {
-    /// A ring for at most `max_unacknowledged` messages, at least one.
+    /// A ring in which at most `max_unacknowledged` readings are under way, at least one.
     pub fn new(max_unacknowledged: usize) -> Self {
+        Self::sized(MOST_MESSAGES, max_unacknowledged)
+    }
+
+    fn sized(messages: usize, max_unacknowledged: usize) -> Self {
         Self {
-            slots: (0..max_unacknowledged.max(1)).map(|_| Slot::default()).collect(),
+            slots: (0..messages).map(|_| Slot::default()).collect(),
+            max_readings: max_unacknowledged.max(1) as i64,
+            readings: AtomicI64::new(0),
+            bytes: AtomicI64::new(0),
+            taken: AtomicU64::new(0),
             front: AtomicU64::new(0),
             tail: AtomicU64::new(0),
             valid_from: AtomicU64::new(0),
@@ -79,20 +121,38 @@ impl Ring {
         self.len() == 0
     }
 
+    /// How many readings are taken and not yet safe, without those that wait for their turn.
+    pub fn readings(&self) -> usize {
+        self.readings.load(SeqCst).max(0) as usize
+    }
+
     /// Whether no further message may be read.
     pub fn is_full(&self) -> bool {
         self.len() >= self.slots.len()
+            || self.readings.load(SeqCst) >= self.max_readings
+            || self.bytes.load(SeqCst) >= MOST_BYTES
     }
 
-    /// Takes up a message, owed once; `None` if the ring is full.
-    pub(crate) fn push(&self, pkid: u16) -> Option<u64> {
+    /// How many readings have ever come.
+    pub(crate) fn taken(&self) -> u64 {
+        self.taken.load(Relaxed)
+    }
+
+    /// Takes up a message, owed once; `None` if the ring is full. It is one reading until it is weighed, and has no
+    /// packet identifier (0) where the broker wants no acknowledgement.
+    pub(crate) fn push(&self, pkid: u16, bytes: usize) -> Option<u64> {
         if self.is_full() {
             return None;
         }
         let entry = self.tail.load(Relaxed);
         let slot = self.slot(entry);
         slot.pkid.store(pkid, Relaxed);
+        slot.readings.store(1, Relaxed);
+        slot.waiting.store(0, Relaxed);
+        slot.bytes.store(u32::try_from(bytes).unwrap_or(u32::MAX), Relaxed);
         slot.debt.store(tag(entry) | 1, SeqCst);
+        self.taken.fetch_add(1, Relaxed);
+        self.add(slot.load());
         self.tail.store(entry + 1, Release);
         Some(entry)
     }
@@ -104,7 +164,7 @@ impl Ring {
         loop {
             let before = front;
             while front < tail && self.slot(front).debt.load(SeqCst) == tag(front) {
-                pkids.push(self.slot(front).pkid.load(Relaxed));
+                pkids.extend(Some(self.slot(front).pkid.load(Relaxed)).filter(|pkid| *pkid != 0));
                 front += 1;
             }
             if front == before {
@@ -118,8 +178,15 @@ impl Ring {
 
     /// Forgets every message: the connection is gone, and the broker will deliver them again.
     pub(crate) fn void(&self) {
-        let tail = self.tail.load(Relaxed);
+        let (front, tail) = (self.front.load(Relaxed), self.tail.load(Relaxed));
         self.valid_from.store(tail, SeqCst);
+        for entry in front..tail {
+            let slot = self.slot(entry);
+            // Whoever settles the last receipt takes the load off; of an entry that is void, we do.
+            if slot.debt.swap(VOID, SeqCst) & COUNT_MASK > 0 {
+                self.take_off(slot.load());
+            }
+        }
         self.front.store(tail, SeqCst);
     }
 
@@ -139,13 +206,34 @@ impl Ring {
         }
     }
 
-    /// Waits until the front may be acknowledged or a fault is there.
+    /// Waits until the front may be acknowledged, there is room again, or a fault is there.
     pub(crate) async fn woken(&self) {
         self.woken.notified().await;
     }
 
     fn slot(&self, entry: u64) -> &Slot {
         &self.slots[(entry % self.slots.len() as u64) as usize]
+    }
+
+    /// The slot of an entry that is not void.
+    fn slot_of(&self, entry: u64) -> Option<&Slot> {
+        let slot = self.slot(entry);
+        (slot.debt.load(SeqCst) & !COUNT_MASK == tag(entry)).then_some(slot)
+    }
+
+    fn add(&self, (readings, bytes): (i64, i64)) {
+        self.readings.fetch_add(readings, SeqCst);
+        self.bytes.fetch_add(bytes, SeqCst);
+    }
+
+    /// Takes this off what is under way, and wakes the ingest where that makes room.
+    fn take_off(&self, (readings, bytes): (i64, i64)) {
+        let before = self.readings.fetch_sub(readings, SeqCst);
+        let had_no_room = before >= self.max_readings && before - readings < self.max_readings;
+        let before = self.bytes.fetch_sub(bytes, SeqCst);
+        if had_no_room || (before >= MOST_BYTES && before - bytes < MOST_BYTES) {
+            self.woken.notify_one();
+        }
     }
 
     /// Changes the count of `entry` by `change` and returns the new one; `None` if the entry is void or
@@ -170,9 +258,23 @@ impl Ledger for Ring {
     }
 
     fn settle(&self, entry: u64) {
-        let left = self.change(entry, |count| count.checked_sub(1));
-        if left == Some(0) && self.front.load(SeqCst) == entry {
-            self.woken.notify_one();
+        while let Some(slot) = self.slot_of(entry) {
+            let debt = slot.debt.load(SeqCst);
+            if debt & !COUNT_MASK != tag(entry) || debt & COUNT_MASK == 0 {
+                return;
+            }
+            // Of the last debt: what all others did is seen, and the slot is nobody else's yet.
+            let load = slot.load();
+            if slot.debt.compare_exchange(debt, debt - 1, SeqCst, SeqCst).is_err() {
+                continue;
+            }
+            if debt & COUNT_MASK == 1 {
+                self.take_off(load);
+                if self.front.load(SeqCst) == entry {
+                    self.woken.notify_one();
+                }
+            }
+            return;
         }
     }
 
@@ -183,6 +285,32 @@ impl Ledger for Ring {
             self.woken.notify_one();
         }
     }
+
+    fn weigh(&self, entry: u64, readings: usize) {
+        let Some(slot) = self.slot_of(entry) else { return };
+        let (readings, before) = (u32::try_from(readings).unwrap_or(u32::MAX).max(1), slot.load());
+        slot.readings.store(readings, Relaxed);
+        self.taken.fetch_add(u64::from(readings) - 1, Relaxed);
+        self.add(slot.load());
+        self.take_off(before);
+    }
+
+    fn wait(&self, entry: u64) {
+        let Some(slot) = self.slot_of(entry) else { return };
+        slot.waiting.fetch_add(1, Relaxed);
+        self.take_off((1, slot.share()));
+    }
+
+    fn go_on(&self, entry: u64) {
+        let Some(slot) = self.slot_of(entry) else { return };
+        slot.waiting.fetch_sub(1, Relaxed);
+        self.add((1, slot.share()));
+    }
+
+    /// Half of the room is kept for what comes.
+    fn has_room(&self) -> bool {
+        self.readings.load(SeqCst) < (self.max_readings + 1) / 2 && self.bytes.load(SeqCst) < MOST_BYTES / 2
+    }
 }
 
 /// An entry as its slot keeps it. It comes again after 17 million million messages, years after any receipt.
@@ -191,194 +319,5 @@ fn tag(entry: u64) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::VecDeque;
-    use std::sync::{Arc, mpsc};
-    use std::time::Duration;
-
-    use proptest::prelude::*;
-    use wardwatch_actors::receipt::Receipt;
-
-    use super::*;
-
-    fn settled(ring: &Ring) -> Vec<u16> {
-        let mut pkids = Vec::new();
-        ring.take_settled(&mut pkids);
-        pkids
-    }
-
-    fn receipt(ring: &Arc<Ring>, pkid: u16) -> Receipt {
-        Receipt::new(ring.clone(), ring.push(pkid).expect("room"))
-    }
-
-    #[test]
-    fn messages_settled_out_of_order_are_acknowledged_in_order() {
-        let ring = Arc::new(Ring::new(4));
-        let [a, b, c] = [1, 2, 3].map(|pkid| receipt(&ring, pkid));
-        c.settle();
-        b.settle();
-        assert!(settled(&ring).is_empty());
-        a.settle();
-        assert_eq!(settled(&ring), [1, 2, 3]);
-    }
-
-    #[test]
-    fn a_message_waits_for_every_clone() {
-        let ring = Arc::new(Ring::new(4));
-        let first = receipt(&ring, 7);
-        let second = first.clone();
-        first.settle();
-        assert!(settled(&ring).is_empty());
-        second.settle();
-        assert_eq!(settled(&ring), [7]);
-    }
-
-    #[test]
-    fn a_full_ring_takes_nothing_until_its_front_is_acknowledged() {
-        let ring = Arc::new(Ring::new(2));
-        let [a, b] = [1, 2].map(|pkid| receipt(&ring, pkid));
-        assert!(ring.is_full());
-        assert_eq!(ring.push(3), None);
-        b.settle();
-        assert!(settled(&ring).is_empty());
-        assert!(ring.is_full());
-        a.settle();
-        assert_eq!(settled(&ring), [1, 2]);
-        assert!(ring.is_empty());
-    }
-
-    #[test]
-    fn a_receipt_of_an_earlier_connection_changes_nothing() {
-        let ring = Arc::new(Ring::new(1));
-        let early = receipt(&ring, 1);
-        let dropped = early.clone();
-        ring.void();
-        let late = receipt(&ring, 2);
-        early.settle();
-        drop(dropped);
-        assert!(settled(&ring).is_empty());
-        assert_eq!(ring.fault(), None);
-        late.settle();
-        assert_eq!(settled(&ring), [2]);
-    }
-
-    #[test]
-    fn a_receipt_dropped_unsettled_is_a_fault_until_the_ring_is_closed() {
-        let ring = Arc::new(Ring::new(4));
-        drop(receipt(&ring, 1));
-        assert_eq!(ring.fault(), Some(RingFault::Abandoned));
-
-        let closed = Arc::new(Ring::new(4));
-        let open = receipt(&closed, 1);
-        closed.close();
-        drop(open);
-        assert_eq!(closed.fault(), None);
-    }
-
-    #[test]
-    fn a_million_clones_of_one_receipt_are_a_fault_and_acknowledge_nothing() {
-        let ring = Ring::new(1);
-        let entry = ring.push(1).expect("room");
-        ring.slot(entry).debt.store(tag(entry) | COUNT_MASK, SeqCst);
-        ring.owe(entry);
-        assert_eq!(ring.fault(), Some(RingFault::TooManyDebts));
-        assert!(settled(&ring).is_empty());
-    }
-
-    #[derive(Debug, Clone)]
-    enum Step {
-        Push(u16),
-        Clone(usize),
-        Settle(usize),
-        Take,
-        Reconnect,
-    }
-
-    fn step() -> impl Strategy<Value = Step> {
-        prop_oneof![
-            4 => (1_u16..).prop_map(Step::Push),
-            2 => any::<usize>().prop_map(Step::Clone),
-            6 => any::<usize>().prop_map(Step::Settle),
-            3 => Just(Step::Take),
-            1 => Just(Step::Reconnect),
-        ]
-    }
-
-    proptest! {
-        /// The model: a queue of (pkid, how many receipts are out), acknowledged from its front.
-        #[test]
-        fn the_ring_behaves_like_a_queue_of_counts(capacity in 1_usize..6, steps in prop::collection::vec(step(), 0..200)) {
-            let ring = Arc::new(Ring::new(capacity));
-            let mut model: VecDeque<(u64, u16, u32)> = VecDeque::new();
-            let mut receipts: Vec<(u64, Receipt)> = Vec::new();
-            let mut number = 0;
-            for step in steps {
-                match step {
-                    Step::Push(pkid) => {
-                        let entry = ring.push(pkid);
-                        prop_assert_eq!(entry.is_some(), model.len() < capacity);
-                        if let Some(entry) = entry {
-                            receipts.push((number, Receipt::new(ring.clone(), entry)));
-                            model.push_back((number, pkid, 1));
-                            number += 1;
-                        }
-                    }
-                    Step::Clone(which) if !receipts.is_empty() => {
-                        let (of, clone) = receipts[which % receipts.len()].clone();
-                        receipts.push((of, clone));
-                        if let Some(entry) = model.iter_mut().find(|entry| entry.0 == of) { entry.2 += 1; }
-                    }
-                    Step::Settle(which) if !receipts.is_empty() => {
-                        let (of, receipt) = receipts.swap_remove(which % receipts.len());
-                        receipt.settle();
-                        if let Some(entry) = model.iter_mut().find(|entry| entry.0 == of) { entry.2 -= 1; }
-                    }
-                    Step::Clone(_) | Step::Settle(_) => {}
-                    Step::Take => {
-                        let mut expected = Vec::new();
-                        while let Some(&(_, pkid, 0)) = model.front() { expected.push(pkid); model.pop_front(); }
-                        prop_assert_eq!(settled(&ring), expected);
-                    }
-                    Step::Reconnect => { ring.void(); model.clear(); }
-                }
-                prop_assert_eq!(ring.len(), model.len());
-            }
-            for (_, receipt) in receipts { receipt.settle(); }
-            prop_assert_eq!(ring.fault(), None);
-        }
-    }
-
-    /// Taken out to see it fail: the second look after `front` has been stored in `take_settled` (a wake-up
-    /// is lost, and the test waits in vain), or the entry in the slot's word (counts go astray).
-    #[test]
-    fn four_threads_settling_at_random_lose_no_message_and_no_wake_up() {
-        const MESSAGES: u32 = 200_000;
-        let ring = Arc::new(Ring::new(64));
-        let (senders, threads): (Vec<_>, Vec<_>) = (0..4)
-            .map(|_| {
-                let (sender, receiver) = mpsc::channel::<Receipt>();
-                (sender, std::thread::spawn(move || receiver.into_iter().for_each(Receipt::settle)))
-            })
-            .unzip();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("runtime");
-        let acknowledged = runtime.block_on(async {
-            let mut acknowledged = Vec::new();
-            let mut sent = 0;
-            while acknowledged.len() < MESSAGES as usize {
-                while sent < MESSAGES && !ring.is_full() {
-                    let receipt = receipt(&ring, sent as u16);
-                    senders[(sent % 4) as usize].send(receipt.clone()).expect("thread");
-                    senders[(sent / 7 % 4) as usize].send(receipt).expect("thread");
-                    sent += 1;
-                }
-                tokio::time::timeout(Duration::from_secs(30), ring.woken()).await.expect("a wake-up");
-                ring.take_settled(&mut acknowledged);
-            }
-            acknowledged
-        });
-        drop(senders);
-        threads.into_iter().for_each(|thread| thread.join().expect("thread"));
-        assert!(acknowledged.iter().enumerate().all(|(at, &pkid)| pkid == at as u16));
-        assert!(ring.is_empty());
-    }
-}
+#[path = "ring_tests.rs"]
+mod tests;

@@ -66,7 +66,8 @@ pub(super) enum Answer {
     Pingresp,
 }
 
-trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+/// A connection, plain or over TLS.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 
 /// A live connection, whose two ways are used side by side.
@@ -210,7 +211,8 @@ impl Sink {
     }
 }
 
-async fn open(link: &Link) -> Result<Box<dyn ByteStream>, Wire5Fault> {
+/// Opens a connection on which nothing has been said yet.
+pub(super) async fn open(link: &Link) -> Result<Box<dyn ByteStream>, Wire5Fault> {
     let connect = |source| Wire5Fault::Connect { address: link.address(), source };
     let stream = TcpStream::connect(link.address()).await.map_err(connect)?;
     stream.set_nodelay(true).map_err(connect)?;

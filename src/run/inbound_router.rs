@@ -25,7 +25,7 @@ pub struct InboundRouter {
 }
 
 impl Inbox for InboundRouter {
-    fn message(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
+    fn message(&mut self, Message { topic, payload, size, retain, receipt, .. }: Message) {
         if topic == self.duplicate_instance.topic {
             receipt.settle();
             match self.duplicate_instance.hear(&payload) {
@@ -39,7 +39,7 @@ impl Inbox for InboundRouter {
             }
             return;
         }
-        self.door.take(&topic, payload, retain, receipt);
+        self.door.take_beginning(&topic, payload, size, retain, receipt);
     }
 
     fn hearing(&mut self, progress: ConnectionProgress) {

@@ -136,7 +136,9 @@ pub fn output(
 
 fn door(setup: &Setup, census: Addr<CensusActor>, output: Rc<ShardOutput>) -> Door {
     let (topics, sources) = (setup.topics.clone(), setup.config.sources());
-    let translator = Translator::new(topics, sources, Arc::clone(&setup.settings));
+    let max_payload = setup.config.mqtt.max_payload.bytes();
+    let translator =
+        Translator::new(topics, sources, Arc::clone(&setup.settings)).with_max_payload(max_payload);
     let (clock, counters) = (setup.clock.clone(), Arc::clone(&setup.counters));
     Door { translator, clock, counters, census, rejected: output }
 }
@@ -149,6 +151,7 @@ fn ingest_settings(setup: &Setup) -> IngestSettings {
         records: vec![topics.all_records(), topics.all_devices(), topics.system(instance)],
         vitals: if setup.is_registered() { Vec::new() } else { vec![topics.all_vitals()] },
         mark_every: PROBE_EVERY,
+        max_payload: setup.config.mqtt.max_payload.bytes(),
         drain_within: DRAIN_WITHIN,
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use wardwatch_actors::clock::Timestamp;
 
 /// How much of a refused payload is kept, in bytes.
-const PAYLOAD_KEPT: usize = 1024;
+pub const PAYLOAD_KEPT: usize = 1024;
 
 /// A refused message or value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -52,8 +52,10 @@ pub enum Rejection {
         /// What is in it instead.
         unknown: String,
     },
-    #[error("{0} readings are in it, at most {MOST_READINGS} may be")]
-    TooMany(usize),
+    #[error("more than {MOST_READINGS} readings are in it, which is the most that may be")]
+    TooMany,
+    #[error("payload has {size} bytes; at most {max} are read (mqtt.max_payload)")]
+    TooLarge { size: usize, max: usize },
     #[error(
         "a retained reading is rejected: it would be taken for a new one at every connection; publish without retain"
     )]
@@ -107,11 +109,9 @@ impl<'a> ParsedReadings<'a> {
         received_at: Timestamp,
     ) -> Result<(), Rejection> {
         // An array without a fault in its form is read in one go.
-        let elements = match json::<Elements<WireReading<'a>, MOST_READINGS>>(payload) {
-            Ok(elements) if elements.count > MOST_READINGS => {
-                return Err(Rejection::TooMany(elements.count));
-            }
-            Ok(elements) => elements.first.into_iter().map(Ok).collect(),
+        let elements = match elements::<WireReading<'a>>(payload) {
+            Ok(elements) => elements.into_iter().map(Ok).collect(),
+            Err(Rejection::TooMany) => return Err(Rejection::TooMany),
             Err(_) => one_by_one(payload)?,
         };
         for (index, element) in elements.into_iter().enumerate() {
@@ -156,11 +156,19 @@ impl<'a> ParsedReadings<'a> {
 
 /// The elements of an array of which at least one is no reading.
 fn one_by_one(payload: &[u8]) -> Result<Vec<Result<WireReading<'_>, serde_json::Error>>, Rejection> {
-    let raw: Elements<&RawValue, MOST_READINGS> = json(payload)?;
-    match raw.count > MOST_READINGS {
-        true => Err(Rejection::TooMany(raw.count)),
-        false => Ok(raw.first.into_iter().map(|element| serde_json::from_str(element.get())).collect()),
-    }
+    let raw = elements::<&RawValue>(payload)?;
+    Ok(raw.into_iter().map(|element| serde_json::from_str(element.get())).collect())
+}
+
+/// The elements of an array; one of too many is read no further than it may be long.
+fn elements<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<Vec<T>, Rejection> {
+    let mut too_many = false;
+    let elements = Elements::at_most(MOST_READINGS, &mut too_many);
+    let read = match std::str::from_utf8(payload) {
+        Ok(text) => elements.read(serde_json::Deserializer::from_str(text)),
+        Err(_) => elements.read(serde_json::Deserializer::from_slice(payload)),
+    };
+    read.map_err(|fault| if too_many { Rejection::TooMany } else { fault.into() })
 }
 
 #[cfg(test)]

@@ -139,37 +139,52 @@ impl<'de: 'a, 'a> Deserialize<'de> for WireReading<'a> {
     }
 }
 
-/// The first elements of an array, at most `MOST`, and how many there are.
-pub(super) struct Elements<T, const MOST: usize> {
-    pub first: Vec<T>,
-    pub count: usize,
+/// Reads the elements of an array; where there are more than `most`, reading ends, and `too_many` says so.
+pub(super) struct Elements<'f, T> {
+    most: usize,
+    too_many: &'f mut bool,
+    of: PhantomData<T>,
 }
 
-impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for Elements<T, MOST> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Array<T, const MOST: usize>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>, const MOST: usize> Visitor<'de> for Array<T, MOST> {
-            type Value = Elements<T, MOST>;
+impl<'f, T> Elements<'f, T> {
+    pub fn at_most(most: usize, too_many: &'f mut bool) -> Self {
+        Self { most, too_many, of: PhantomData }
+    }
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an array of readings")
-            }
+    /// Reads them from JSON.
+    pub fn read<'de, R: serde_json::de::Read<'de>>(
+        self,
+        mut json: serde_json::Deserializer<R>,
+    ) -> Result<Vec<T>, serde_json::Error>
+    where
+        T: Deserialize<'de>,
+    {
+        let elements = json.deserialize_seq(self)?;
+        json.end().map(|()| elements)
+    }
+}
 
-            fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<Self::Value, S::Error> {
-                let mut first = Vec::new();
-                while first.len() < MOST {
-                    match array.next_element()? {
-                        Some(element) => first.push(element),
-                        None => return Ok(Elements { count: first.len(), first }),
-                    }
-                }
-                let mut count = first.len();
-                while array.next_element::<IgnoredAny>()?.is_some() {
-                    count += 1;
-                }
-                Ok(Elements { first, count })
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<'_, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of readings")
+    }
+
+    fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<Self::Value, S::Error> {
+        let mut elements = Vec::new();
+        while elements.len() < self.most {
+            match array.next_element()? {
+                Some(element) => elements.push(element),
+                None => return Ok(elements),
             }
         }
-        deserializer.deserialize_seq(Array(PhantomData))
+        match array.next_element::<IgnoredAny>()? {
+            Some(_) => {
+                *self.too_many = true;
+                Err(serde::de::Error::custom("too many elements"))
+            }
+            None => Ok(elements),
+        }
     }
 }
