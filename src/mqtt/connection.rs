@@ -12,9 +12,8 @@ use tracing::info;
 use wardwatch_actors::receipt::Receipt;
 
 use super::frames::Incoming;
-use super::ingest::{ConnectionProgress, Inbox, Ingest, IngestRequest, Message};
+use super::ingest::{ConnectionEnd, ConnectionProgress, Inbox, Ingest, IngestRequest, Message};
 use super::marks::Marks;
-use super::ring::RingFault;
 use super::wire::{Wire, WireFault};
 
 /// How often the connection looks at what is due.
@@ -35,19 +34,6 @@ const WITHHELD_AFTER: Duration = Duration::from_secs(30);
 const STALLED_AFTER: u32 = 8;
 /// A broker that answers neither mark nor ping for this long beyond their interval is gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// How a connection ended.
-pub(super) enum ConnectionEnd {
-    ShutDown,
-    Fault(RingFault),
-    Lost(WireFault),
-}
-
-impl From<WireFault> for ConnectionEnd {
-    fn from(lost: WireFault) -> Self {
-        Self::Lost(lost)
-    }
-}
 
 pub(super) struct Connection<'a, I> {
     ingest: &'a mut Ingest,

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
-use super::connection::{Connection, ConnectionEnd};
+use super::connection::Connection;
 use super::ring::{Ring, RingFault};
 use super::wire::{Wire, WireFault};
 use crate::causes::Causes;
@@ -185,6 +185,19 @@ impl Ingest {
         let heard_a_mark = connection.has_heard_a_mark();
         self.without_mark = if heard_a_mark { 0 } else { self.without_mark + 1 };
         ended
+    }
+}
+
+/// How a connection ended.
+pub(super) enum ConnectionEnd {
+    ShutDown,
+    Fault(RingFault),
+    Lost(WireFault),
+}
+
+impl From<WireFault> for ConnectionEnd {
+    fn from(lost: WireFault) -> Self {
+        Self::Lost(lost)
     }
 }
 
