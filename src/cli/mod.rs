@@ -29,7 +29,7 @@ use output::OutputFault;
 
 /// Real-time patient monitoring on an MQTT broker. Not a medical device.
 #[derive(Debug, Parser)]
-#[command(name = "wardwatch", version, about)]
+#[command(name = "wardwatch", version)]
 pub struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -69,10 +69,18 @@ pub fn main() -> ExitCode {
 
 /// Prints help to standard output, or what is wrong with the arguments to standard error.
 fn show_usage(usage: &clap::Error) -> ExitCode {
-    match usage.print().map_err(OutputFault::from) {
-        _ if usage.use_stderr() => ExitCode::from(UNUSABLE),
-        Err(fault) => ended_by(&fault.into()),
+    // clap's own printing goes by more than our output does: with `CI` set it colours a dumb terminal.
+    let text = |colourful| match colourful {
+        true => usage.render().ansi().to_string(),
+        false => usage.render().to_string(),
+    };
+    if usage.use_stderr() {
+        output::remark(text(output::colourful(&std::io::stderr())).trim_end());
+        return ExitCode::from(UNUSABLE);
+    }
+    match output::print(text(output::colourful(&std::io::stdout()))) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => ended_by(&fault.into()),
     }
 }
 

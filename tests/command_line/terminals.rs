@@ -17,7 +17,11 @@ impl Drop for Terminal {
 fn shown(arguments: &str, environment: &[(&str, &str)], words: &str) -> String {
     let line = format!("exec '{}' {arguments}", env!("CARGO_BIN_EXE_wardwatch"));
     let mut script = Command::new("script");
-    script.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+    script.args(["-qec", &line, "/dev/null"]).env("TERM", "xterm");
+    // Whoever runs the tests may have wishes of their own.
+    for wish in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "RUST_LOG"] {
+        script.env_remove(wish);
+    }
     script.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut terminal = Terminal(script.spawn().expect("`script` of util-linux"));
     let mut out = terminal.0.stdout.take().expect("its output");
@@ -48,8 +52,13 @@ fn log_lines_and_errors_heed_the_same() {
     for (arguments, words) in [(nobody, "broker"), ("nonsense", "nonsense")] {
         assert!(shown(arguments, &[memory], words).contains(COLOUR), "{arguments}");
         for plain in [("NO_COLOR", "1"), ("TERM", "dumb")] {
-            let shown = shown(arguments, &[memory, plain], words);
-            assert!(!shown.contains(COLOUR), "{arguments} with {plain:?}: {shown:?}");
+            // What makes other programs colour a dumb terminal makes no difference.
+            for wish in
+                [("CI", "true"), ("CLICOLOR", "1"), ("CLICOLOR_FORCE", "1"), ("COLORTERM", "truecolor")]
+            {
+                let shown = shown(arguments, &[memory, plain, wish], words);
+                assert!(!shown.contains(COLOUR), "{arguments} with {plain:?}, {wish:?}: {shown:?}");
+            }
         }
     }
 }
