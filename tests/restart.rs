@@ -14,6 +14,8 @@ mod memory;
 mod owed;
 #[path = "restart/stays.rs"]
 mod stays;
+#[path = "restart/store_lost.rs"]
+mod store_lost;
 
 use std::path::PathBuf;
 
@@ -54,6 +56,11 @@ impl Ward {
 
     /// The same with the store that lies there, where one does.
     async fn open_on(broker: Mosquitto, settings: &str, store: PathBuf) -> Self {
+        Self::begin(broker, settings, store, "online").await
+    }
+
+    /// The same, until it has this status.
+    async fn begin(broker: Mosquitto, settings: &str, store: PathBuf, status: &str) -> Self {
         // `kill -9` takes nothing from the system's cache, so that no test waits for the disk itself.
         // Whoever marks how far WardWatch has come is alerted of at once.
         let settings = format!(
@@ -62,7 +69,7 @@ impl Ward {
         );
         let bus = Bus::of(broker.port()).await;
         let program = Program::run(broker.port(), &settings);
-        bus.until_status("online").await;
+        bus.until_status(status).await;
         Self { broker, bus, settings, store, program }
     }
 

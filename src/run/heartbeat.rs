@@ -14,7 +14,7 @@ use crate::contract::payload::system::{Status, SystemMessage};
 use crate::log_queue;
 use crate::mqtt::publisher::{DeliveryClass, Outbox, OutboxStatus, Outgoing};
 use crate::mqtt::ring::Ring;
-use crate::store::Store;
+use crate::store::{Store, StoreStatus};
 
 /// How often it is published.
 pub const EVERY: Duration = Duration::from_secs(10);
@@ -82,7 +82,7 @@ impl Heartbeat {
             IngestState::Live => "listening",
         };
         let probe_ms = ingest.probe.map(|probe| probe.as_micros() as f64 / 1000.0);
-        let status = status(ingest, &outbox, self.store.status().lost);
+        let status = status(ingest, &outbox, &self.store.status());
         self.outgoing(status, state, &outbox, probe_ms)
     }
 
@@ -118,6 +118,7 @@ impl Heartbeat {
             outbox: outbox.pending as u64,
             waiting: store.waiting as u64,
             published_before_commit: store.counts.published_before_commit,
+            store_refused: store.counts.refused_changes,
             undeliverable: outbox.undeliverable,
             dropped: outbox.dropped,
             log_dropped: log_queue::dropped(),
@@ -129,8 +130,9 @@ impl Heartbeat {
 }
 
 /// Degraded as soon as something that is promised does not hold.
-fn status(ingest: &IngestStatus, outbox: &OutboxStatus, store_lost: bool) -> Status {
-    let whole = !store_lost
+fn status(ingest: &IngestStatus, outbox: &OutboxStatus, store: &StoreStatus) -> Status {
+    let whole = !store.lost
+        && store.counts.refused_changes == 0
         && ingest.state == IngestState::Live
         && ingest.rejected.is_none()
         && outbox.connected
@@ -160,6 +162,7 @@ pub fn last_will(setup: &Setup) -> Vec<u8> {
         outbox: 0,
         waiting: 0,
         published_before_commit: 0,
+        store_refused: 0,
         undeliverable: 0,
         dropped: 0,
         log_dropped: 0,

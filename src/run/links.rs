@@ -5,15 +5,17 @@ use std::time::Duration;
 use actix::Addr;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::conditions::Condition;
 use wardwatch_actors::installation_actor::{Fact, InstallationActor};
+use wardwatch_actors::receipt::Receipt;
 
 use crate::fatal::Fatal;
+use crate::mqtt::bus_publisher::BusPublisher;
 use crate::mqtt::publisher::LinkEvent;
-use crate::store::{StoreEvent, StoreListener};
+use crate::store::{Recovered, StoreEvent, StoreListener};
 
 /// For how long the broker must be gone before that is an alert.
 const BROKER_LOST_AFTER: Duration = Duration::from_secs(10);
@@ -62,18 +64,28 @@ impl BrokerWatch {
 pub struct StoreWatch {
     pub installation: Addr<InstallationActor>,
     pub clock: Clock,
+    /// Where it is, as the configuration says it.
+    pub store: String,
+}
+
+/// How much of a cause is told in an alert.
+const LONGEST_CAUSE: usize = 600;
+
+/// What is said of a store that is lost.
+fn lost(store: &str, cause: Option<&str>) -> String {
+    let cause = cause.map_or_else(|| format!("the store {store} does not answer"), str::to_owned);
+    let cause: String = cause.chars().take(LONGEST_CAUSE).collect();
+    format!("Store lost: {cause}. Alerts are published, but a restart would forget what is happening now")
 }
 
 impl StoreWatch {
     /// The store is lost, or back.
     pub fn event(&self, event: StoreEvent) {
         let (words, at) = match event {
-            StoreEvent::Lost { since } => {
-                error!(
-                    "nothing can be written to the store; alerts are published, but a restart would forget them"
-                );
-                let words = "Nothing can be written to the store: alerts are published, but a restart would forget what is happening now. Free disk space, or mend the disk";
-                (Some(words.to_owned()), since)
+            StoreEvent::Lost { since, cause } => {
+                let words = lost(&self.store, cause.as_deref());
+                error!("{words}");
+                (Some(words), since.unwrap_or_else(|| self.clock.now().wall))
             }
             StoreEvent::Back { counts } => {
                 info!(?counts, "the store is back");
@@ -88,6 +100,8 @@ impl StoreWatch {
 
 /// Brings what the store reports to housekeeping, and its death to whoever ends the process.
 pub struct StoreEvents {
+    /// Where what the last run left pending goes.
+    pub output: BusPublisher,
     pub events: mpsc::UnboundedSender<StoreEvent>,
     pub fatal: mpsc::UnboundedSender<Fatal>,
 }
@@ -99,5 +113,15 @@ impl StoreListener for StoreEvents {
             StoreEvent::Died { thread } => self.fatal.send(Fatal::Store(thread)).ok(),
             event => self.events.send(event).ok(),
         };
+    }
+
+    fn found(&self, recovered: Recovered) {
+        recovered.pending.iter().for_each(|change| self.output.change(change, &Receipt::none()));
+        let Recovered { patients, pending, .. } = recovered;
+        warn!(
+            patients = patients.len(),
+            changes_pending = pending.len(),
+            "the store could not be read at the start; alert changes that the last run left pending are published now"
+        );
     }
 }

@@ -104,7 +104,7 @@ impl Service {
                 raised: broker_lost,
             },
             store_events,
-            store: StoreWatch { installation, clock },
+            store: StoreWatch { installation, clock, store: setup.config.store.url.to_string() },
         };
         Ok(Self { publisher, shard, inbound, housekeeping })
     }

@@ -26,7 +26,8 @@ impl Storage {
     /// Whoever may not have the store connects nowhere: the broker would end the session of the instance that has.
     pub fn open(setup: &Setup, bus: &Bus) -> Result<Self, Fatal> {
         let (event_sender, events) = mpsc::unbounded_channel();
-        let listener = StoreEvents { events: event_sender, fatal: setup.fatal.clone() };
+        let output = bus.output.clone();
+        let listener = StoreEvents { output, events: event_sender, fatal: setup.fatal.clone() };
         let mut consumers: Vec<Box<dyn Consumer>> = vec![Box::new(bus.output.clone())];
         consumers.extend(provoked::consumer());
         let publish_within = setup.settings.alerts.publish_within;

@@ -1,30 +1,39 @@
 //! The store: keeps readings, alert changes and what each patient remembers, so that no restart loses any.
 //!
 //! A shard hands in what was caused and goes on. The recorder commits it together with others, then emits it to the
-//! [`Feed`]; the watch emits what the recorder is too slow for. SQL is spoken in `schema`, `database` and `recovery` alone. Deliberately absent: MQTT, and what to make of a
-//! lost store, which is decided where this is wired.
+//! [`Feed`]; the watch emits what the recorder is too slow for. A store that cannot be opened holds up nobody: `writer`
+//! opens it later, puts removed files in their place again and lets a damaged one begin anew. Deliberately absent: MQTT,
+//! and what to make of a lost store, which is decided where this is wired.
 
 mod batch;
 mod database;
+mod faults;
+mod files;
+mod numbering;
 mod packing;
+mod peek;
 mod queue;
 mod recorder;
 mod recovery;
+mod replacement;
+mod rescue;
+mod retention;
 mod running;
 mod schema;
 mod shared;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod watch;
+mod writer;
 
-use std::fs::File;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::error;
 use wardwatch_actors::clock::{Span, Timestamp};
 use wardwatch_actors::conditions::Condition;
 use wardwatch_actors::outlet::Kept;
@@ -33,19 +42,22 @@ use wardwatch_actors::patient::outcome::Outcome;
 use crate::config::{StoreConfig, StoreUrl};
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::feed::{Cursor, Emission, Feed, NumberedChange};
-pub use database::StoreFault;
+pub use faults::StoreFault;
 pub use queue::Counts;
 pub use recovery::Recovered;
 
-use database::{Connect, Writer};
+use crate::causes::Causes;
+use database::Connect;
+use files::StoreFiles;
 use queue::{CommitQueue, CommitTerms};
 use shared::SharedStore;
+use writer::{Beginning, Writer};
 
 /// What becomes of the store, for those who tell others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreEvent {
-    /// Something has waited for a commit since then, for too long: nothing waits for commits any more.
-    Lost { since: Timestamp },
+    /// Nothing waits for commits any more, for this cause where it is known: since then, or (none) from now on.
+    Lost { since: Option<Timestamp>, cause: Option<String> },
     /// What was not lost for want of room is committed, and new entries wait for their commit again.
     Back { counts: Counts },
     /// A thread of the store panicked: the process must end, since it would lose in silence.
@@ -57,6 +69,8 @@ pub enum StoreEvent {
 pub trait StoreListener: Send + Sync + 'static {
     /// It is so.
     fn store(&self, event: StoreEvent);
+    /// The last run left this, which could not be read at the start.
+    fn found(&self, recovered: Recovered);
 }
 
 /// How the store fares.
@@ -116,12 +130,11 @@ impl Store {
                 Ok((Self { backend: Backend::InMemory(memory.into()) }, Recovered::default()))
             }
             StoreUrl::Sqlite(path) => {
-                let (file, synchronous) = (path.clone(), config.synchronous);
-                let connect = Box::new(move || database::connect(&file, synchronous));
+                let synchronous = config.synchronous;
+                let connect: Connect = Box::new(move |path| database::connect(path, synchronous));
                 let terms = CommitTerms::new(config.linger.to_duration(), publish_within.to_duration());
-                let lock = database::lock(path)?;
-                let opening = Opening { lock, connect, terms, keep_readings: config.keep_readings };
-                opening.open(feed, Box::new(listener), path)
+                let writer = Writer::new(StoreFiles::at(path), connect, config.keep_readings);
+                Opening { writer, terms }.open(feed, Box::new(listener))
             }
         }
     }
@@ -187,31 +200,27 @@ impl InMemory {
 
 /// A SQLite store on its way.
 struct Opening {
-    /// Held as long as anything may be written.
-    lock: File,
-    connect: Connect,
+    writer: Writer,
     terms: CommitTerms,
-    keep_readings: Span,
 }
 
 impl Opening {
+    /// Starts whatever the state of the file: where nothing can be written, the store begins as lost.
     fn open(
         mut self,
         feed: Feed,
         listener: Box<dyn StoreListener>,
-        path: &Path,
     ) -> Result<(Store, Recovered), StoreFault> {
-        let connection = (self.connect)()?;
-        let (recovered, next) = recovery::recover(&connection)
-            .map_err(|source| StoreFault::Read { path: path.to_owned(), source })?;
-        // Where nobody waits for it: what a killed run left there may be long.
-        database::copy_log(&connection);
-        let mut queue = CommitQueue::new(self.terms, next, Instant::now());
-        if recovered.open.iter().any(|change| change.condition == Condition::StoreLost) {
-            queue.begin_lost();
+        let Beginning { recovered, next, fault } = self.writer.begin()?;
+        let queue = CommitQueue::new(self.terms, next, Instant::now());
+        let shared = Arc::new(SharedStore::new(queue, feed, listener));
+        if let Some(words) = fault.map(|fault| Causes(&fault).to_string()).or(self.writer.take_notice()) {
+            error!("{words}; the ward is watched all the same");
+            shared.lose(words);
+        } else if recovered.open.iter().any(|change| change.condition == Condition::StoreLost) {
+            shared.begin_lost();
         }
-        let shared = Arc::new(SharedStore::new(queue, feed, listener, self.lock));
-        let writer = Writer::new(connection, self.connect, self.keep_readings);
+        let writer = self.writer;
         start("recorder", &shared, |shared| recorder::run(shared, writer))?;
         start("watch", &shared, watch::run)?;
         Ok((Store { backend: Backend::Sqlite(Arc::new(Handle { shared })) }, recovered))

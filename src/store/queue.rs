@@ -58,6 +58,8 @@ pub struct Counts {
     pub dropped_readings: u64,
     /// Changes that were published, and are missing in the log.
     pub dropped_changes: u64,
+    /// Changes that are missing in the log since another one has their id and sequence.
+    pub refused_changes: u64,
 }
 
 /// Everything that waits.
@@ -99,9 +101,9 @@ impl CommitQueue {
         }
     }
 
-    /// The last run ended without its store: whether anything can be written shows with the first commit.
-    pub fn begin_lost(&mut self) {
-        self.lost = true;
+    /// Nothing waits for commits any more; whether that is news.
+    pub fn lose(&mut self) -> bool {
+        !std::mem::replace(&mut self.lost, true)
     }
 
     /// How many entries are not committed yet.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tracing::{error, info};
 
-use super::StoreEvent;
 use super::batch::Batch;
-use super::database::{CommitFault, Writer};
-use super::shared::SharedStore;
+use super::faults::CommitFault;
+use super::shared::{Loss, RecorderStep, SharedStore};
+use super::writer::Writer;
 use crate::causes::Causes;
 
 /// The pause after a failed commit: doubled each time, up to the longest.
@@ -32,34 +32,61 @@ pub fn run(shared: &SharedStore, mut writer: Writer) {
 
 fn commit_all(shared: &SharedStore, writer: &mut Writer) {
     let mut covered = Covered::default();
-    while let Some((mut batch, running)) = shared.next_batch() {
-        batch.covered = covered.step(batch.upto, running);
-        if !commit(shared, writer, &batch) {
-            return;
+    loop {
+        match shared.next_step() {
+            RecorderStep::Commit(mut batch, running) => {
+                batch.covered = covered.step(batch.upto, running);
+                if !commit(shared, writer, &batch) {
+                    return;
+                }
+                shared.emit(|queue| {
+                    let (emissions, back) = queue.committed(batch.upto);
+                    (emissions, back.then_some(Loss::Ends))
+                });
+                writer.tidy();
+            }
+            RecorderStep::Look => {
+                writer.look();
+                tell(shared, writer);
+            }
+            RecorderStep::End => return,
         }
-        shared.emit(|queue| {
-            let (emissions, back) = queue.committed(batch.upto);
-            (emissions, back.then_some(StoreEvent::Back { counts: queue.counts }))
-        });
-        writer.tidy();
     }
+}
+
+/// Tells what became of the store beside commits; whether that is a fault.
+fn tell(shared: &SharedStore, writer: &mut Writer) -> bool {
+    if let Some(found) = writer.take_found() {
+        shared.found(found);
+    }
+    let notice = writer.take_notice();
+    let is_fault = notice.is_some();
+    notice.into_iter().for_each(|notice| shared.lose(notice));
+    is_fault
 }
 
 /// Tries until it is done; false where the store was abandoned first.
 fn commit(shared: &SharedStore, writer: &mut Writer, batch: &Batch) -> bool {
     let mut pause = FIRST_PAUSE;
     let mut logged = String::new();
+    let mut faulty = shared.has_fault();
     loop {
-        match writer.commit(batch) {
-            Ok(()) => break,
+        let committed = writer.commit(batch);
+        faulty |= tell(shared, writer);
+        match committed {
+            Ok(refusals) => {
+                shared.note_refusals(refusals.changes);
+                break;
+            }
             Err(fault) => log_fault(shared, &fault, &mut logged),
         }
+        faulty = true;
         if !shared.pause(pause) {
             return false;
         }
         pause = LONGEST_PAUSE.min(pause * 2);
     }
-    if !logged.is_empty() {
+    if faulty {
         info!("the store takes entries again");
         shared.note_fault(None);
     }

@@ -41,8 +41,8 @@ enum Unreadable {
     Damaged(#[from] serde_json::Error),
 }
 
-/// Reads everything, and the number that comes next.
-pub fn recover(connection: &Connection) -> rusqlite::Result<(Recovered, u64)> {
+/// Reads everything.
+pub fn recover(connection: &Connection) -> rusqlite::Result<Recovered> {
     let mut recovered = Recovered::default();
     snapshots(connection, &mut recovered)?;
     let pending = "SELECT number, change FROM changes WHERE published = 0 ORDER BY number";
@@ -52,13 +52,7 @@ pub fn recover(connection: &Connection) -> rusqlite::Result<(Recovered, u64)> {
     let elsewhere = open_alerts("substr(subject, -2) = '/_'");
     recovered.open = without_rows(changes(connection, &elsewhere, &[], &mut recovered.unreadable)?);
     departed(connection, &mut recovered)?;
-    let last: i64 = connection.query_row(
-        "SELECT max(ifnull((SELECT max(number) FROM readings), 0), ifnull((SELECT max(number) FROM changes), 0), \
-         ifnull((SELECT max(number) FROM snapshots), 0))",
-        [],
-        |row| row.get(0),
-    )?;
-    Ok((recovered, last.cast_unsigned() + 1))
+    Ok(recovered)
 }
 
 /// The last change of each alert that has not ended, of the subjects that `which` chooses.

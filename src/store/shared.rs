@@ -1,6 +1,5 @@
 //! What the shards' threads, the recorder and the watch share: the queue, and who waits for what.
 
-use std::fs::File;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -11,7 +10,9 @@ use wardwatch_actors::outlet::Kept;
 
 use super::batch::Batch;
 use super::queue::CommitQueue;
+use super::recovery::Recovered;
 use super::running::LOOK_EVERY;
+use super::writer;
 use super::{StoreEvent, StoreListener, StoreStatus};
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::feed::{Emission, Feed};
@@ -22,6 +23,25 @@ enum Awaits {
     Nothing,
     Urgent,
     Anything,
+}
+
+/// What the recorder does next.
+pub enum RecorderStep {
+    /// Commits this; so long the process has run.
+    Commit(Batch, Duration),
+    /// Looks whether the files are still the store's.
+    Look,
+    End,
+}
+
+/// Whether the store can be written to has changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Loss {
+    /// Something has waited for a commit since then; none where that is no matter of waiting.
+    Begins {
+        since: Option<Timestamp>,
+    },
+    Ends,
 }
 
 /// How the store ends.
@@ -52,13 +72,11 @@ pub struct SharedStore {
     closed: Condvar,
     feed: Feed,
     listener: Box<dyn StoreListener>,
-    /// Keeps other processes from the store until the last thread that writes to it has ended.
-    _lock: File,
 }
 
 impl SharedStore {
     /// Nothing waits yet.
-    pub fn new(queue: CommitQueue, feed: Feed, listener: Box<dyn StoreListener>, lock: File) -> Self {
+    pub fn new(queue: CommitQueue, feed: Feed, listener: Box<dyn StoreListener>) -> Self {
         let inner = Inner {
             queue,
             recorder_awaits: Awaits::Nothing,
@@ -74,7 +92,6 @@ impl SharedStore {
             closed: Condvar::new(),
             feed,
             listener,
-            _lock: lock,
         }
     }
 
@@ -128,23 +145,61 @@ impl SharedStore {
         }
     }
 
+    /// Whether commits are known to fail.
+    pub fn has_fault(&self) -> bool {
+        self.lock().fault.is_some()
+    }
+
     /// Notes why commits fail, or that they no longer do.
     pub fn note_fault(&self, fault: Option<String>) {
         self.lock().fault = fault;
     }
 
-    /// For the recorder: waits for the next batch, and says how long the process has run; none at the end.
-    pub fn next_batch(&self) -> Option<(Batch, Duration)> {
+    /// So many changes are missing in the log.
+    pub fn note_refusals(&self, changes: u64) {
+        if changes > 0 {
+            self.lock().queue.counts.refused_changes += changes;
+        }
+    }
+
+    /// Nothing can be written, for this cause: nothing waits for commits any more, and the listener learns it if it
+    /// is news.
+    pub fn lose(&self, cause: String) {
+        self.note_fault(Some(cause));
+        self.emit(|queue| {
+            let news = queue.lose();
+            (Vec::new(), news.then_some(Loss::Begins { since: None }))
+        });
         let mut inner = self.lock();
+        inner.watch_sleeps = false;
+        self.watch.notify_all();
+    }
+
+    /// The last run ended without its store: whether anything can be written shows with the first commit.
+    pub fn begin_lost(&self) {
+        self.lock().queue.lose();
+    }
+
+    /// What the last run left could be read only now.
+    pub fn found(&self, recovered: Recovered) {
+        self.listener.found(recovered);
+    }
+
+    /// For the recorder: waits for what is next.
+    pub fn next_step(&self) -> RecorderStep {
+        let mut inner = self.lock();
+        let looks_at = Instant::now() + writer::LOOK_EVERY;
         loop {
             let now = Instant::now();
             let wait = inner.queue.commit_in(now);
             match (inner.ending, wait) {
-                (Some(ShutdownMode::Abandon), _) => return None,
-                (Some(ShutdownMode::Drain), _) if inner.queue.is_drained() => return None,
+                (Some(ShutdownMode::Abandon), _) => return RecorderStep::End,
+                (Some(ShutdownMode::Drain), _) if inner.queue.is_drained() => return RecorderStep::End,
                 (Some(ShutdownMode::Drain), _) | (None, Some(Duration::ZERO)) => {
-                    return Some((inner.queue.take_batch(), inner.queue.running(now)));
+                    let batch = inner.queue.take_batch();
+                    return RecorderStep::Commit(batch, inner.queue.running(now));
                 }
+                (None, None) if now >= looks_at => return RecorderStep::Look,
                 (None, Some(linger)) => {
                     inner.recorder_awaits = Awaits::Urgent;
                     let waited = self.recorder.wait_timeout(inner, linger);
@@ -152,7 +207,8 @@ impl SharedStore {
                 }
                 (None, None) => {
                     inner.recorder_awaits = Awaits::Anything;
-                    inner = self.recorder.wait(inner).unwrap_or_else(PoisonError::into_inner);
+                    let waited = self.recorder.wait_timeout(inner, looks_at - now);
+                    inner = waited.unwrap_or_else(PoisonError::into_inner).0;
                 }
             }
             inner.recorder_awaits = Awaits::Nothing;
@@ -189,9 +245,18 @@ impl SharedStore {
     }
 
     /// Takes from the queue what may go and emits it, one caller at a time.
-    pub fn emit(&self, take: impl FnOnce(&mut CommitQueue) -> (Vec<Emission>, Option<StoreEvent>)) {
+    pub fn emit(&self, take: impl FnOnce(&mut CommitQueue) -> (Vec<Emission>, Option<Loss>)) {
         let turn = self.feed.turn();
-        let (emissions, event) = take(&mut self.lock().queue);
+        let (emissions, event) = {
+            let mut inner = self.lock();
+            let (emissions, loss) = take(&mut inner.queue);
+            let cause = inner.fault.clone();
+            let event = loss.map(|loss| match loss {
+                Loss::Begins { since } => StoreEvent::Lost { since, cause },
+                Loss::Ends => StoreEvent::Back { counts: inner.queue.counts },
+            });
+            (emissions, event)
+        };
         emissions.into_iter().for_each(|emission| turn.emit(emission));
         if let Some(event) = event {
             self.listener.store(event);

@@ -37,6 +37,8 @@ pub struct SystemMessage<'a> {
     /// What is not committed yet, and changes that went out before their commit, since the start.
     pub waiting: u64,
     pub published_before_commit: u64,
+    /// Changes that are missing in the log since another one has their id and sequence.
+    pub store_refused: u64,
     /// Messages that the broker will never take, and changes that made room for those of a higher priority.
     pub undeliverable: u64,
     pub dropped: u64,

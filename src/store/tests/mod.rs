@@ -1,16 +1,19 @@
 //! Tests of the store: a bench with a database of its own, and everything the store does written down.
 
+mod damage;
 mod faults;
+mod files;
 mod promises;
 mod queue;
 mod recovery;
+mod start;
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use tokio::time::Instant;
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::alerts::change::Event;
@@ -26,8 +29,10 @@ use wardwatch_actors::people::{PatientId, Subject};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 
+use super::files::StoreFiles;
 use super::queue::CommitTerms;
 use super::recovery::Recovered;
+use super::writer::Writer;
 use super::{Opening, Store, StoreEvent, StoreFault, StoreListener, database};
 use crate::config::Synchronous;
 use crate::feed::{Consumer, Cursor, Emission, Feed};
@@ -153,6 +158,8 @@ enum Told {
     Settled(i64),
     Abandoned(i64),
     Event(StoreEvent),
+    /// What the last run left was found later: so many changes are pending.
+    Found(usize),
 }
 
 /// What a store does, in order.
@@ -203,9 +210,13 @@ impl Consumer for Broker {
         for numbered in &emission.changes {
             let in_log = "SELECT count(*) FROM changes WHERE number = ?1";
             let number = numbered.number.cast_signed();
-            // A store in memory has no tables.
-            let committed =
-                connection(&self.path).query_row(in_log, [number], |row| row.get(0)).unwrap_or(false);
+            // A store in memory, or one that is lost, has no tables.
+            let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+            let committed = Connection::open_with_flags(&self.path, flags).and_then(|store| {
+                store.busy_timeout(DEADLINE)?;
+                store.query_row(in_log, [number], |row| row.get(0))
+            });
+            let committed = committed.unwrap_or(false);
             self.record.tell(Told::Published { message: numbered.change.message.clone(), committed });
         }
         if emission.state.is_some() {
@@ -219,6 +230,10 @@ struct Listener(Arc<Record>);
 impl StoreListener for Listener {
     fn store(&self, event: StoreEvent) {
         self.0.tell(Told::Event(event));
+    }
+
+    fn found(&self, recovered: Recovered) {
+        self.0.tell(Told::Found(recovered.pending.len()));
     }
 }
 
@@ -236,6 +251,8 @@ struct Bench {
     keep_readings: Span,
     /// The size at which the disk is full, in pages; 0 is never.
     max_pages: Arc<AtomicU32>,
+    /// Whether the disk takes nothing.
+    refuses: Arc<AtomicBool>,
 }
 
 impl Bench {
@@ -256,6 +273,7 @@ impl Bench {
             terms,
             keep_readings: Span::from_hours(48),
             max_pages: Arc::default(),
+            refuses: Arc::default(),
         }
     }
 
@@ -268,9 +286,12 @@ impl Bench {
     }
 
     fn try_open(&self) -> Result<(Store, Recovered), StoreFault> {
-        let (path, max_pages) = (self.path(), Arc::clone(&self.max_pages));
-        let connect = Box::new(move || {
-            let connection = database::connect(&path, Synchronous::Normal)?;
+        let (max_pages, refuses) = (Arc::clone(&self.max_pages), Arc::clone(&self.refuses));
+        let connect = Box::new(move |path: &Path| {
+            if refuses.load(Ordering::Relaxed) {
+                return Err(StoreFault::ReadOnly { path: path.to_owned() });
+            }
+            let connection = database::connect(path, Synchronous::Normal)?;
             let pages = max_pages.load(Ordering::Relaxed);
             if pages > 0 {
                 connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
@@ -279,13 +300,13 @@ impl Bench {
         });
         // A lock of its own: what was dropped as by a crash may still be ending.
         static LOCKS: AtomicU32 = AtomicU32::new(0);
-        let name = format!("store.db-{}", LOCKS.fetch_add(1, Ordering::Relaxed));
-        let lock = database::lock(&self.folder.join(name))?;
-        let (terms, keep_readings) = (self.terms.clone(), self.keep_readings);
-        let opening = Opening { lock, connect, terms, keep_readings };
+        let name = format!("store.db-{}.lock", LOCKS.fetch_add(1, Ordering::Relaxed));
+        let files = StoreFiles { database: self.path(), lock: self.folder.join(name) };
+        let writer = Writer::new(files, connect, self.keep_readings);
         let broker = Broker { record: Arc::clone(&self.record), path: self.path() };
         let listener = Listener(Arc::clone(&self.record));
-        opening.open(Feed::new(vec![Box::new(broker)]), Box::new(listener), &self.path())
+        let opening = Opening { writer, terms: self.terms.clone() };
+        opening.open(Feed::new(vec![Box::new(broker)]), Box::new(listener))
     }
 
     /// Opens, reads what is there, and closes.
@@ -293,6 +314,12 @@ impl Bench {
         let (store, restored) = self.open();
         assert!(store.close(DEADLINE));
         restored
+    }
+
+    /// Closes it, and waits until all is in the database alone.
+    fn close(&self, store: &Store) {
+        assert!(store.close(DEADLINE));
+        wait_until("the log is gone", || !self.path().with_extension("db-wal").exists());
     }
 
     fn receipt(&self, number: i64) -> Receipt {

@@ -126,6 +126,22 @@ fn a_reading_that_is_delivered_again_is_kept_once() {
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 3);
 }
 
+/// Seen to fail with the comparison of the two taken out.
+#[test]
+fn two_different_changes_with_one_id_and_sequence_are_told_and_the_same_one_twice_is_none() {
+    let bench = Bench::new();
+    let (store, _) = bench.open();
+    store.take(alarming(&bench, 1));
+    store.take(alarming(&bench, 1));
+    bench.wait_for(&[Told::Settled(1)]);
+    assert_eq!(store.status().counts.refused_changes, 0);
+    let other = AlertChange { message: "another".to_owned(), ..raised(1) };
+    store.take(Entry { changes: vec![other], ..entry(&bench, 2) });
+    assert!(store.close(DEADLINE));
+    assert_eq!(store.status().counts.refused_changes, 1);
+    assert_eq!(bench.count("SELECT count(*) FROM changes"), 1);
+}
+
 #[test]
 fn a_reading_with_neither_seq_nor_time_is_never_a_repeat() {
     let bench = Bench::new();

@@ -33,8 +33,9 @@ impl Timeline {
             (self.now, left) = (self.now + step * MS, left - step);
             let (emissions, lost) = self.queue.overdue(self.now);
             self.tell(emissions);
-            lost.into_iter()
-                .for_each(|since| self.bench.record.tell(Told::Event(StoreEvent::Lost { since })));
+            lost.into_iter().for_each(|since| {
+                self.bench.record.tell(Told::Event(StoreEvent::Lost { since: Some(since), cause: None }))
+            });
         }
         self.told()
     }
@@ -107,7 +108,10 @@ fn after_two_seconds_without_a_commit_the_store_is_lost_and_nothing_waits_for_it
     line.push(|bench| entry(bench, 1));
     let batch = line.queue.take_batch();
     assert_eq!(line.pass(1999), []);
-    assert_eq!(line.pass(1), [Told::Settled(1), Told::Event(StoreEvent::Lost { since: at(1) })]);
+    assert_eq!(
+        line.pass(1),
+        [Told::Settled(1), Told::Event(StoreEvent::Lost { since: Some(at(1)), cause: None })]
+    );
     line.push(|bench| alarming(bench, 2));
     assert_eq!(line.queue.overdue_in(line.now), Some(Duration::ZERO));
     assert_eq!(line.pass(1), [published(2), Told::Settled(2)]);
@@ -126,7 +130,10 @@ fn a_process_that_was_stopped_for_an_hour_has_not_waited_for_its_store() {
     line.now += Duration::from_secs(3600);
     assert_eq!(line.pass(100), []);
     assert!(!line.queue.is_lost());
-    assert_eq!(line.pass(1900).last(), Some(&Told::Event(StoreEvent::Lost { since: at(1) })));
+    assert_eq!(
+        line.pass(1900).last(),
+        Some(&Told::Event(StoreEvent::Lost { since: Some(at(1)), cause: None }))
+    );
 }
 
 /// Seen to fail with readings going before changes taken out.
@@ -136,7 +143,7 @@ fn too_much_waiting_is_a_lost_store_and_the_oldest_readings_go_first_and_changes
     (0..5).for_each(|second| line.push(|bench| alarming(bench, second)));
     (5..12).for_each(|second| line.push(|bench| entry(bench, second)));
     assert_eq!(line.queue.overdue_in(line.now), Some(Duration::ZERO));
-    assert_eq!(line.pass(1).last(), Some(&Told::Event(StoreEvent::Lost { since: at(0) })));
+    assert_eq!(line.pass(1).last(), Some(&Told::Event(StoreEvent::Lost { since: Some(at(0)), cause: None })));
     assert_eq!((line.queue.waiting(), line.queue.counts.dropped_readings), (10, 2));
     (12..17).for_each(|second| line.push(|bench| alarming(bench, second)));
     let counts = line.queue.counts;
