@@ -47,10 +47,10 @@ pub enum AssessFault {
     #[error("line {line}: the recording cannot be read")]
     Read { line: usize, source: std::io::Error },
     #[error(
-        "line {line}: this is no line of a recording; it looks like {{\"at\":\"2026-11-22T06:35:06.120Z\",\"topic\":\"wardwatch/vitals/icu-1/p-17\",\"payload\":{{…}}}}"
+        "line {line}: not a line of a recording, which looks like {{\"at\":\"2026-11-22T06:35:06.120Z\",\"topic\":\"wardwatch/vitals/icu-1/p-17\",\"payload\":{{…}}}}"
     )]
     Line { line: usize, source: serde_json::Error },
-    #[error("line {line}: `at` is no time")]
+    #[error("line {line}: `at` is not a time")]
     Time { line: usize, source: TimestampFault },
     #[error("line {line}: `at` {at} is before the line above; a recording is in the order of arrival")]
     Order { line: usize, at: Timestamp },

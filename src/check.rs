@@ -77,11 +77,11 @@ fn store_fault(config: &Config, givens: &Givens) -> Option<Fault> {
 /// Why nothing can be kept there.
 #[derive(Debug, Error)]
 enum UnusableStore {
-    #[error("{} is no folder that can be written to; allowed is one that exists and may be", .0.display())]
+    #[error("{} is not a writable folder; allowed is one that exists and can be written to", .0.display())]
     Folder(PathBuf, #[source] io::Error),
     #[error("{} cannot be opened; allowed is a file that may be read and written", .0.display())]
     File(PathBuf, #[source] io::Error),
-    #[error("{} is no SQLite database; allowed is one, or a file that is not there yet", .0.display())]
+    #[error("{} is not an SQLite database; allowed is one, or a file that does not exist yet", .0.display())]
     NoDatabase(PathBuf),
 }
 

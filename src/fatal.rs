@@ -23,7 +23,7 @@ pub enum Fatal {
     StoreUnusable(#[from] crate::store::StoreFault),
     #[error("the store's thread `{0}` ended")]
     Store(&'static str),
-    #[error("the shard's thread has not moved for {0} s")]
+    #[error("the shard's thread has not responded for {0} s")]
     Stalled(u32),
 }
 

@@ -80,15 +80,15 @@ pub enum HealthFault {
     Password(#[from] PasswordFault),
     #[error("mqtt")]
     Link(#[from] LinkFault),
-    #[error("the broker cannot be asked")]
+    #[error("no connection to the broker")]
     Broker(#[from] Box<ConnectionError>),
-    #[error("the broker does not let `{0}` be heard")]
+    #[error("the broker rejects the subscription to `{0}`")]
     Denied(String),
     #[error(
         "no heartbeat on `{topic}` within {within:?}: the service has never run, or this client may not read it"
     )]
     NoHeartbeat { topic: String, within: Duration },
-    #[error("what is on the heartbeat's topic is no heartbeat")]
+    #[error("the message on the heartbeat's topic is not a heartbeat")]
     NotAHeartbeat(#[from] serde_json::Error),
 }
 

@@ -47,10 +47,10 @@ format = "jsno"
 site.toml:4: mqtt.url: "tcp://broker:1883" does not begin with mqtt:// or mqtts://; allowed is mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS (ports 1883 and 8883 may be left out)
 site.toml:5: mqtt.password: a password may not stand in this file; allowed is password_file, or the variable WARDWATCH__MQTT__PASSWORD
 site.toml:6: mqtt.max_unacknowledged: 0 is not allowed; allowed is 1 to 65535
-site.toml:7: mqtt.keep_alive: 60 is not allowed; allowed is a length of time in quotes, as "500ms", "5s", "10min" or "24h"
+site.toml:7: mqtt.keep_alive: 60 is not allowed; allowed is a duration in quotes, as "500ms", "5s", "10min" or "24h"
 site.toml:8: mqtt.ca_file: nowhere.pem cannot be read: No such file or directory (os error 2); allowed is a file that can be read
 site.toml:10: limits.adult.heart_rate.hihg: unknown key, did you mean high?; allowed is low, high, extreme_low, extreme_high, hysteresis, delay, extreme_delay, clear_delay
-site.toml:11: limits.adult.heart_rate.delay: `5` is no length of time; allowed is a number with its unit, as 500ms, 5s, 10min or 24h
+site.toml:11: limits.adult.heart_rate.delay: `5` is not a duration; allowed is a number with its unit, as 500ms, 5s, 10min or 24h
 site.toml:13: limits.adult.etco2.high: does not go with low = 15 mmHg; allowed for low is a value below high (10 mmHg)
 site.toml:14: limits.adult.respiratory_rate.low: 31 /min is not allowed; allowed is a value below high (30 /min)
 site.toml:16: units.icu-1.limits.adult.oxygen_saturation.extreme_low: off is not allowed; allowed is 80 % or more: below, the alert is always of high priority

@@ -78,7 +78,7 @@ impl Handler<Analyze> for AnalyzerActor {
         let analysis = catch_unwind(AssertUnwindSafe(|| self.rule.analyze(view))).ok();
         let rule = self.rule.name();
         if analysis.is_none() {
-            error!(patient = %view.patient, %rule, "a rule failed on a reading and is left out of its verdict");
+            error!(patient = %view.patient, %rule, "a rule panicked on a reading and is left out of its verdict");
         }
         question.answers.push((rule, analysis));
         question.go_on(self.next.as_ref());

@@ -77,7 +77,7 @@ impl<T: Send + 'static> Listener<T> {
     pub async fn next(&mut self) -> anyhow::Result<T> {
         let heard = timeout(PATIENCE, self.heard.recv()).await;
         let heard = heard.with_context(|| format!("no answer for {} s", PATIENCE.as_secs()))?;
-        heard.context("the broker's connection broke")
+        heard.context("the connection to the broker was lost")
     }
 
     /// What has been heard already.
@@ -88,7 +88,7 @@ impl<T: Send + 'static> Listener<T> {
     /// Says something itself.
     pub async fn say(&self, topic: &str, payload: &str) -> anyhow::Result<()> {
         let said = self.client.publish(topic, QoS::AtLeastOnce, false, payload).await;
-        said.context("the broker's connection broke")
+        said.context("the connection to the broker was lost")
     }
 }
 

@@ -66,7 +66,7 @@ impl Bench {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let wanted = |part: &FigureGroup| self.only.is_empty() || self.only.contains(part);
         if !self.store_in.is_dir() {
-            let why = format!("--store-in: {} is no folder that is there", self.store_in.display());
+            let why = format!("--store-in: {} is not a folder", self.store_in.display());
             return Err(Unusable(anyhow::Error::msg(why)).into());
         }
         let settings = BenchSettings {

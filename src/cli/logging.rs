@@ -32,7 +32,7 @@ pub fn start(config: &LogConfig) -> Result<(), Unusable> {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let words = panic.payload_as_str().unwrap_or("no words");
-        tracing::error!(place, words, "a panic");
+        tracing::error!(place, words, "panic");
     }));
     Ok(())
 }

@@ -89,7 +89,7 @@ struct Credentials {
 
 /// A certificate is given, and nothing that would look at it.
 #[derive(Debug, Error)]
-#[error("is of no use with {0}; allowed is a --url with mqtts://")]
+#[error("has no effect with {0}; allowed is a --url with mqtts://")]
 struct NoTls(BrokerUrl);
 
 /// A flag that cannot be used.

@@ -66,7 +66,7 @@ impl Rules<'_> {
             let Some(file) = file else { continue };
             self.readable(key, file);
             if needs_tls && !mqtt.url.tls && !self.is_unread(&path("mqtt.url")) {
-                let wrong = format!("is of no use with {}; allowed is a url with mqtts://", mqtt.url);
+                let wrong = format!("has no effect with {}; allowed is a url with mqtts://", mqtt.url);
                 self.tell(key, wrong);
             }
         }
@@ -194,9 +194,8 @@ impl Rules<'_> {
     fn readable(&mut self, key: &str, path: &Path) {
         match std::fs::File::open(path).and_then(|file| file.metadata()) {
             Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => {
-                self.tell(key, format!("{} is no file; allowed is a file that can be read", path.display()))
-            }
+            Ok(_) => self
+                .tell(key, format!("{} is not a file; allowed is a file that can be read", path.display())),
             Err(error) => {
                 let wrong = format!("{} cannot be read: {error}", path.display());
                 self.tell(key, format!("{wrong}; allowed is a file that can be read"));

@@ -57,7 +57,7 @@ impl<'de> Deserialize<'de> for StoreUrl {
             Some(path) if !path.is_empty() => Ok(Self::Sqlite(path.into())),
             None if text == "memory" => Ok(Self::Memory),
             _ => Err(serde::de::Error::custom(format!(
-                "\"{text}\" is no store; allowed is memory or sqlite://FILE"
+                "\"{text}\" is not a store; allowed is memory or sqlite://FILE"
             ))),
         }
     }

@@ -251,7 +251,7 @@ mod tests {
         let payload = r#"[{"heart_rate":72},{"heart_rate":999,"etco2":30},{}]"#;
         let rejected = rejected(&translator(), "wardwatch/vitals/icu-1/p-17", payload);
         assert!(rejected[0].starts_with("[1].heart_rate: heart_rate 999"), "{rejected:?}");
-        assert!(rejected[1].starts_with("[2]: no vital sign is in it"), "{rejected:?}");
+        assert!(rejected[1].starts_with("[2]: the reading has no vital sign"), "{rejected:?}");
         assert_eq!(rejected.len(), 2);
     }
 }

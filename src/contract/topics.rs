@@ -24,7 +24,7 @@ pub enum TopicFault {
     #[error("topic `{topic}` names no patient or device")]
     Name { topic: String, source: NameFault },
     /// Its shape is none of the contract's.
-    #[error("topic `{0}` is none that WardWatch listens to; a reading goes to vitals/UNIT/PATIENT")]
+    #[error("WardWatch does not subscribe to topic `{0}`; a reading goes to vitals/UNIT/PATIENT")]
     Unknown(String),
 }
 

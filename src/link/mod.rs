@@ -76,17 +76,19 @@ impl fmt::Debug for LinkSettings {
 pub enum LinkFault {
     #[error(transparent)]
     Url(#[from] UrlFault),
-    #[error("is empty; allowed is a name of this installation's own at the broker")]
+    #[error("is empty; allowed is a client id that nobody else uses at the broker")]
     NoClientId,
     #[error("{} cannot be read as PEM; allowed is a PEM file that WardWatch may read", path.display())]
     File { setting: &'static str, path: PathBuf, source: PemFault },
     #[error("{} holds no certificate that can be used; allowed is a PEM file with at least one", path.display())]
     NoCertificate { setting: &'static str, path: PathBuf },
-    #[error("is not given, and this system trusts nobody; allowed is the authority of the broker, in PEM")]
+    #[error(
+        "is not given, and this system has no trusted authorities; allowed is the authority of the broker, in PEM"
+    )]
     NoSystemAuthority,
     #[error("is given without {other}; allowed are both or none")]
     HalfAnIdentity { setting: &'static str, other: &'static str },
-    #[error("{} is no key of the certificate in certificate_file; allowed is the one that belongs to it", path.display())]
+    #[error("{} is not the key of the certificate in certificate_file; allowed is the one that belongs to it", path.display())]
     OtherKey { path: PathBuf, source: rustls::Error },
     #[error("TLS cannot be set up")]
     Tls(#[source] rustls::Error),

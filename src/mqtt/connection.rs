@@ -166,7 +166,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
 
     /// From here on only what was taken is settled and acknowledged.
     fn stop_reading(&mut self) {
-        info!(unacknowledged = self.ingest.ring.len(), "reading nothing more");
+        info!(unacknowledged = self.ingest.ring.len(), "reading stopped; waiting for what is under way");
         self.drain_until = Some(Instant::now() + self.ingest.settings.drain_within);
     }
 

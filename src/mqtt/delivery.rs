@@ -42,7 +42,7 @@ pub(super) async fn say_goodbye(wire: Option<Wire5>) {
         wire.sink.disconnect();
         match timeout(GOODBYE_WITHIN, wire.sink.flush()).await {
             Ok(Ok(())) => info!("disconnected from the broker"),
-            _ => warn!("no goodbye to the broker; it publishes our last will"),
+            _ => warn!("no orderly disconnection from the broker; it publishes our last will"),
         }
     }
 }
@@ -157,7 +157,7 @@ impl Patience {
         if self.silent_s.max(self.oldest_s) < ANSWER_WITHIN_S {
             return Ok(());
         }
-        Err(DeliveryEnd::Lost(format!("the broker has answered nothing for {ANSWER_WITHIN_S} s")))
+        Err(DeliveryEnd::Lost(format!("no answer from the broker for {ANSWER_WITHIN_S} s")))
     }
 }
 

@@ -107,7 +107,7 @@ pub enum IngestRequest {
 /// Why an ingest cannot go on; the process ends, and nothing unsettled was acknowledged.
 #[derive(Debug, Error)]
 pub enum IngestFault {
-    #[error("a message's receipt went wrong")]
+    #[error("the receipt of a message failed")]
     Receipt(#[from] RingFault),
 }
 
@@ -179,7 +179,7 @@ impl Ingest {
             Ok(connected) => connected,
             Err(lost) => return ConnectionEnd::Lost(lost),
         };
-        info!(broker = self.settings.link.address(), resumed, "hearing the broker");
+        info!(broker = self.settings.link.address(), resumed, "connected to the broker for reading");
         let mut connection = Connection::new(self, inbox, wire);
         let ended = connection.hear(resumed, requests, shutdown).await;
         let heard_a_mark = connection.has_heard_a_mark();
@@ -214,9 +214,9 @@ fn tell_lost(lost: &WireFault, pause: Duration, inbox: &mut impl Inbox) {
     let reason = Causes(lost).to_string();
     match lost {
         WireFault::Refused(_) | WireFault::Rejected { .. } => {
-            error!(reason, ?pause, "the broker does not let us hear; trying again")
+            error!(reason, ?pause, "the broker rejects us; trying again")
         }
-        _ => warn!(reason, ?pause, "the broker is not heard; trying again"),
+        _ => warn!(reason, ?pause, "no readings from the broker; trying again"),
     }
     inbox.hearing(ConnectionProgress::Lost { reason });
 }

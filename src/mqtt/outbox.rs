@@ -351,7 +351,7 @@ impl OutboxQueue {
     /// Counts a message that the broker will never take.
     fn give_up(&mut self, outgoing: Outgoing, reason: &str, finished: &mut Finished) {
         let topic = &outgoing.announcement.topic;
-        tracing::error!(topic, reason, "the broker does not take a message; it is undeliverable");
+        tracing::error!(topic, reason, "the broker rejects a message; it is undeliverable");
         self.undeliverable += 1;
         finished.push((outgoing, DeliveryResult::Undeliverable));
     }

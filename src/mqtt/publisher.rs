@@ -183,7 +183,7 @@ impl SharedOutbox {
         let properties = ack.properties.as_ref();
         let window = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX).min(WINDOW);
         let max_packet = properties.and_then(|p| p.max_packet_size).map_or(usize::MAX, |size| size as usize);
-        info!(session_present = ack.session_present, window, "publishing to the broker");
+        info!(session_present = ack.session_present, window, "connected to the broker for publishing");
         {
             let mut state = self.lock();
             state.queue.connect(BrokerTerms { window: usize::from(window), max_packet });
@@ -299,7 +299,10 @@ impl Publisher {
             }
         };
         if timeout_at(until, drain).await.is_err() {
-            warn!(pending = outbox.status().pending, "ending with messages the broker has not taken");
+            warn!(
+                pending = outbox.status().pending,
+                "ending with messages that the broker has not acknowledged"
+            );
         }
     }
 

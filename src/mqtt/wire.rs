@@ -40,11 +40,11 @@ const LARGEST_PACKET: usize = 1 << 20;
 pub(crate) enum WireFault {
     #[error(transparent)]
     Connect(Wire5Fault),
-    #[error("the broker at {address} refuses the connection ({code:?}); check login and client id in [mqtt]")]
+    #[error("the broker at {address} rejects the connection ({code:?}); check login and client id in [mqtt]")]
     Rejected { address: String, code: ConnectReturnCode },
     #[error("the broker did not answer within 5 s")]
     Late,
-    #[error("the broker's connection broke")]
+    #[error("the connection to the broker was lost")]
     Broken(#[source] io::Error),
     #[error("the broker closed the connection")]
     Closed,
@@ -52,13 +52,13 @@ pub(crate) enum WireFault {
     Malformed(#[from] FrameFault),
     #[error("a packet cannot be written")]
     Unwritable(#[source] rumqttc::mqttbytes::Error),
-    #[error("the broker took no bytes for 10 s")]
+    #[error("the broker accepted no data for 10 s")]
     Stalled,
-    #[error("the broker has answered nothing for {} s", .0.as_secs())]
+    #[error("no answer from the broker for {} s", .0.as_secs())]
     Silent(Duration),
-    #[error("the broker refuses the subscription to `{0}`; its access list must allow it")]
+    #[error("the broker rejects the subscription to `{0}`; its access list must allow it")]
     Refused(String),
-    #[error("the broker sent a packet that it must not send: {0}")]
+    #[error("the broker sent an unexpected packet: {0}")]
     Unexpected(String),
 }
 

@@ -39,17 +39,17 @@ const DISCONNECT: u8 = 0xe0;
 pub(super) enum Wire5Fault {
     #[error("no connection to the broker at {address}")]
     Connect { address: String, source: io::Error },
-    #[error("the broker's name cannot stand in a certificate")]
+    #[error("the broker's host name cannot be checked against a certificate")]
     Name(#[from] InvalidDnsNameError),
-    #[error("the broker at {address} refuses the connection ({code:?}); check login and client id in [mqtt]")]
+    #[error("the broker at {address} rejects the connection ({code:?}); check login and client id in [mqtt]")]
     Refused { address: String, code: ConnectReturnCode },
     #[error("the broker did not answer within 5 s")]
     Late,
-    #[error("the broker's connection broke")]
+    #[error("the connection to the broker was lost")]
     Broken(#[from] io::Error),
     #[error("the broker closed the connection")]
     Closed,
-    #[error("the broker sent what is not MQTT 5: {0}")]
+    #[error("the broker sent an invalid MQTT 5 packet: {0}")]
     Malformed(String),
     #[error("a packet cannot be written: {0}")]
     Unwritable(String),

@@ -60,7 +60,10 @@ impl Housekeeping {
         shard.output.turn();
         self.broker.second();
         if passed > STOOD_STILL {
-            warn!(?passed, "the process was stopped; no timer runs out before what came meanwhile is heard");
+            warn!(
+                ?passed,
+                "the process was suspended; timers wait until what arrived meanwhile has been read"
+            );
             shard.census.do_send(IngestProgress::Interrupted);
             // Without an ingest the process is ending anyway.
             let _ = shard.requests.send(IngestRequest::Remark);

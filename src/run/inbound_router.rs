@@ -109,7 +109,7 @@ fn log(progress: &ConnectionProgress) {
         ),
         ConnectionProgress::Refused(filter) => error!(
             filter,
-            "the broker rejects a subscription, so that nothing of it is received: its access list must allow it"
+            "the broker rejects a subscription, nothing of it is received; the broker's access list must allow it"
         ),
         _ => {}
     }

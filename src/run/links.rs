@@ -48,7 +48,10 @@ impl BrokerWatch {
         let Some(lost) = self.lost.filter(|_| !self.raised) else { return };
         if lost.elapsed() >= BROKER_LOST_AFTER {
             self.raised = true;
-            error!("the broker has been gone for {} s; alerts wait for its return", lost.elapsed().as_secs());
+            error!(
+                "no connection to the broker for {} s; alerts wait for its return",
+                lost.elapsed().as_secs()
+            );
             let words = "The broker could not be reached: alerts were held back until its return".to_owned();
             self.report(Some(words));
         }

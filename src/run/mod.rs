@@ -155,7 +155,7 @@ async fn end(publisher: PublisherThread, shard: &Shard, housekeeping: Housekeepi
     // What the broker has by then is not published again by the next start.
     if timeout(FAREWELL_WITHIN, heartbeat.outbox.emptied()).await.is_err() {
         warn!(
-            "the broker has not taken every alert change yet; the store keeps the others for the next start"
+            "the broker has not acknowledged every alert change; the store keeps the others for the next start"
         );
     }
     if !shard.output.store.close(CLOSE_WITHIN) {

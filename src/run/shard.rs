@@ -100,12 +100,14 @@ impl ShardInput {
         let mut stop = stopped.clone();
         let all_is_as_before = async {
             if restored.await.is_ok() {
-                info!("every patient from before the restart is watched again");
+                info!("all patients from before the restart are restored");
             } // else the shard has died, and ends us
             outbox.connected().await;
             // A broker that takes no changes must not keep us from hearing.
             if timeout(PENDING_WITHIN, outbox.emptied()).await.is_err() {
-                warn!("the broker does not accept pending alert changes; readings are taken all the same");
+                warn!(
+                    "the broker has not acknowledged the pending alert changes; reading begins all the same"
+                );
             }
         };
         tokio::select! {

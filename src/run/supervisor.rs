@@ -6,7 +6,7 @@ use tracing::debug;
 /// Tells systemd, where it started us; anybody else does not listen.
 fn tell(state: NotifyState<'_>) {
     if let Err(fault) = sd_notify::notify(&[state]) {
-        debug!(%fault, "the service manager was not told");
+        debug!(%fault, "the service manager could not be notified");
     }
 }
 

@@ -169,7 +169,10 @@ impl Carrier {
             }
             if let Err(fault) = self.write().await {
                 // The next poll finds the connection broken too, and says so.
-                tracing::debug!(fault = &fault as &dyn std::error::Error, "simulator could not write");
+                tracing::debug!(
+                    fault = &fault as &dyn std::error::Error,
+                    "a simulated device cannot write to the broker"
+                );
             }
             if self.ended().await {
                 return;
@@ -255,7 +258,10 @@ impl Carrier {
     /// Keeps what was not acknowledged for the next connection, and waits before it.
     async fn lost(&mut self, fault: ConnectionError) -> ControlFlow<()> {
         if self.introduced || self.reports.is_closed() {
-            tracing::warn!(fault = &fault as &dyn std::error::Error, "a simulated device has no broker");
+            tracing::warn!(
+                fault = &fault as &dyn std::error::Error,
+                "a simulated device has no connection to the broker"
+            );
         } else {
             // Whoever waits for the first connection stops waiting; a full channel holds a fault already.
             let _ = self.reports.try_send(ConnectionReport::Unreachable(fault));

@@ -50,7 +50,7 @@ pub enum SettingsFault {
     #[error("a fleet needs at least one patient")]
     NoPatient,
     /// Not a number of readings that a device could send.
-    #[error("{0} readings per second and patient cannot be; 0.0001 to 1000 can")]
+    #[error("{0} readings per second and patient are not possible; allowed is 0.0001 to 1000")]
     Rate(f64),
 }
 

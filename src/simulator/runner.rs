@@ -27,7 +27,7 @@ const CLOCK_STEP_MS: u64 = 1000;
 #[derive(Debug, Error)]
 pub enum SimulatorFault {
     /// The first attempt to connect failed; later ones are made again and again.
-    #[error("no broker answers the simulated devices")]
+    #[error("the simulated devices cannot connect to a broker")]
     Unreachable(#[source] ConnectionError),
 }
 

@@ -75,11 +75,11 @@ fn checkpoint(connection: &Connection, pragma: &str) -> bool {
     match connection.query_row(pragma, [], |row| row.get::<_, bool>(0)) {
         Ok(false) => true,
         Ok(true) => {
-            warn!("somebody reads the store: its log could not be copied into it, and is tried again");
+            warn!("the store's write-ahead log cannot be merged while somebody reads the store; trying again");
             false
         }
         Err(error) => {
-            warn!(%error, "the log of the store could not be copied into it; it is tried again");
+            warn!(%error, "the store's write-ahead log cannot be merged; trying again");
             false
         }
     }

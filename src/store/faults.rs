@@ -24,7 +24,7 @@ pub enum StoreFault {
     #[error("the store {path} can only be read: its file, its folder or the disk is read-only")]
     ReadOnly { path: PathBuf },
     #[error(
-        "the store {path} was written by a newer WardWatch (form {form}); start that one, or give another store.url"
+        "the store {path} was written by a newer WardWatch (format {form}); start that one, or give another store.url"
     )]
     Newer { path: PathBuf, form: usize },
     #[error("the tables of the store {path} cannot be brought up to date")]

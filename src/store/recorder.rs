@@ -86,8 +86,13 @@ fn commit(shared: &SharedStore, writer: &mut Writer, batch: &Batch) -> bool {
         }
         pause = LONGEST_PAUSE.min(pause * 2);
     }
+<<<<<<< HEAD
     if faulty {
-        info!("the store takes entries again");
+        info!("the store can be written to again");
+=======
+    if !logged.is_empty() {
+        info!("the store can be written to again");
+>>>>>>> 37ac00e (Say what happens in plain words, and say of what ended that it is over)
         shared.note_fault(None);
     }
     true
@@ -97,7 +102,7 @@ fn commit(shared: &SharedStore, writer: &mut Writer, batch: &Batch) -> bool {
 fn log_fault(shared: &SharedStore, fault: &CommitFault, logged: &mut String) {
     let words = Causes(fault).to_string();
     if *logged != words {
-        error!("{words}; it is tried again until it succeeds");
+        error!("{words}; trying again until it succeeds");
         shared.note_fault(Some(words.clone()));
         *logged = words;
     }

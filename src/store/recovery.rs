@@ -35,9 +35,9 @@ pub struct Recovered {
 /// Why a memory cannot be read.
 #[derive(Debug, Error)]
 enum Unreadable {
-    #[error("it is of version {0}, which only a newer WardWatch knows")]
+    #[error("it has version {0}, which only a newer WardWatch supports")]
     Newer(u32),
-    #[error("it is damaged, or of a form that is no longer known")]
+    #[error("it is damaged, or in a format that is no longer supported")]
     Damaged(#[from] serde_json::Error),
 }
 

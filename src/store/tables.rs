@@ -114,7 +114,7 @@ impl<'a> Tables<'a> {
         let json = match serde_json::to_string(&**change) {
             Ok(json) => json,
             Err(error) => {
-                warn!(%error, alert = %change.id, "an alert change cannot be written down, and is missing in the log");
+                warn!(%error, alert = %change.id, "an alert change cannot be saved, and is missing in the log");
                 return Ok(());
             }
         };
@@ -154,7 +154,7 @@ impl<'a> Tables<'a> {
         let json = match serde_json::to_string(snapshot) {
             Ok(json) => json,
             Err(error) => {
-                warn!(%error, %patient, "the memory of a patient cannot be written down; an older one stays");
+                warn!(%error, %patient, "the memory of a patient cannot be saved; an older one stays");
                 return Ok(());
             }
         };
@@ -209,7 +209,7 @@ fn tolerate(done: rusqlite::Result<usize>, what: &str, of: &impl std::fmt::Displ
         Ok(_) => Ok(()),
         Err(error) => match error.sqlite_error_code() {
             Some(ConstraintViolation | ParameterOutOfRange | TooBig | TypeMismatch) => {
-                warn!(%error, %of, "the store does not take {what}; it goes on without");
+                warn!(%error, %of, "the store rejects {what}; it goes on without");
                 Ok(())
             }
             _ => Err(error),

@@ -38,14 +38,14 @@ fn a_certificate_or_key_that_cannot_be_used_is_a_fault() {
         (given("ca_file", &prose), 3, "ca_file", "holds no certificate that can be used"),
         (given("ca_file", &key), 3, "ca_file", "holds no certificate that can be used"),
         (given("ca_file", &empty), 3, "ca_file", "holds no certificate that can be used"),
-        (given("ca_file", &folder()), 3, "ca_file", "is no file"),
+        (given("ca_file", &folder()), 3, "ca_file", "is not a file"),
         (
             given("ca_file", &certificate)
                 + &given("certificate_file", &certificate)
                 + &given("key_file", &other_key),
             5,
             "key_file",
-            "is no key of the certificate in certificate_file",
+            "is not the key of the certificate in certificate_file",
         ),
         (
             given("certificate_file", &certificate)
@@ -80,11 +80,11 @@ fn a_store_that_cannot_be_written_is_a_fault() {
     let no_database = file("this is a letter, not a database\n");
     let no_folder = file("").join("wardwatch.db");
     for (path, why) in [
-        (Path::new("nowhere/wardwatch.db"), "nowhere is no folder that can be written to"),
+        (Path::new("nowhere/wardwatch.db"), "nowhere is not a writable folder"),
         // Not even root may write here.
-        (Path::new("/proc/wardwatch.db"), "/proc is no folder that can be written to"),
-        (&no_folder, "is no folder that can be written to"),
-        (&no_database, "is no SQLite database"),
+        (Path::new("/proc/wardwatch.db"), "/proc is not a writable folder"),
+        (&no_folder, "is not a writable folder"),
+        (&no_database, "is not an SQLite database"),
         (&folder(), "cannot be opened"),
     ] {
         let config = file(format!("[store]\nurl = \"sqlite://{}\"\n", path.display()));

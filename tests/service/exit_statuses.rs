@@ -47,14 +47,14 @@ async fn a_publisher_that_dies_is_72() {
 async fn a_shard_that_stands_still_is_73() {
     let (status, complained) = end_of("shard", AT_ONCE).await;
     assert_eq!(status, Some(73), "{complained}");
-    assert!(complained.contains("has not moved for 11 s"), "{complained}");
+    assert!(complained.contains("has not responded for 11 s"), "{complained}");
 }
 
 #[tokio::test]
 async fn a_shard_and_a_watchdog_that_both_stand_still_are_73_by_the_publisher() {
     let (status, complained) = end_of("shard,watchdog", AT_ONCE).await;
     assert_eq!(status, Some(73), "{complained}");
-    assert!(complained.contains("has not moved for 14 s"), "{complained}");
+    assert!(complained.contains("has not responded for 14 s"), "{complained}");
 }
 
 #[tokio::test]

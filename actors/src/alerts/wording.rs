@@ -31,9 +31,10 @@ impl Said<'_> {
     }
 }
 
-/// Says what its cause says in words already, else only what is so.
+/// Says what its cause says in words already, or that this is over; else only the condition.
 pub fn plain(said: &Said<'_>) -> String {
     match said.cause {
+        Cause::Words { words } if said.is_over() => format!("Over: {words}"),
         Cause::Words { words } => words.clone(),
         Cause::Limit { .. }
         | Cause::Score { .. }

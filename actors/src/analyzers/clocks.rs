@@ -38,13 +38,16 @@ impl Analyzer for ClockAnalyzer {
     }
 }
 
-/// `Clock 1 h behind ours; readings are judged as if it were right`.
+/// `Device clock 1 h behind ours; its readings are judged by corrected times`.
 fn words(said: &Said<'_>) -> String {
     match said.cause {
-        Cause::Clock { .. } if said.is_over() => "Clock right again".to_owned(),
+        Cause::Clock { .. } if said.is_over() => "Device clock correct again".to_owned(),
         Cause::Clock { off_by } => {
             let direction = if off_by.as_ms() >= 0 { "behind" } else { "ahead of" };
-            format!("Clock {} {direction} ours; readings are judged as if it were right", off_by.abs())
+            format!(
+                "Device clock {} {direction} ours; its readings are judged by corrected times",
+                off_by.abs()
+            )
         }
         _ => wording::plain(said),
     }

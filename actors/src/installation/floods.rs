@@ -68,9 +68,8 @@ impl Floods {
 
     pub fn findings(&self, unit: &UnitId, max: u32, now: Now) -> Vec<Finding> {
         let flooding = self.units.get(unit).into_iter().flatten().map(|(device, _)| {
-            let words = format!(
-                "Device {device} sends more than {max} readings a second; what is beyond is rejected"
-            );
+            let words =
+                format!("Device {device} sends more than {max} readings a second; the excess is rejected");
             finding(
                 Condition::DeviceFlooding(device.clone()),
                 Cause::Words { words },

@@ -108,7 +108,7 @@ impl Installation {
         let max = self.settings.admission.max_patients;
         let suspect = self.shards.own_clock_suspect().map(|(most, devices)| {
             format!(
-                "{most} of {devices} devices are off by the same sign: our own clock is the likelier fault; check its time service"
+                "The clocks of {most} of {devices} devices are off in the same direction: our own clock is probably wrong; check its time service"
             )
         });
         let full = self.shards.is_full().then(|| {

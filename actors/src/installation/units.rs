@@ -51,7 +51,7 @@ impl Unit {
 
     pub fn finding(&self, now: Now) -> Option<Finding> {
         let UnitHearing { patients, unheard, priority } = self.unheard()?;
-        let words = format!("Nothing has been heard of {unheard} of {patients} patients of this unit");
+        let words = format!("No readings from {unheard} of {patients} patients of this unit");
         Some(finding(
             Condition::PatientUnheard,
             Cause::Words { words },

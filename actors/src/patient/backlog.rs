@@ -53,7 +53,7 @@ pub(super) fn summary(
     let more = usize::try_from(came_and_went.in_all).unwrap_or(0).saturating_sub(came_and_went.passed.len());
     let onset = came_and_went.passed.first().map_or(moment.at, |first| first.onset);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let words = format!("While nothing could be told, came and went: {}{more}", named.join("; "));
+    let words = format!("Came and went during the backlog: {}{more}", named.join("; "));
     let condition = Condition::BacklogSummary;
     AlertChange {
         id: alerts.summary_id(&condition, onset, caption),

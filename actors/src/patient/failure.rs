@@ -44,7 +44,7 @@ pub(super) fn words_of(rule: &RuleName) -> Words {
 /// `A reading could not be judged by news2. …`.
 fn words(said: &Said<'_>) -> String {
     match said.cause {
-        Cause::Failed { .. } if said.is_over() => "Readings are judged whole again".to_owned(),
+        Cause::Failed { .. } if said.is_over() => "All rules judge again".to_owned(),
         Cause::Failed { rules } => {
             let rules = rules.join(", ");
             format!(

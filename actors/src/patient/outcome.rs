@@ -68,9 +68,11 @@ pub enum Observed {
 /// Why a reading of a known form is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Refusal {
-    #[error("the record of {patient} names its devices, and `{device}` is none of them")]
+    #[error("the record of {patient} names its devices, and {}", not_one_of_them(.device))]
     OtherDevice { patient: PatientId, device: DeviceId },
-    #[error("{0} was discharged or transferred; a record admits again, or 15 min without a reading")]
+    #[error(
+        "{0} was discharged or transferred; a record admits again, or no reading for admission.readmit_after"
+    )]
     Departed(PatientId),
     #[error("{0} is not admitted: in registered mode only a record admits")]
     NotAdmitted(PatientId),
@@ -78,10 +80,17 @@ pub enum Refusal {
     Full { patient: PatientId, max: usize },
     #[error("device `{device}` sends more than {max} readings a second (admission.max_rate)")]
     Flooding { device: DeviceId, max: u32 },
-    #[error("the admission records have not been heard yet, and no more readings can wait for them")]
+    #[error("the admission records have not been received yet, and no more readings can wait for them")]
     TooEarly,
     #[error("judging this reading failed inside WardWatch; the patient goes on without it")]
     Failed,
+}
+
+fn not_one_of_them(device: &DeviceId) -> String {
+    match device.is_unnamed() {
+        true => "the reading names none".to_owned(),
+        false => format!("`{device}` is not one of them"),
+    }
 }
 
 /// Something the census must know.

@@ -17,7 +17,7 @@ pub enum NameFault {
     #[error("`{name}` contains `{character}`, a name has only A-Z a-z 0-9 . _ -")]
     Character { name: String, character: char },
     /// `_` alone stands for "none".
-    #[error("`_` alone is no name, it stands for \"none\"")]
+    #[error("`_` alone is not a name, it stands for \"none\"")]
     Reserved,
     /// Not `unit/patient`.
     #[error("`{0}` is not unit/patient")]

@@ -9,7 +9,7 @@ use crate::clock::Span;
 
 /// Why a text is no length of time.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no length of time; allowed is a number with its unit, as 500ms, 5s, 10min or 24h")]
+#[error("`{0}` is not a duration; allowed is a number with its unit, as 500ms, 5s, 10min or 24h")]
 pub struct DurationFault(pub String);
 
 /// Reads a length of time in whole milliseconds; one without a unit or below zero is none.
@@ -60,7 +60,7 @@ impl de::Visitor<'_> for Text {
     type Value = Written;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a length of time in quotes, as \"500ms\", \"5s\", \"10min\" or \"24h\"")
+        f.write_str("a duration in quotes, as \"500ms\", \"5s\", \"10min\" or \"24h\"")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Written, E> {

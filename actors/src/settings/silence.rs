@@ -61,7 +61,7 @@ impl de::Visitor<'_> for WatchText {
     type Value = Watch;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a length of time in quotes, as \"30s\" or \"26h\", or \"off\"")
+        f.write_str("a duration in quotes, as \"30s\" or \"26h\", or \"off\"")
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Watch, E> {

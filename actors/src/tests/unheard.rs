@@ -113,6 +113,6 @@ fn a_ward_of_fifty_is_one_alert_and_says_how_many() {
         ward.wait(TEN_MINUTES + 100).await;
         assert_eq!(ward.told_unheard(), ["icu-1/_ Raised low"]);
         let message = ward.memory.changes.borrow()[0].message.clone();
-        assert_eq!(message, "Nothing has been heard of 50 of 50 patients of this unit");
+        assert_eq!(message, "No readings from 50 of 50 patients of this unit");
     });
 }

@@ -27,7 +27,7 @@ pub enum Consciousness {
 
 /// Why a text is no level of consciousness.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is none of A, C, V, P, U (alert, confusion, voice, pain, unresponsive)")]
+#[error("`{0}` is not one of A, C, V, P, U (alert, confusion, voice, pain, unresponsive)")]
 pub struct ConsciousnessFault(pub String);
 
 impl Consciousness {

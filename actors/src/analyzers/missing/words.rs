@@ -26,14 +26,14 @@ pub(super) fn words(said: &Said<'_>) -> String {
                 with.iter().map(|other| format!(", nor {}", other.facts().words.to_lowercase())).collect();
             format!("{} has not been measured since {since}{others}", vital.facts().words)
         }
-        (Cause::Silent { .. }, true) => "Device sends again".to_owned(),
-        (Cause::Silent { since }, false) => format!("Nothing from the device since {since}"),
-        (Cause::Unheard { .. }, true) => "Patient heard again".to_owned(),
+        (Cause::Silent { .. }, true) => "Device sending again".to_owned(),
+        (Cause::Silent { since }, false) => format!("No data from the device since {since}"),
+        (Cause::Unheard { .. }, true) => "Readings again".to_owned(),
         (Cause::Unheard { since, admitted, devices }, false) => {
             let from: Vec<_> = devices.iter().take(NAMED_AT_MOST).map(|device| device.as_str()).collect();
             let from = if from.is_empty() { String::new() } else { format!(" from {}", from.join(", ")) };
             let admission = if *admitted { ", the admission" } else { "" };
-            format!("Nothing heard{from} since {since}{admission}")
+            format!("No readings{from} since {since}{admission}")
         }
         (Cause::Offline, true) => "Device online again".to_owned(),
         (Cause::Offline, false) => "Device offline".to_owned(),

@@ -32,7 +32,7 @@ impl<'s> Draft<'s> {
         reading.observed_at = field(wire, Field::Time, &mut faults, |text| text.parse::<Timestamp>());
         reading.device = field(wire, Field::Device, &mut faults, |text| text.parse::<DeviceId>());
         reading.seq = field(wire, Field::Seq, &mut faults, |text| {
-            text.parse::<u64>().map_err(|_| format!("`{text}` is no count from 0"))
+            text.parse::<u64>().map_err(|_| format!("`{text}` is not a whole number from 0"))
         });
         reading.simulated = field(wire, Field::Simulated, &mut faults, truth).unwrap_or_default();
         reading.supplemental_oxygen = field(wire, Field::SupplementalOxygen, &mut faults, truth);

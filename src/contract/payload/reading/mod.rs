@@ -45,16 +45,18 @@ pub struct UnknownFields<'a> {
 /// Why a message, or an element of an array, is rejected as a whole.
 #[derive(Debug, Error)]
 pub enum Rejection {
-    #[error("payload is not JSON of a reading")]
+    #[error("payload is not a reading in JSON")]
     Json(#[from] serde_json::Error),
-    #[error("no vital sign is in it; at least one of heart_rate, oxygen_saturation, … must be{unknown}")]
+    #[error(
+        "the reading has no vital sign; allowed is at least one of heart_rate, oxygen_saturation, …{unknown}"
+    )]
     NoVital {
         /// What is in it instead.
         unknown: String,
     },
-    #[error("more than {MOST_READINGS} readings are in it, which is the most that may be")]
+    #[error("the array has more than {MOST_READINGS} readings; allowed is at most {MOST_READINGS}")]
     TooMany,
-    #[error("payload has {size} bytes; at most {max} are read (mqtt.max_payload)")]
+    #[error("the payload has {size} bytes; allowed is at most {max} (mqtt.max_payload)")]
     TooLarge { size: usize, max: usize },
     #[error(
         "a retained reading is rejected: it would be taken for a new one at every connection; publish without retain"

@@ -141,10 +141,10 @@ fn a_bad_element_is_rejected_by_itself_with_its_index_and_the_others_are_read() 
     assert_eq!(values, ["heart_rate 72", "etco2 30", "heart_rate 73"]);
     assert_eq!(faults.len(), 4);
     for (fault, begin) in faults.iter().zip([
-        "[1]: no vital sign is in it",
+        "[1]: the reading has no vital sign",
         "[2].heart_rate: heart_rate 999",
-        "[3]: payload is not JSON of a reading: invalid type: integer `3`, expected a reading",
-        "[4]: payload is not JSON of a reading: `heart_rate` is in it twice",
+        "[3]: payload is not a reading in JSON: invalid type: integer `3`, expected a reading",
+        "[4]: payload is not a reading in JSON: `heart_rate` is in it twice",
     ]) {
         assert!(fault.starts_with(begin), "{fault}");
     }

@@ -18,11 +18,11 @@ use known::{Nesting, UnknownKey, known_part};
 /// Why an admission record is rejected; the last valid one stays.
 #[derive(Debug, Error)]
 pub enum RecordFault {
-    #[error("payload is no admission record")]
+    #[error("payload is not an admission record")]
     Json(#[from] serde_json::Error),
-    #[error("payload is no JSON object")]
+    #[error("payload is not a JSON object")]
     NotAnObject,
-    #[error("the record's limits do not fit: {0}")]
+    #[error("the record's limits cannot be used: {0}")]
     Limits(String),
 }
 
