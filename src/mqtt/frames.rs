@@ -18,11 +18,11 @@ const PUBLISH: u8 = 0x30;
 /// What is not MQTT.
 #[derive(Debug, Error)]
 pub(crate) enum FrameFault {
-    #[error("the broker sent what is not MQTT")]
+    #[error("the broker sent an invalid MQTT packet")]
     Malformed(#[from] mqttbytes::Error),
     #[error("the broker sent an answer of {0} bytes")]
     Large(usize),
-    #[error("the broker sent a message whose topic is no text")]
+    #[error("the broker sent a message whose topic is not text")]
     Topic,
 }
 
