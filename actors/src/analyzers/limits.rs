@@ -93,10 +93,12 @@ fn unknown(view: &View, vital: Vital, analysis: &mut Analysis) {
         let beyond = Beyond::of(vital, limits, side);
         let held = view.chart.not_measured_since(measured).is_some();
         let [reached, _] = beyond.judge(latest.value, side, limits.hysteresis);
+        let awaited = view.expected_until(measured);
+        awaited.into_iter().for_each(|until| analysis.recheck(until));
         analysis.findings.push(Finding {
             reached: reached.filter(|_| !held),
             kept: Some(Priority::High),
-            presence: Presence::Unknown,
+            presence: if awaited.is_some() { Presence::Present } else { Presence::Unknown },
             ..finding(vital, measured, side, &beyond, limits, latest)
         });
     }

@@ -85,17 +85,22 @@ struct Silence {
     from: Uptime,
     /// After how long it is told.
     span: Span,
+    /// Since when it lasts all in all, where it was told before and nothing since bore out that it was over.
+    lasting_since: Option<Uptime>,
     /// One that may not begin now is kept where it is under way.
     may_begin: bool,
 }
 
 impl MissingCheck<'_> {
     fn judge(&mut self, silence: Silence) {
-        let Silence { condition, cause, keeps, from, span, may_begin } = silence;
+        let Silence { condition, cause, keeps, from, span, lasting_since, may_begin } = silence;
         let lasted = self.view.now.uptime.since(from);
         let tracked = self.view.tracks(&condition);
         if lasted >= span {
-            let reached = self.priority(lasted, span, from);
+            let reached = match lasting_since {
+                Some(since) => self.priority(self.view.now.uptime.since(since), Span::ZERO, since),
+                None => self.priority(lasted, span, from),
+            };
             if may_begin || tracked {
                 self.find(condition, reached.filter(|_| may_begin), Some(Priority::High), cause, None);
             }

@@ -135,12 +135,14 @@ fn finding(
     let reached = known.reached();
     // Where what is known keeps the alert as it is, nothing is in doubt.
     let current = under_way.and_then(|under_way| under_way.priority).unwrap_or(Priority::High);
-    let in_doubt = kept.min(Some(current)) > reached;
+    let stands = kept.min(Some(current));
+    let in_doubt = stands > reached;
+    let unknown = in_doubt && stands > Inputs::expected(view, settings).points().reached();
     Finding {
         condition,
         reached,
         kept,
-        presence: if in_doubt { Presence::Unknown } else { Presence::Present },
+        presence: if unknown { Presence::Unknown } else { Presence::Present },
         cause: Cause::Score {
             points: u32::from(score.at_least),
             risk: score.risk.clone(),
@@ -152,13 +154,14 @@ fn finding(
         at: view.at,
         measured: view.measured,
         reading: view.reading.as_deref().cloned(),
-        timing: Timing {
-            delay: [settings.delay; 3],
-            clear_delay: settings.clear_delay,
-            opens_by: Some(OPENS_BY),
-        },
+        timing: timing(settings),
         reason: None,
     }
+}
+
+fn timing(settings: &News2Settings) -> Timing {
+    let News2Settings { delay, clear_delay, .. } = *settings;
+    Timing { delay: [delay; 3], clear_delay, opens_by: Some(OPENS_BY) }
 }
 
 /// What keeps the alert: what is known, and what was lost since it was raised, at the points that it last had.

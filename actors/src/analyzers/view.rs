@@ -9,12 +9,14 @@ use crate::chart::Chart;
 use crate::chart::{Latest, Speakers};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
-use crate::devices::rhythm::Rhythm;
 use crate::devices::{Device, Devices};
 use crate::people::{Class, PatientId};
 use crate::settings::{Limits, Watch};
 use crate::vitals::ReadingRef;
 use crate::vitals::Vital;
+
+/// A spot check counts for no longer than this, however seldom it comes (clinical reference, section 1).
+const SPOT_CHECK_VALID_FOR: Span = Span::from_hours(12);
 
 /// One patient at one moment. Cheap to hand to every rule.
 #[derive(Debug, Clone)]
@@ -124,8 +126,22 @@ impl View {
 
     /// For how long a value of this vital counts: `usual`, and where it comes as spot checks until the next is due.
     pub fn valid_for(&self, vital: Vital, latest: &Latest, usual: Span) -> Span {
-        let rhythm = self.devices.get(&latest.device()).and_then(|device| device.rhythm(vital));
-        rhythm.and_then(Rhythm::spot_check_valid_for).map_or(usual, |span| span.max(usual))
+        let round = self.devices.get(&latest.device()).and_then(|device| device.round(vital));
+        let until_next = round.map(|round| Span::from_ms(round.as_ms() * 3 / 2).min(SPOT_CHECK_VALID_FOR));
+        until_next.map_or(usual, |span| span.max(usual))
+    }
+
+    /// Until when a value that is too old is awaited: its device goes on, and left it out of one round.
+    ///
+    /// The next round decides. That nothing is known meanwhile says nothing that the one after it would not.
+    pub fn expected_until(&self, vital: Vital) -> Option<Uptime> {
+        let latest = self.chart.latest(vital).filter(|latest| latest.not_measured.is_none())?;
+        let device = self.devices.get(&latest.device())?;
+        let round = device.round(vital).filter(|_| self.silent_after(vital, device).is_none())?;
+        let too_old = latest.measured + self.valid_for(vital, latest, vital.facts().valid_for);
+        let left_out = device.live.since(latest.heard).as_ms() * 2 >= round.as_ms() && device.live <= too_old;
+        let until = latest.measured + Span::from_ms(round.as_ms() * 9 / 4).min(SPOT_CHECK_VALID_FOR);
+        (left_out && self.now.uptime < until).then_some(until)
     }
 
     /// Whether this vital speaks for the patient: neither too old nor missing.

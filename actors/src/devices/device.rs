@@ -26,6 +26,9 @@ pub struct Device {
     pub back: Uptime,
     /// Since when its last will, or its own word, says it is gone.
     pub offline: Option<Uptime>,
+    /// When it first said so since its last live reading: one that comes and goes without any is gone all the time.
+    #[serde(default)]
+    gone: Option<Uptime>,
     /// Which vital signs it has measured, live.
     measured: VitalSet,
     /// How often each of them comes, in their order.
@@ -71,6 +74,7 @@ impl Device {
             arrivals: None,
             back: Uptime::START,
             offline: None,
+            gone: None,
             measured: VitalSet::default(),
             rhythms: Vec::new(),
             clock: DeviceClock::default(),
@@ -92,7 +96,7 @@ impl Device {
     /// Notes a live reading with these vital signs: whoever sends it is online.
     pub fn hear_live(&mut self, vitals: VitalSet, now: Now, listening_since: Uptime) {
         self.hear_kept(now);
-        self.live = now.uptime;
+        (self.live, self.gone) = (now.uptime, None);
         match &mut self.arrivals {
             Some(arrivals) => arrivals.hear(now.uptime, listening_since),
             None => self.arrivals = Some(Rhythm::begun(now.uptime)),
@@ -130,6 +134,15 @@ impl Device {
         self.measured.contains(vital).then(|| &self.rhythms[self.measured.before(vital)])
     }
 
+    /// How often a vital sign comes as spot checks; none for what is measured continuously.
+    ///
+    /// One that came once is taken to come as the device's readings do, until one leaves it out.
+    pub fn round(&self, vital: Vital) -> Option<Span> {
+        let rhythm = self.rhythm(vital)?;
+        let is_like_the_device = rhythm.is_new() && self.live <= rhythm.heard();
+        rhythm.round().or_else(|| self.arrivals.as_ref().filter(|_| is_like_the_device)?.round())
+    }
+
     /// The vital signs that it has measured, each with how often it comes.
     pub fn rhythms(&self) -> impl Iterator<Item = (Vital, &Rhythm)> {
         self.measured.iter().zip(&self.rhythms)
@@ -146,9 +159,15 @@ impl Device {
     pub fn note_status(&mut self, online: bool, now: Now) {
         if !online {
             self.offline.get_or_insert(now.uptime);
+            self.gone.get_or_insert(now.uptime);
         } else if self.offline.take().is_some() {
             self.come_back(now);
         }
+    }
+
+    /// Since when it has been gone, but for words of being back that no reading bore out.
+    pub fn gone(&self) -> Option<Uptime> {
+        self.gone.or(self.offline)
     }
 
     /// It was silent or gone, and is there again: its vitals have as long as ever to come, each in its turn.
@@ -187,7 +206,7 @@ impl Device {
     pub fn shift(&mut self, by: Span) {
         (self.heard, self.live, self.back) = (self.heard + by, self.live + by, self.back + by);
         self.arrivals.iter_mut().for_each(|arrivals| arrivals.shift(by));
-        self.offline = self.offline.map(|since| since + by);
+        (self.offline, self.gone) = (self.offline.map(|since| since + by), self.gone.map(|since| since + by));
         self.rhythms.iter_mut().for_each(|rhythm| rhythm.shift(by));
         self.clock.shift(by);
     }

@@ -92,10 +92,14 @@ impl Rhythm {
         self.intervals_known() > 0 && self.median() > SPOT_CHECK
     }
 
-    /// For how long a spot check counts: one and a half times its usual interval, at most 12 h; none where it is none.
-    pub fn spot_check_valid_for(&self) -> Option<Span> {
-        let longest = Span::from_hours(12);
-        self.is_spot_check().then(|| Span::from_ms(self.median().as_ms() * 3 / 2).min(longest))
+    /// Its usual interval, where it is known and that of spot checks.
+    pub fn round(&self) -> Option<Span> {
+        self.is_spot_check().then(|| self.median())
+    }
+
+    /// Whether it came once, so that no interval is known.
+    pub fn is_new(&self) -> bool {
+        self.intervals_known() == 0
     }
 
     /// Moves what was noted on the uptime clock by `by`: that clock started anew.

@@ -81,7 +81,7 @@ impl MissingCheck<'_> {
 
     /// Judges one device as a whole.
     pub(super) fn device(&mut self, watched: &Watched<'_>) {
-        if let Some(since) = watched.device.offline {
+        if let Some(since) = watched.device.offline.and(watched.device.gone()) {
             self.offline(watched.device, since);
         } else if let Some(span) = watched.silent_after {
             self.silent(watched.device, span);
@@ -105,6 +105,14 @@ impl MissingCheck<'_> {
         let from = heard.max(self.view.listening_since);
         let condition = Condition::DeviceSilent(device.id.clone());
         let cause = Cause::Silent { since: device.heard_at };
-        self.judge(Silence { condition, cause, keeps: heard < from, from, span, may_begin: true });
+        self.judge(Silence {
+            condition,
+            cause,
+            keeps: heard < from,
+            from,
+            span,
+            lasting_since: device.gone(),
+            may_begin: true,
+        });
     }
 }

@@ -52,6 +52,7 @@ impl MissingCheck<'_> {
             keeps: stream.heard < from || self.view.chart.not_measured_since(vital).is_some(),
             from,
             span: stream.span,
+            lasting_since: None,
             may_begin: !of.gone && !goes_with && (heard_lately || stream.left_out),
         });
     }

@@ -34,7 +34,8 @@ pub(super) fn first_expiry(view: &View, settings: &News2Settings) -> Option<Upti
         Some(valid_until(view, settings, vital, latest))
     });
     let consciousness = view.chart.consciousness.map(|held| held.measured + settings.valid_for.consciousness);
-    vitals.chain(consciousness).filter(|until| *until > view.now.uptime).min()
+    let expected = VITALS.into_iter().filter_map(|vital| view.expected_until(vital));
+    vitals.chain(expected).chain(consciousness).filter(|until| *until > view.now.uptime).min()
 }
 
 /// Whether nothing of this parameter is remembered.
@@ -76,9 +77,26 @@ pub struct Inputs {
 impl Inputs {
     /// What was there at any moment from `since` on, with its last value: known still, or lost since then.
     fn lasting(view: &View, settings: &News2Settings, since: Uptime) -> Self {
+        Self::of(view, settings, since, |vital, latest| valid_until(view, settings, vital, latest))
+    }
+
+    /// What is known, and what a device has left out of its last round only.
+    pub(super) fn expected(view: &View, settings: &News2Settings) -> Self {
+        Self::of(view, settings, view.now.uptime, |vital, latest| {
+            let expected = view.expected_until(vital);
+            expected.into_iter().fold(valid_until(view, settings, vital, latest), Uptime::max)
+        })
+    }
+
+    fn of(
+        view: &View,
+        settings: &News2Settings,
+        since: Uptime,
+        until: impl Fn(Vital, &Latest) -> Uptime,
+    ) -> Self {
         let vital = |vital: Vital| {
             let latest = view.chart.latest(vital)?;
-            (valid_until(view, settings, vital, latest) > since).then_some(latest.value)
+            (until(vital, latest) > since).then_some(latest.value)
         };
         let (pulse, other) = pulse_and_other(view);
         Self {
