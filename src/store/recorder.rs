@@ -86,13 +86,8 @@ fn commit(shared: &SharedStore, writer: &mut Writer, batch: &Batch) -> bool {
         }
         pause = LONGEST_PAUSE.min(pause * 2);
     }
-<<<<<<< HEAD
     if faulty {
         info!("the store can be written to again");
-=======
-    if !logged.is_empty() {
-        info!("the store can be written to again");
->>>>>>> 37ac00e (Say what happens in plain words, and say of what ended that it is over)
         shared.note_fault(None);
     }
     true
