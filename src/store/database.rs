@@ -75,7 +75,9 @@ fn checkpoint(connection: &Connection, pragma: &str) -> bool {
     match connection.query_row(pragma, [], |row| row.get::<_, bool>(0)) {
         Ok(false) => true,
         Ok(true) => {
-            warn!("the store's write-ahead log cannot be merged while somebody reads the store; trying again");
+            warn!(
+                "the store's write-ahead log cannot be merged while somebody reads the store; trying again"
+            );
             false
         }
         Err(error) => {
