@@ -14,7 +14,7 @@ use wardwatch_actors::vitals::{Quantity, Vital};
 use crate::causes::Causes;
 use crate::config::fault::Fault;
 use crate::config::given::Givens;
-use crate::config::{Config, DashboardConfig, Override, StoreUrl};
+use crate::config::{Config, Override, StoreUrl};
 use crate::link::{Link, LinkSettings};
 
 /// What `check` found.
@@ -23,8 +23,6 @@ pub struct Report {
     path: PathBuf,
     /// Everything that keeps the service from starting.
     pub faults: Vec<Fault>,
-    /// What is allowed but has no effect.
-    pub notes: Vec<Fault>,
     /// What holds for whom, where nothing is at fault.
     settings: Option<Settings>,
 }
@@ -32,15 +30,15 @@ pub struct Report {
 /// Checks the file as `run` would read it, in this environment, and opens what `run` would open.
 pub fn check(path: &Path, environment: &[(String, String)]) -> Report {
     let givens = Givens::collect(Some(path), environment, &[]);
-    let (faults, notes, settings) = match Config::judged(&givens) {
+    let (faults, settings) = match Config::judged(&givens) {
         Ok(config) => {
             let broker = broker_faults(&config, &givens);
             let faults = broker.into_iter().chain(store_fault(&config, &givens)).collect();
-            (faults, notes(&config, &givens), config.settings().ok())
+            (faults, config.settings().ok())
         }
-        Err(faults) => (faults, Vec::new(), None),
+        Err(faults) => (faults, None),
     };
-    Report { path: path.to_owned(), faults, notes, settings }
+    Report { path: path.to_owned(), faults, settings }
 }
 
 /// The configuration, where all that it names of the broker can be used; else every fault.
@@ -113,23 +111,10 @@ fn fault_at(givens: &Givens, section: &str, key: &str, fault: &(dyn Error + 'sta
     Fault { place: givens.place(&path), key: Some(path.join(".")), wrong: Causes(fault).to_string() }
 }
 
-/// The keys that say something of their own and are not used yet.
-fn notes(config: &Config, givens: &Givens) -> Vec<Fault> {
-    if config.dashboard == DashboardConfig::default() {
-        return Vec::new();
-    }
-    let path = ["dashboard", "listen"].map(str::to_owned);
-    let wrong = "is not used by this version".to_owned();
-    vec![Fault { place: givens.place(&path), key: Some(path.join(".")), wrong }]
-}
-
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for fault in &self.faults {
             writeln!(f, "{fault}")?;
-        }
-        for note in &self.notes {
-            writeln!(f, "note: {note}")?;
         }
         let count = match self.faults.len() {
             0 => "no fault".to_owned(),

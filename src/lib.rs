@@ -18,3 +18,4 @@ pub mod mqtt;
 pub mod run;
 pub mod simulator;
 pub mod store;
+pub mod web;

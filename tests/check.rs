@@ -88,6 +88,20 @@ fn a_file_that_is_not_there_is_a_fault() {
 }
 
 #[test]
+fn pages_that_know_no_users_are_served_to_this_machine_alone() {
+    let (found, shown) = report("pages", "[dashboard]\nlisten = \"0.0.0.0:8080\"\n");
+    assert_eq!(found.faults.len(), 1);
+    assert!(shown.starts_with("site.toml:2: dashboard.listen: \"0.0.0.0:8080\" is not allowed; allowed is an address of this machine alone"), "{shown}");
+    for allowed in ["[::1]:8080", "127.0.0.2:80", "off"] {
+        assert_eq!(
+            report("pages", &format!("[dashboard]\nlisten = \"{allowed}\"\n")).0.faults,
+            [],
+            "{allowed}"
+        );
+    }
+}
+
+#[test]
 fn without_a_fault_it_says_what_holds_for_whom() {
     let text = r#"
 [limits.adult.heart_rate]
@@ -99,12 +113,11 @@ heart_rate = "10s"
 [missing]
 neonate = { etco2 = "2min" }
 [dashboard]
-listen = "0.0.0.0:80"
+listen = "off"
 "#;
     let (found, shown) = report("effective", text);
     assert_eq!(found.faults, []);
-    let adults = r#"note: site.toml:11: dashboard.listen: is not used by this version
-site.toml: no fault
+    let adults = r#"site.toml: no fault
 
 Limits, adult                       extreme low     low    high  extreme high  hysteresis   delay  extreme delay  clear delay
   heart_rate /min                            40      50     125           150           3     5 s            5 s         10 s

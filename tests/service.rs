@@ -22,6 +22,8 @@ mod exit_statuses;
 mod hearing;
 #[path = "service/log.rs"]
 mod log;
+#[path = "service/pages.rs"]
+mod pages;
 #[path = "service/refusals.rs"]
 mod refusals;
 #[path = "service/rules.rs"]

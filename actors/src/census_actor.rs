@@ -29,7 +29,7 @@ use crate::settings::Settings;
 use crate::shard::{PanicReporter, ShardContext};
 use crate::vitals::Reading;
 
-pub use notices::{Notify, OwnClockJudged, UnitJudged};
+pub use notices::{Notify, OwnClockJudged, ShowPatients, UnitJudged};
 pub use restart::{Restore, WatchedAgain};
 
 use restart::Restoring;

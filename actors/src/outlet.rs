@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::admission::AdmissionRecord;
-use crate::patient::outcome::{Outcome, Refused};
+use crate::patient::outcome::{LivePatient, Outcome, Refused};
 use crate::patient::snapshot::Saved;
 use crate::people::{PatientId, Subject};
 use crate::receipt::Receipt;
@@ -38,6 +38,12 @@ pub trait Outlet: 'static {
     fn saves(&self) -> bool;
     /// Tells whoever sent it what was refused and why.
     fn refuse(&self, refused: Refused);
+    /// Whether somebody looks at this patient now, and wants to see each of its readings.
+    fn is_watched(&self, _: &PatientId) -> bool {
+        false
+    }
+    /// Shows whoever looks how the patient is now; none: it is not here any more.
+    fn show(&self, _: &PatientId, _: Option<LivePatient>) {}
     /// The patient is here: its readings are wanted.
     fn follow(&self, patient: &PatientId);
     /// The patient is gone: its readings are wanted no more.

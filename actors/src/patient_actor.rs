@@ -66,7 +66,7 @@ macro_rules! tasks {
     };
 }
 
-tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice HearOfUnit Tick Leave HandOver Inherit);
+tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice HearOfUnit Tick Leave HandOver Inherit Show);
 
 /// Every task is done now, or in its turn.
 impl<M> Handler<M> for PatientActor
@@ -162,6 +162,7 @@ impl PatientActor {
             Task::Leave(leave) => self.leave(leave, ctx),
             Task::HandOver(hand_over) => self.hand_over(hand_over, ctx),
             Task::Inherit(inherit) => self.inherit(inherit),
+            Task::Show(_) => self.show(),
         }
     }
 
@@ -277,6 +278,11 @@ pub struct HearOfUnit {
 pub struct Tick {
     pub due: Uptime,
 }
+
+/// Somebody has begun to look at this patient.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Show;
 
 /// The stay ends.
 #[derive(Debug, Message)]

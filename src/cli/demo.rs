@@ -17,6 +17,7 @@ use wardwatch::fatal::Fatal;
 use wardwatch::link::{Link, LinkSettings};
 use wardwatch::simulator::FleetSettings;
 use wardwatch::simulator::runner::RunSettings;
+use wardwatch::web::{Dashboard, DashboardFault};
 
 use super::output::{self, OutputFault};
 use super::{listener, logging, simulate};
@@ -36,6 +37,9 @@ pub struct Demo {
     /// The port of the broker, on 127.0.0.1
     #[arg(long, default_value_t = 1883)]
     port: u16,
+    /// The port of the pages, on 127.0.0.1; without it 8080, or any other where that is taken
+    #[arg(long)]
+    dashboard_port: Option<u16>,
 }
 
 impl Demo {
@@ -54,13 +58,14 @@ impl Demo {
         let mut config = Config::default();
         config.mqtt.url = url.clone();
         config.store.url = StoreUrl::Memory;
-        output::print(self.introduction(port))?;
+        let pages = self.pages()?;
+        output::print(self.introduction(port, pages.address()))?;
 
         let (stop, stopped) = watch::channel(false);
         let fleet = FleetSettings::demo(self.patients as usize, self.seed);
         let ward = ward_thread(fleet, url.clone(), stopped.clone())?;
         let shown = listener::show(&url.host, port, stopping(stopped.clone()));
-        let monitoring = wardwatch::run::run(config, stopping(stopped));
+        let monitoring = wardwatch::run::run_with_pages(config, Some(pages), stopping(stopped));
         let ended = until_the_end(shown, monitoring, &stop).await;
         stop.send_replace(true);
         // Ward and broker end with the process: nobody is to complain that one of them is gone.
@@ -69,11 +74,21 @@ impl Demo {
         ended
     }
 
+    /// The pages on their port: 8080 or, where that is taken, any that is free; one that was asked for must be.
+    fn pages(&self) -> Result<Dashboard, DashboardFault> {
+        let on = |port| Dashboard::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+        match self.dashboard_port {
+            Some(port) => on(port),
+            None => on(8080).or_else(|_| on(0)),
+        }
+    }
+
     /// What the demo is, and how to take part in it.
-    fn introduction(&self, port: u16) -> String {
+    fn introduction(&self, port: u16, pages: SocketAddr) -> String {
         let patients = output::count(self.patients, "simulated patient");
         format!(
             "WardWatch demo: {patients} on a broker on 127.0.0.1:{port}. Not a medical device.
+See the ward in a browser: http://{pages}/
 Alerts appear below as they come. Listen yourself, from another terminal:
   mosquitto_sub -p {port} -t 'wardwatch/alerts/#' -v
 and be a device yourself:

@@ -1,5 +1,6 @@
 //! Every setting of the program, typed: from the file, over that the environment, over that the flags.
 
+mod dashboard;
 pub mod fault;
 pub mod given;
 mod layers;
@@ -13,10 +14,9 @@ mod strict;
 mod wrong;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::path::Path;
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::UnitId;
 use wardwatch_actors::settings::{
@@ -24,6 +24,7 @@ use wardwatch_actors::settings::{
     Settings, SilenceOverrides, duration,
 };
 
+pub use dashboard::DashboardConfig;
 pub use fault::{Fault, SettingPlace};
 pub use given::{Override, environment};
 pub use log::{LogConfig, LogFormat, LogLevel};
@@ -84,27 +85,6 @@ impl Default for MissingConfig {
         let ByClass { adult, paediatric, neonate } = classes;
         Self { medium_after, unheard, adult, paediatric, neonate }
     }
-}
-
-/// The pages for the ward.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DashboardConfig {
-    /// The address and port on which they are served.
-    #[serde(deserialize_with = "listen")]
-    pub listen: SocketAddr,
-}
-
-impl Default for DashboardConfig {
-    fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 8080)) }
-    }
-}
-
-fn listen<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    let fault = |_| format!("\"{text}\" is not allowed; allowed is ADDRESS:PORT, as 127.0.0.1:8080");
-    text.parse().map_err(fault).map_err(serde::de::Error::custom)
 }
 
 impl Config {

@@ -54,6 +54,12 @@ pub trait Consumer: Send + Sync + 'static {
     fn take(&self, emission: &Emission);
 }
 
+impl<C: Consumer> Consumer for Arc<C> {
+    fn take(&self, emission: &Emission) {
+        C::take(self, emission);
+    }
+}
+
 /// Where a consumer has got to, kept so that a restart goes on from there.
 pub trait Cursor: Send + Sync {
     /// Nothing more has to be done for the change of this number.

@@ -42,6 +42,7 @@ pub struct IngestStatus {
 }
 
 /// Everything a heartbeat is made of.
+#[derive(Clone)]
 pub struct Heartbeat {
     pub topic: String,
     pub instance: String,
@@ -84,6 +85,11 @@ impl Heartbeat {
         let probe_ms = ingest.probe.map(|probe| probe.as_micros() as f64 / 1000.0);
         let status = status(ingest, &outbox, &self.store.status());
         self.outgoing(status, state, &outbox, probe_ms)
+    }
+
+    /// Whether everything that is promised holds.
+    pub fn is_whole(&self, ingest: &IngestStatus) -> bool {
+        status(ingest, &self.outbox.status(), &self.store.status()) == Status::Online
     }
 
     /// The last word: we are gone.

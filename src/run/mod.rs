@@ -1,6 +1,7 @@
 //! `wardwatch run`: starts every part, wires them in reading order, and ends them in reverse.
 
 mod bus;
+mod dashboard;
 mod heartbeat;
 mod housekeeping;
 mod inbound_router;
@@ -33,6 +34,7 @@ use crate::config::Config;
 use crate::fatal::Fatal;
 use crate::mqtt::ingest::IngestFault;
 use crate::store::Recovered;
+use crate::web::Dashboard;
 
 use bus::{Bus, FAREWELL_WITHIN};
 use heartbeat::Heartbeat;
@@ -55,9 +57,21 @@ const SHARDS: usize = 1;
 
 /// Runs the service until `shutdown`, on the thread of an actix system, which is its shard.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<(), Fatal> {
+    let pages = config.dashboard.listen.map(Dashboard::at);
+    run_with_pages(config, pages, shutdown).await
+}
+
+/// The same with pages that listen already, or without any.
+pub async fn run_with_pages(
+    config: Config,
+    pages: Option<Dashboard>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Fatal> {
     let (setup, faults) = Setup::new(config)?;
     let rules = analyzers::all(&setup.settings);
-    Service::start(&setup, rules)?.until(shutdown, faults).await
+    let service = Service::start(&setup, rules)?;
+    pages.into_iter().for_each(|pages| dashboard::serve(pages, &setup, &service));
+    service.until(shutdown, faults).await
 }
 
 /// The same with rules of one's own, in the order in which their findings are judged.
@@ -88,6 +102,7 @@ impl Service {
             InstallationActor::start_with(&setup.settings, SHARDS, &setup.clock, &outlet, &setup.counters);
         let Recovered { patients, departed, open, .. } = recovered;
         let broker_lost = open.iter().any(|change| change.condition == Condition::BrokerLost);
+        setup.live.adopt(&open);
         let restore = Restore { patients, departed, open };
         let (shard, inbound) = Shard::start(setup, rules, installation.clone(), (&bus, &store), restore);
         let Bus { publisher, output, links, .. } = bus;

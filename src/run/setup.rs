@@ -13,6 +13,7 @@ use crate::config::{Config, StoreUrl};
 use crate::contract::topics::Topics;
 use crate::fatal::Fatal;
 use crate::link::{Link, LinkFault, LinkSettings};
+use crate::web::LiveView;
 
 /// What every part of the service is started with.
 pub struct Setup {
@@ -25,6 +26,8 @@ pub struct Setup {
     pub counters: Arc<Counters>,
     /// Ticks as long as the shard's thread moves.
     pub pulse: Pulse,
+    /// What pages show.
+    pub live: Arc<LiveView>,
     /// Takes what ends the process.
     pub fatal: mpsc::UnboundedSender<Fatal>,
 }
@@ -44,6 +47,7 @@ impl Setup {
             clock,
             counters: Arc::default(),
             pulse: Pulse::default(),
+            live: Arc::default(),
             fatal,
             config,
         };

@@ -132,6 +132,7 @@ pub fn output(
         saves: setup.has_store(),
         rejections: RefCell::new(Rejections::default()),
         subscriptions,
+        live: Arc::clone(&setup.live),
         fatal: setup.fatal.clone(),
     })
 }

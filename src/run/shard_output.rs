@@ -3,13 +3,13 @@
 //! This is the wiring between actors, store and publisher, which do not know each other.
 
 use std::cell::RefCell;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::outlet::{Kept, Outlet};
-use wardwatch_actors::patient::outcome::Refused;
+use wardwatch_actors::patient::outcome::{LivePatient, Refused};
 use wardwatch_actors::people::PatientId;
 
 use super::provoked;
@@ -22,6 +22,7 @@ use crate::mqtt::bus_publisher::BusPublisher;
 use crate::mqtt::ingest::IngestRequest;
 use crate::mqtt::publisher::{DeliveryResult, LinkEvent, OutboxListener};
 use crate::store::Store;
+use crate::web::LiveView;
 
 /// The way out of one shard, on its thread.
 pub struct ShardOutput {
@@ -33,6 +34,8 @@ pub struct ShardOutput {
     pub rejections: RefCell<Rejections>,
     /// Subscriptions of single patients, where the admission is registered.
     pub subscriptions: Option<UnboundedSender<IngestRequest>>,
+    /// What pages show.
+    pub live: Arc<LiveView>,
     pub fatal: UnboundedSender<Fatal>,
 }
 
@@ -77,6 +80,14 @@ impl Outlet for ShardOutput {
         self.reject(RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
     }
 
+    fn is_watched(&self, patient: &PatientId) -> bool {
+        self.live.is_watched(patient)
+    }
+
+    fn show(&self, patient: &PatientId, live: Option<LivePatient>) {
+        self.live.show(patient, live);
+    }
+
     fn follow(&self, patient: &PatientId) {
         if let Some(subscriptions) = &self.subscriptions {
             // Without an ingest the process is ending anyway.
@@ -110,7 +121,7 @@ impl RejectedOutput for ShardOutput {
 pub struct PublishConfirmations {
     pub links: UnboundedSender<LinkEvent>,
     /// Opened after the publisher, whose outbox it publishes to.
-    pub store: std::sync::Arc<OnceLock<Store>>,
+    pub store: Arc<OnceLock<Store>>,
 }
 
 impl OutboxListener for PublishConfirmations {

@@ -1,5 +1,7 @@
 //! The store, opened, with what the last run left in it.
 
+use std::sync::Arc;
+
 use tokio::sync::mpsc;
 use tracing::info;
 use wardwatch_actors::receipt::Receipt;
@@ -28,7 +30,8 @@ impl Storage {
         let (event_sender, events) = mpsc::unbounded_channel();
         let output = bus.output.clone();
         let listener = StoreEvents { output, events: event_sender, fatal: setup.fatal.clone() };
-        let mut consumers: Vec<Box<dyn Consumer>> = vec![Box::new(bus.output.clone())];
+        let mut consumers: Vec<Box<dyn Consumer>> =
+            vec![Box::new(bus.output.clone()), Box::new(Arc::clone(&setup.live))];
         consumers.extend(provoked::consumer());
         let publish_within = setup.settings.alerts.publish_within;
         let (store, recovered) =

@@ -184,8 +184,10 @@ pub fn config_file(port: u16, settings: &str) -> PathBuf {
         own => (no_wait, own.to_owned()),
     };
     let store = if settings.contains("[store]") { "" } else { "[store]\nurl = \"memory\"\n" };
+    // Many run at a time, and there is one port 8080.
+    let pages = if settings.contains("[dashboard]") { "" } else { "[dashboard]\nlisten = \"off\"\n" };
     let broker = format!("{alerts}[mqtt]\nurl = \"mqtt://127.0.0.1:{port}\"\n");
-    fs::write(&file, broker + &settings + store).expect("a configuration");
+    fs::write(&file, broker + &settings + store + pages).expect("a configuration");
     file
 }
 

@@ -121,6 +121,13 @@ impl<A> Census<A> {
         self.entries.len()
     }
 
+    /// Everybody who is here, in the order of their ids.
+    pub fn patients(&self) -> Vec<(&PatientId, &Entry<A>)> {
+        let mut patients: Vec<_> = self.entries.iter().collect();
+        patients.sort_unstable_by_key(|(patient, _)| *patient);
+        patients
+    }
+
     /// Whether nobody is here.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()

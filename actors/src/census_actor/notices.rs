@@ -7,7 +7,7 @@ use crate::installation::ShardReport;
 use crate::installation_actor::{DeviceFlooded, ShardReported, UnitReported};
 use crate::patient::Listening;
 use crate::patient::outcome::Notice;
-use crate::patient_actor::{HearOfDevice, HearOfUnit};
+use crate::patient_actor::{HearOfDevice, HearOfUnit, Show};
 use crate::people::{Departure, PatientId, UnitId};
 use crate::receipt::Receipt;
 
@@ -47,6 +47,25 @@ impl Handler<Notify> for CensusActor {
             }
         }
         self.report();
+    }
+}
+
+/// Somebody has begun to look at a unit, or at everybody: each patient there shows how it is.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ShowPatients {
+    pub unit: Option<UnitId>,
+}
+
+impl Handler<ShowPatients> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, ShowPatients { unit }: ShowPatients, _: &mut Context<Self>) {
+        for (patient, entry) in self.census.patients() {
+            if unit.as_ref().is_none_or(|unit| unit.as_str() == patient.unit()) {
+                entry.address.do_send(Show);
+            }
+        }
     }
 }
 

@@ -31,7 +31,7 @@ use crate::devices::Devices;
 use crate::patient::backlog::CameAndWent;
 use crate::patient::drain::Drain;
 use crate::patient::failure::words_of;
-use crate::patient::outcome::{Inquiry, Outcome, PatientState, StateChange};
+use crate::patient::outcome::{Inquiry, LivePatient, Outcome, PatientState, StateChange};
 use crate::patient::site::Site;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
 use crate::settings::Settings;
@@ -225,6 +225,11 @@ impl Patient {
             outcome.state = Some(StateChange::Now(Box::new(self.state(now))));
             (self.stated, self.state_is_old) = (Some(now.uptime), false);
         }
+    }
+
+    /// How the patient is now, for whoever looks.
+    pub fn live(&self, now: Now) -> LivePatient {
+        LivePatient { state: self.state(now), limits: Arc::clone(&self.site.limits) }
     }
 
     fn state(&self, now: Now) -> PatientState {

@@ -14,6 +14,7 @@ use crate::clock::Timestamp;
 use crate::conditions::Priority;
 use crate::devices::clock::Skew;
 use crate::people::{DeviceId, PatientId};
+use crate::settings::Limits;
 use crate::vitals::Vital;
 
 /// A verdict to be found: the view for every rule, and what to do with their findings.
@@ -154,6 +155,14 @@ pub struct PatientState {
     pub alerts: Vec<AlertChange>,
     pub scores: Arc<Vec<Score>>,
     pub simulated: bool,
+}
+
+/// How a patient is now, for whoever looks.
+#[derive(Debug, Clone)]
+pub struct LivePatient {
+    pub state: PatientState,
+    /// The limits that hold, of class, unit and record.
+    pub limits: Arc<Limits>,
 }
 
 /// What was refused.

@@ -213,7 +213,18 @@ impl PatientActor {
             let subject = Subject::Patient(id);
             self.shard.outlet.keep(Kept { subject, reading, outcome, saved, record, receipt });
         }
+        self.show();
         self.arm();
+    }
+
+    /// Shows whoever looks how the patient is now.
+    pub(super) fn show(&self) {
+        let Some(patient) = &self.patient else { return };
+        if self.shard.outlet.is_watched(patient.id()) {
+            let here = self.departure.is_none();
+            let live = here.then(|| patient.live(self.shard.clock.now()));
+            self.shard.outlet.show(patient.id(), live);
+        }
     }
 
     /// The memory, where it is to be saved with what was just caused.

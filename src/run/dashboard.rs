@@ -1,0 +1,49 @@
+//! The pages beside the service: what they ask of it.
+
+use std::sync::Arc;
+
+use actix::Addr;
+use bytes::Bytes;
+use tokio::sync::watch;
+use tracing::error;
+use wardwatch_actors::census_actor::{CensusActor, ShowPatients};
+use wardwatch_actors::people::UnitId;
+
+use super::Service;
+use super::heartbeat::{Heartbeat, IngestStatus};
+use super::setup::Setup;
+use crate::causes::Causes;
+use crate::web::{Dashboard, PageSource};
+
+/// What the pages ask of the service that runs.
+struct RunningService {
+    census: Addr<CensusActor>,
+    heartbeat: Heartbeat,
+    ingest: watch::Receiver<IngestStatus>,
+}
+
+impl PageSource for RunningService {
+    fn show_patients(&self, unit: Option<UnitId>) {
+        self.census.do_send(ShowPatients { unit });
+    }
+
+    fn heartbeat(&self) -> Bytes {
+        self.heartbeat.message(&self.ingest.borrow()).announcement.payload
+    }
+
+    fn is_whole(&self) -> bool {
+        self.heartbeat.is_whole(&self.ingest.borrow())
+    }
+}
+
+/// Serves the pages beside this service; without them monitoring goes on.
+pub fn serve(pages: Dashboard, setup: &Setup, service: &Service) {
+    let running = RunningService {
+        census: service.shard.census.clone(),
+        heartbeat: service.housekeeping.heartbeat.clone(),
+        ingest: service.shard.status.clone(),
+    };
+    if let Err(fault) = pages.serve(Arc::clone(&setup.live), Arc::new(running), setup.started) {
+        error!("{}; monitoring goes on without pages", Causes(&fault));
+    }
+}
