@@ -1,7 +1,7 @@
 //! The two clocks: uptime says how long, wall time says when. Both come from one [`Clock`].
 
 use std::fmt;
-use std::ops::{Add, Sub};
+use std::ops::{Add, Mul, Sub};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 ///
 /// What would be longer than can be counted, as in a damaged memory, is the longest.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "i64", into = "i64")]
 pub struct Span(i64);
 
 impl Span {
@@ -189,6 +189,13 @@ impl Sub for Span {
     }
 }
 
+impl Mul<i64> for Span {
+    type Output = Self;
+    fn mul(self, times: i64) -> Self {
+        Self(self.0.saturating_mul(times))
+    }
+}
+
 impl Add<Span> for Timestamp {
     type Output = Self;
     fn add(self, span: Span) -> Self {
@@ -207,8 +214,30 @@ impl Sub<Span> for Timestamp {
 ///
 /// Negative for what happened before it started and was restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "i64", into = "i64")]
 pub struct Uptime(i64);
+
+/// What is read back and no clock can say, as in a damaged memory: sums of a few of them can still be counted.
+const FARTHEST_MS: i64 = i64::MAX / 4;
+
+macro_rules! read_back {
+    ($name:ident) => {
+        impl From<i64> for $name {
+            fn from(ms: i64) -> Self {
+                Self(ms.clamp(-FARTHEST_MS, FARTHEST_MS))
+            }
+        }
+
+        impl From<$name> for i64 {
+            fn from(time: $name) -> Self {
+                time.0
+            }
+        }
+    };
+}
+
+read_back!(Span);
+read_back!(Uptime);
 
 impl Uptime {
     /// The start of the process.

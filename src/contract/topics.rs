@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use wardwatch_actors::patient::outcome::{Refused, RefusedMessage};
-use wardwatch_actors::people::{NameFault, PatientId, check_name};
+use wardwatch_actors::people::{NameFault, PatientId, check_name, unit_and_patient};
 
 /// What an incoming topic names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl Topics {
 
 /// Checks `unit/patient` without keeping it.
 fn check_patient(id: &str) -> Result<(), NameFault> {
-    let (unit, patient) = id.split_once('/').ok_or_else(|| NameFault::NotAPatient(id.to_owned()))?;
+    let (unit, patient) = unit_and_patient(id)?;
     check_name(unit)?;
     check_name(patient)
 }

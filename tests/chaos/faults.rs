@@ -11,7 +11,8 @@ use tokio::time::sleep;
 use wardwatch_actors::clock::{Clock, Span, Timestamp};
 
 use super::mosquitto::Mosquitto;
-use super::service::{Service, SmallDisk};
+use super::service::Service;
+use super::small_disk::SmallDisk;
 use super::watcher::Watcher;
 
 /// One thing that goes wrong; durations in milliseconds.

@@ -11,6 +11,8 @@ mod load;
 #[path = "../support/mosquitto.rs"]
 mod mosquitto;
 mod service;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod truth;
 mod watcher;
 
@@ -20,7 +22,8 @@ use backlogs::{malformed, open_of_account, open_of_assessment, storms, unfounded
 use faults::{Ward, lasts, longest_without_a_broker};
 use load::{Load, LoadSize, Loaded};
 use mosquitto::Mosquitto;
-use service::{Service, SmallDisk};
+use service::Service;
+use small_disk::SmallDisk;
 use tokio::sync::Mutex;
 use wardwatch_actors::clock::Span;
 use watcher::{Account, Watcher, until_listening};

@@ -1,6 +1,6 @@
 //! `wardwatch run` as a process of its own, which can be killed, suspended, and starved of its store.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
@@ -156,51 +156,4 @@ impl Drop for Service {
 
 fn command() -> Command {
     Command::new(env!("CARGO_BIN_EXE_wardwatch"))
-}
-
-/// A file system of 160 MB in memory, more than a log of SQLite becomes, where this machine lets us have one.
-pub struct SmallDisk {
-    directory: PathBuf,
-}
-
-impl SmallDisk {
-    /// None where mounting is not permitted.
-    pub fn mount() -> Option<Self> {
-        let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let name = format!("disk-{}-{number}", std::process::id());
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
-        fs::create_dir_all(&directory).expect("a directory to mount on");
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=160m", "tmpfs"]).arg(&directory).stderr(Stdio::null());
-        if mount.status().is_ok_and(|status| status.success()) {
-            return Some(Self { directory });
-        }
-        let _ = fs::remove_dir(&directory);
-        None
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.directory
-    }
-
-    /// Leaves no byte free.
-    pub fn fill(&self) {
-        use std::io::Write;
-        let mut file = File::create(self.directory.join("full")).expect("a file to fill the disk with");
-        for size in [1 << 16, 1 << 12, 1] {
-            while file.write_all(&vec![b'x'; size]).is_ok() {}
-        }
-    }
-
-    /// Frees it again.
-    pub fn free(&self) {
-        fs::remove_file(self.directory.join("full")).expect("the file that fills the disk");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.directory).status();
-        let _ = fs::remove_dir(&self.directory);
-    }
 }

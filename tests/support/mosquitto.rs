@@ -63,6 +63,11 @@ impl Mosquitto {
         format!("mqtt://127.0.0.1:{}", self.port)
     }
 
+    /// The number of its process.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().expect("a running broker").id()
+    }
+
     /// Ends the broker as an operator does: it saves what it has.
     pub fn stop(&mut self) {
         self.signal("TERM");

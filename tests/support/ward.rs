@@ -1,5 +1,7 @@
 //! A whole ward in one call: broker, WardWatch, and an ear on everything that goes over the bus.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -236,6 +238,16 @@ impl Program {
         let mut program = Self::start_with(&arguments, change);
         program.config = Some(file);
         program
+    }
+
+    /// Its process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its state").is_none()
     }
 
     /// Sends it a signal: `TERM`, `INT`, `KILL`.

@@ -202,6 +202,8 @@ impl Level {
             Timer::Fall(_) => {
                 let end = measured + timing.clear_delay;
                 (0..3).for_each(|index| self.fall(index, timing, end));
+                // Its timer is over, whatever times a damaged memory says.
+                self.places[index] = Place::Out;
                 Some((at + timing.clear_delay, end))
             }
         }

@@ -84,7 +84,7 @@ impl Rhythm {
             return Some(SHORTEST_SILENCE);
         }
         let median = self.median();
-        (median <= SPOT_CHECK).then(|| Span::from_ms(median.as_ms() * 3).max(SHORTEST_SILENCE))
+        (median <= SPOT_CHECK).then(|| (median * 3).max(SHORTEST_SILENCE))
     }
 
     /// Whether it is known to come less often than every 15 min.

@@ -12,7 +12,7 @@ use serde::de::{Error, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::alerts::AlertChange;
-use crate::clock::{Now, Span, Timestamp};
+use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::patient::Patient;
 use crate::patient::version_1::PatientOfVersion1;
 use crate::people::{Departure, PatientId};
@@ -71,11 +71,15 @@ impl<'de> Visitor<'de> for AnyVersion {
                 (Key::Unknown, _) => drop(map.next_value::<IgnoredAny>()?),
             }
         }
-        Ok(Snapshot {
+        let snapshot = Snapshot {
             version: version.ok_or_else(|| A::Error::missing_field("version"))?,
             taken: taken.ok_or_else(|| A::Error::missing_field("taken"))?,
             patient: patient.ok_or_else(|| A::Error::missing_field("patient"))?,
-        })
+        };
+        match snapshot.is_of_one_time() {
+            true => Ok(snapshot),
+            false => Err(A::Error::custom("a time in it lies a century from the others")),
+        }
     }
 }
 
@@ -107,7 +111,17 @@ pub enum Memory {
     },
 }
 
+/// No process runs longer, and nothing waits longer: what says otherwise is damaged.
+const CENTURY: Span = Span::from_hours(100 * 366 * 24);
+
 impl Snapshot {
+    /// Whether it can be caught up with: a timer that was due millennia ago would run for ever, day by day.
+    fn is_of_one_time(&self) -> bool {
+        let taken = self.taken.uptime;
+        let near = |time: Uptime| time.since(taken).abs() <= CENTURY;
+        near(Uptime::START) && self.patient.timers().all(near)
+    }
+
     /// How far what was noted on the old uptime clock is from now: the time that passed since counts.
     pub fn shift_to(&self, now: Now) -> Span {
         let passed = now.wall.since(self.taken.wall).max(Span::ZERO);

@@ -20,6 +20,7 @@ impl Patient {
     pub fn tick(&mut self, due: Uptime, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
         #[cfg(test)]
         self.fail_on_purpose();
+        let arrived = now.uptime;
         let now = Now { uptime: due.min(now.uptime), wall: now.wall_at(due.min(now.uptime)) };
         let subject = Subject::Patient(self.id.clone());
         let mut outcome = Outcome::default();
@@ -32,7 +33,12 @@ impl Patient {
         }
         if self.leave_at().is_some_and(|leave| leave <= due) {
             outcome.notices.push(Notice::Leaves);
-            self.heard = now.uptime;
+            // Who was away for weeks is asked once.
+            self.heard = if arrived.since(due) < self.site.settings.admission.leave_after {
+                now.uptime
+            } else {
+                arrived
+            };
         }
         self.conclude(&mut outcome, now);
         let settled = self.settle(listening, now.uptime);
@@ -61,12 +67,17 @@ impl Patient {
 
     /// When something is due without any message.
     pub fn next_deadline(&self) -> Option<Uptime> {
+        self.timers().min()
+    }
+
+    /// The first of each kind of timer that runs.
+    pub(super) fn timers(&self) -> impl Iterator<Item = Uptime> {
         let rules = &self.site.settings.alerts;
         let clocks = self.devices.iter().filter_map(|device| device.clock.deadline(rules));
         let drains = self.drains.iter().map(|drain| drain.deadline(rules.catch_up));
         let state = self.stated.filter(|_| self.state_is_old).map(|stated| stated + STATE_EVERY);
         let others = [self.alerts.next_deadline(), self.recheck_at, self.takeover_at, state, self.leave_at()];
-        others.into_iter().flatten().chain(clocks).chain(drains).min()
+        others.into_iter().flatten().chain(clocks).chain(drains)
     }
 
     /// Before a delay ends by timer, what was measured after the last live value decides, though it came late:

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// Why a name cannot stand for a unit, patient or device.
+/// How much of what is no name is quoted, in characters.
+const QUOTED: usize = 64;
+
+/// Why a name cannot stand for a unit, patient or device. Of what is too long only the beginning is quoted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum NameFault {
     /// Empty, or longer than 64 characters.
-    #[error("`{0}` has {len} characters, a name has 1 to 64", len = .0.chars().count())]
-    Length(String),
+    #[error("`{beginning}` has {characters} characters, a name has 1 to 64")]
+    Length { beginning: String, characters: usize },
     /// A character outside `A-Z a-z 0-9 . _ -`.
     #[error("`{name}` contains `{character}`, a name has only A-Z a-z 0-9 . _ -")]
     Character { name: String, character: char },
@@ -27,7 +30,7 @@ pub enum NameFault {
 /// Checks one name: 1 to 64 of `A-Z a-z 0-9 . _ -`, and not `_` alone.
 pub fn check_name(name: &str) -> Result<(), NameFault> {
     if name.is_empty() || name.len() > 64 {
-        return Err(NameFault::Length(name.to_owned()));
+        return Err(NameFault::Length { beginning: quoted(name), characters: name.chars().count() });
     }
     if name == "_" {
         return Err(NameFault::Reserved);
@@ -38,6 +41,19 @@ pub fn check_name(name: &str) -> Result<(), NameFault> {
     }
     let character = name.chars().find(|c| !c.is_ascii() || !valid(*c as u8)).unwrap_or('?');
     Err(NameFault::Character { name: name.to_owned(), character })
+}
+
+/// What is no name, in so many characters as may be quoted of it.
+fn quoted(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The two names of `unit/patient`, not checked yet.
+pub fn unit_and_patient(id: &str) -> Result<(&str, &str), NameFault> {
+    id.split_once('/').ok_or_else(|| NameFault::NotAPatient(quoted(id)))
 }
 
 macro_rules! name {
@@ -115,7 +131,7 @@ impl std::str::FromStr for PatientId {
     type Err = NameFault;
 
     fn from_str(id: &str) -> Result<Self, NameFault> {
-        let (unit, patient) = id.split_once('/').ok_or_else(|| NameFault::NotAPatient(id.to_owned()))?;
+        let (unit, patient) = unit_and_patient(id)?;
         check_name(unit)?;
         check_name(patient)?;
         Ok(Self(id.into()))

@@ -6,4 +6,4 @@ mod ids;
 
 pub use class::Class;
 pub use departure::Departure;
-pub use ids::{DeviceId, NameFault, PatientId, Subject, UnitId, check_name};
+pub use ids::{DeviceId, NameFault, PatientId, Subject, UnitId, check_name, unit_and_patient};

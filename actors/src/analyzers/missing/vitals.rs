@@ -38,9 +38,9 @@ impl MissingCheck<'_> {
         let from = self.counts_from(of, stream);
         let goes_with = leader(vital).and_then(|leader| of.stream(leader)).is_some_and(|leader| {
             // The leader's next value says whether the probe is off; until then they may have stopped as one.
-            leader.heard.since(stream.heard).as_ms() * 2 < stream.span.as_ms()
+            leader.heard.since(stream.heard) * 2 < stream.span
         });
-        let heard_lately = self.view.silent_for(of.device.live).as_ms() * 2 < stream.span.as_ms();
+        let heard_lately = self.view.silent_for(of.device.live) * 2 < stream.span;
         let cause = Cause::Missing {
             vital,
             with: self.stopped_with(vital, of),
@@ -71,8 +71,7 @@ impl MissingCheck<'_> {
         let others =
             TOGETHER.iter().find(|(leader, _)| *leader == vital).map_or(&[][..], |(_, others)| others);
         let streams = others.iter().filter_map(|other| of.stream(*other));
-        let stopped =
-            streams.filter(|other| self.view.silent_for(other.heard).as_ms() * 2 >= other.span.as_ms());
+        let stopped = streams.filter(|other| self.view.silent_for(other.heard) * 2 >= other.span);
         stopped.map(|other| other.vital).collect()
     }
 

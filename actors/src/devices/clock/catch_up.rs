@@ -99,7 +99,7 @@ impl CatchUp {
     /// Whether the age fell by at least half of the time since the mark: something is being caught up.
     fn shrinks(&self, kept: KeptArrival, coarse: Span) -> bool {
         let (fell, passed) = (self.mark_delay - kept.delay - coarse, kept.arrival.since(self.counts_from));
-        fell > Span::ZERO && fell.as_ms() * 2 >= passed.as_ms()
+        fell > Span::ZERO && fell * 2 >= passed
     }
 
     /// For how long the newest stamp has lasted, if this is it again.

@@ -36,7 +36,7 @@ impl ClockFault {
         let allowed = rules.clock_tolerance + spread;
         self.lag = lag;
         self.beyond_since = (lag.abs() > allowed).then(|| self.beyond_since.unwrap_or(now));
-        self.right_since = (lag.abs().as_ms() * 2 < allowed.as_ms()).then(|| self.right_since.unwrap_or(now));
+        self.right_since = (lag.abs() * 2 < allowed).then(|| self.right_since.unwrap_or(now));
         let lasted = |since: Option<Uptime>, span| since.is_some_and(|since| now.since(since) >= span);
         if lasted(self.beyond_since, rules.catch_up) {
             self.wrong = true;

@@ -12,7 +12,7 @@ pub const REMEMBERED: usize = 16;
 
 /// The delay of a reading: arrival less stamp.
 pub fn delay(arrival: Uptime, stamp: Timestamp) -> Span {
-    Span::from_ms(arrival.as_ms() - stamp.unix_ms())
+    Span::from_ms(arrival.as_ms()) - Span::from_ms(stamp.unix_ms())
 }
 
 /// The delay of a stamp that says exactly what our wall clock says.
