@@ -92,7 +92,7 @@ impl Door {
 
     /// Counts and passes on what was rejected.
     pub fn reject(&self, message: RejectedMessage) {
-        self.counters.rejected.add(1);
+        self.counters.rejected.add(message.count);
         self.rejected.reject(message);
     }
 }

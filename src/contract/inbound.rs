@@ -125,7 +125,7 @@ impl Translator {
             Ok(parsed) => parsed,
             Err(rejection) => return Translation::rejected(message, &rejection),
         };
-        let reading::ParsedReadings { readings, faults, unknown } = parsed;
+        let reading::ParsedReadings { readings, faults, more_faults, unknown } = parsed;
         let mut rejected = Rejected { message, all: Vec::new() };
         for UnknownFields { device, names } in &unknown {
             let whom = device.as_ref().map_or(topic, DeviceId::as_str);
@@ -136,6 +136,9 @@ impl Translator {
         }
         for FieldFault { field, reason } in faults {
             rejected.add(reason, Some(field));
+        }
+        if let Some(last) = rejected.all.last_mut() {
+            last.count += more_faults;
         }
         let unknown_fields = unknown.iter().map(|fields| fields.names.len()).sum();
         Translation {
@@ -244,6 +247,22 @@ mod tests {
             panic!("no record");
         };
         assert_eq!(record.bed.as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn of_an_array_full_of_faults_the_first_are_told_singly_and_the_rest_are_counted() {
+        let payload = format!("[{}0]", "0,".repeat(998));
+        let message = InboundMessage {
+            topic: "wardwatch/vitals/icu-1/p-17",
+            payload: payload.as_bytes(),
+            size: payload.len(),
+            retain: false,
+            received_at: Timestamp::from_unix_ms(0),
+        };
+        let rejected = translator().translate(message).rejected;
+        assert!(rejected.len() < 100, "{}", rejected.len());
+        assert_eq!(rejected.iter().map(|message| message.count).sum::<u64>(), 999);
+        assert_eq!(rejected[31].field.as_deref(), Some("[31]"));
     }
 
     #[test]

@@ -23,14 +23,18 @@ use wire::{Elements, WireReading};
 
 /// How many readings one message may have; more would hold up everybody else.
 pub const MOST_READINGS: usize = 1000;
+/// How many rejected values and elements of one array are told singly.
+const MOST_FAULTS: usize = 32;
 
 /// What one message says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ParsedReadings<'a> {
     /// In order of their time.
     pub readings: Vec<Reading>,
-    /// What was rejected of it; the rest is used.
+    /// What was rejected of it, the first of an array; the rest is used.
     pub faults: Vec<FieldFault>,
+    /// How many more were rejected.
+    pub more_faults: u64,
     /// Fields that nobody knows, by the device that sent them.
     pub unknown: Vec<UnknownFields<'a>>,
 }
@@ -111,24 +115,40 @@ impl<'a> ParsedReadings<'a> {
         received_at: Timestamp,
     ) -> Result<(), Rejection> {
         // An array without a fault in its form is read in one go.
-        let elements = match elements::<WireReading<'a>>(payload) {
-            Ok(elements) => elements.into_iter().map(Ok).collect(),
-            Err(Rejection::TooMany) => return Err(Rejection::TooMany),
-            Err(_) => one_by_one(payload)?,
-        };
-        for (index, element) in elements.into_iter().enumerate() {
-            let faults = self.faults.len();
-            let added =
-                element.map_err(Rejection::from).and_then(|wire| self.add(wire, sources, received_at));
-            for fault in &mut self.faults[faults..] {
-                fault.field = format!("[{index}].{}", fault.field).into();
-            }
-            if let Err(rejection) = added {
-                let (field, reason) = (format!("[{index}]").into(), Causes(&rejection).to_string());
-                self.faults.push(FieldFault { field, reason });
-            }
+        let mut index = 0;
+        let whole = elements(payload, |wire| {
+            self.add_element(index, Ok(wire), sources, received_at);
+            index += 1;
+        });
+        if matches!(whole, Ok(()) | Err(Rejection::TooMany)) {
+            return whole;
         }
-        Ok(())
+        (*self, index) = (Self::default(), 0);
+        elements(payload, |element: &RawValue| {
+            self.add_element(index, serde_json::from_str(element.get()), sources, received_at);
+            index += 1;
+        })
+    }
+
+    /// Adds one element of an array, and what was rejected of it.
+    fn add_element(
+        &mut self,
+        index: usize,
+        element: Result<WireReading<'a>, serde_json::Error>,
+        sources: &Sources,
+        received_at: Timestamp,
+    ) {
+        let faults = self.faults.len();
+        let added = element.map_err(Rejection::from).and_then(|wire| self.add(wire, sources, received_at));
+        for fault in &mut self.faults[faults..] {
+            fault.field = format!("[{index}].{}", fault.field).into();
+        }
+        if let Err(rejection) = added {
+            let (field, reason) = (format!("[{index}]").into(), Causes(&rejection).to_string());
+            self.faults.push(FieldFault { field, reason });
+        }
+        self.more_faults += self.faults.len().saturating_sub(MOST_FAULTS) as u64;
+        self.faults.truncate(MOST_FAULTS);
     }
 
     /// Adds one reading, and what was rejected of it.
@@ -156,16 +176,10 @@ impl<'a> ParsedReadings<'a> {
     }
 }
 
-/// The elements of an array of which at least one is no reading.
-fn one_by_one(payload: &[u8]) -> Result<Vec<Result<WireReading<'_>, serde_json::Error>>, Rejection> {
-    let raw = elements::<&RawValue>(payload)?;
-    Ok(raw.into_iter().map(|element| serde_json::from_str(element.get())).collect())
-}
-
-/// The elements of an array; one of too many is read no further than it may be long.
-fn elements<'a, T: Deserialize<'a>>(payload: &'a [u8]) -> Result<Vec<T>, Rejection> {
+/// Hands over the elements of an array; one of too many is read no further than it may be long.
+fn elements<'a, T: Deserialize<'a>>(payload: &'a [u8], each: impl FnMut(T)) -> Result<(), Rejection> {
     let mut too_many = false;
-    let elements = Elements::at_most(MOST_READINGS, &mut too_many);
+    let elements = Elements::at_most(MOST_READINGS, &mut too_many, each);
     let read = match std::str::from_utf8(payload) {
         Ok(text) => elements.read(serde_json::Deserializer::from_str(text)),
         Err(_) => elements.read(serde_json::Deserializer::from_slice(payload)),

@@ -140,43 +140,43 @@ impl<'de: 'a, 'a> Deserialize<'de> for WireReading<'a> {
 }
 
 /// Reads the elements of an array; where there are more than `most`, reading ends, and `too_many` says so.
-pub(super) struct Elements<'f, T> {
+pub(super) struct Elements<'f, T, F> {
     most: usize,
     too_many: &'f mut bool,
+    each: F,
     of: PhantomData<T>,
 }
 
-impl<'f, T> Elements<'f, T> {
-    pub fn at_most(most: usize, too_many: &'f mut bool) -> Self {
-        Self { most, too_many, of: PhantomData }
+impl<'f, T, F: FnMut(T)> Elements<'f, T, F> {
+    pub fn at_most(most: usize, too_many: &'f mut bool, each: F) -> Self {
+        Self { most, too_many, each, of: PhantomData }
     }
 
     /// Reads them from JSON.
     pub fn read<'de, R: serde_json::de::Read<'de>>(
         self,
         mut json: serde_json::Deserializer<R>,
-    ) -> Result<Vec<T>, serde_json::Error>
+    ) -> Result<(), serde_json::Error>
     where
         T: Deserialize<'de>,
     {
-        let elements = json.deserialize_seq(self)?;
-        json.end().map(|()| elements)
+        json.deserialize_seq(self)?;
+        json.end()
     }
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<'_, T> {
-    type Value = Vec<T>;
+impl<'de, T: Deserialize<'de>, F: FnMut(T)> Visitor<'de> for Elements<'_, T, F> {
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an array of readings")
     }
 
-    fn visit_seq<S: SeqAccess<'de>>(self, mut array: S) -> Result<Self::Value, S::Error> {
-        let mut elements = Vec::new();
-        while elements.len() < self.most {
+    fn visit_seq<S: SeqAccess<'de>>(mut self, mut array: S) -> Result<(), S::Error> {
+        for _ in 0..self.most {
             match array.next_element()? {
-                Some(element) => elements.push(element),
-                None => return Ok(elements),
+                Some(element) => (self.each)(element),
+                None => return Ok(()),
             }
         }
         match array.next_element::<IgnoredAny>()? {
@@ -184,7 +184,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<'_, T> {
                 *self.too_many = true;
                 Err(serde::de::Error::custom("too many elements"))
             }
-            None => Ok(elements),
+            None => Ok(()),
         }
     }
 }
