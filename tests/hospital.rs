@@ -3,7 +3,6 @@
 #[path = "support/mosquitto.rs"]
 mod mosquitto;
 #[path = "support/ward.rs"]
-#[allow(dead_code, reason = "each test binary that shares this file uses its own part of it")]
 mod ward;
 
 #[path = "hospital/client.rs"]
