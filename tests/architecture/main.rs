@@ -1,6 +1,7 @@
 //! The walls of the code, read from its sources: who may say what, and where.
 
 mod arrows;
+mod documents;
 mod names;
 mod packages;
 mod sizes;

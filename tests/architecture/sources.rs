@@ -44,6 +44,12 @@ pub fn sources() -> Vec<Source> {
     sources
 }
 
+/// Every Rust file of the two crates.
+pub fn all() -> Vec<Source> {
+    let folders = ["src", "actors/src", "tests", "actors/tests", "benches"];
+    folders.into_iter().flat_map(|folder| below(&Path::new(ROOT).join(folder))).collect()
+}
+
 /// Every test of the two crates that is a file of its own.
 pub fn tests() -> Vec<Source> {
     ["tests", "actors/tests"].into_iter().flat_map(|folder| below(&Path::new(ROOT).join(folder))).collect()
