@@ -1,6 +1,7 @@
 //! The commands, their flags, and what they print.
 
 mod assess;
+mod backup;
 mod bench;
 mod check;
 #[cfg(feature = "demo")]
@@ -44,6 +45,7 @@ enum Command {
     Assess(assess::Assess),
     Check(check::Check),
     Health(health::Ask),
+    Backup(backup::Backup),
     Bench(bench::Bench),
     #[command(hide = true)]
     AcknowledgeOnly(bench::AcknowledgeOnly),
@@ -107,6 +109,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Assess(assess) => assess.run(),
         Command::Check(check) => check.run(),
         Command::Health(ask) => ask.run(),
+        Command::Backup(backup) => backup.run(),
         Command::Bench(bench) => bench.run(),
         Command::AcknowledgeOnly(client) => client.run(),
     }

@@ -31,7 +31,7 @@ pub use log::{LogConfig, LogFormat, LogLevel};
 pub use mqtt::{BrokerUrl, MqttConfig, Secret};
 pub use size::ByteSize;
 pub use sources::{SourceConfig, Sources};
-pub use store::{StoreConfig, StoreUrl, Synchronous};
+pub use store::{KeepFor, StoreConfig, StoreUrl, Synchronous};
 pub use wrong::nearest;
 
 use given::{Given, Givens};

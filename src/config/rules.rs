@@ -161,6 +161,10 @@ impl Rules<'_> {
             store.keep_readings,
             Span::from_hours(1)..=Span::from_hours(24 * 3660),
         );
+        if let Some(span) = store.keep_changes.span() {
+            // What is open or owed is kept in any case.
+            self.within("store.keep_changes", span, Span::from_hours(24)..=Span::from_hours(24 * 36_600));
+        }
     }
 
     /// Tells a fault of merged limits at a key that the site wrote: the one at fault, or the one it clashes with.

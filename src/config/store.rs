@@ -16,9 +16,11 @@ pub struct StoreConfig {
     /// For how long readings may wait for others to be committed together.
     #[serde(with = "duration")]
     pub linger: Span,
-    /// For how long readings are kept.
+    /// For how long readings are kept, counted while the service runs.
     #[serde(with = "duration")]
     pub keep_readings: Span,
+    /// For how long the log of alert changes is kept, and what is told of admissions and commands.
+    pub keep_changes: KeepFor,
 }
 
 impl Default for StoreConfig {
@@ -28,7 +30,38 @@ impl Default for StoreConfig {
             synchronous: Synchronous::Full,
             linger: Span::from_ms(20),
             keep_readings: Span::from_hours(48),
+            keep_changes: KeepFor::Ever,
         }
+    }
+}
+
+/// For how long something is kept: `for ever`, or a length of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeepFor {
+    Ever,
+    Span(Span),
+}
+
+impl KeepFor {
+    /// The length of time, where there is one.
+    pub fn span(self) -> Option<Span> {
+        match self {
+            Self::Ever => None,
+            Self::Span(span) => Some(span),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for KeepFor {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text == "for ever" {
+            return Ok(Self::Ever);
+        }
+        let fault = |_| {
+            format!("\"{text}\" is not allowed; allowed is \"for ever\", or a length of time, as \"8760h\"")
+        };
+        duration::parse(&text).map(Self::Span).map_err(fault).map_err(serde::de::Error::custom)
     }
 }
 

@@ -1,6 +1,7 @@
 //! What of an entry is written to the database, and what is committed at once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::clock::Timestamp;
@@ -43,6 +44,10 @@ impl Row {
 pub struct Batch {
     /// Everything up to this number is in it, or was committed before.
     pub upto: u64,
+    /// Whether nothing else waited, so that each memory that had come is in it, or was committed before.
+    pub whole: bool,
+    /// For how long the process has run.
+    pub running: Duration,
     /// In the order of their numbers.
     pub rows: Vec<Row>,
     /// The newest of each patient.
@@ -55,11 +60,6 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Whether someone waits to hear of it.
-    pub fn is_urgent(&self) -> bool {
-        self.rows.iter().any(Row::is_urgent)
-    }
-
     /// About how many pages of the database it touches: readings lie close together, all else does not.
     pub fn pages(&self) -> usize {
         let changes: usize = self.rows.iter().map(|row| row.changes.len()).sum();

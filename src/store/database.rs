@@ -59,8 +59,8 @@ fn why_closed(path: &Path, source: rusqlite::Error) -> StoreFault {
     StoreFault::Open { path, source }
 }
 
-/// Copies the log of SQLite into the database; whether it could. The file stays as long as it is, to be written
-/// from its beginning: to lengthen a file costs a commit more than to write over it.
+/// Copies the log of SQLite into the database; whether all of it is there now. The file stays as long as it is, to be
+/// written from its beginning: to lengthen a file costs a commit more than to write over it.
 pub fn copy_log(connection: &Connection) -> bool {
     checkpoint(connection, "PRAGMA wal_checkpoint(PASSIVE)")
 }
@@ -70,21 +70,17 @@ pub fn empty_log(connection: &Connection) -> bool {
     checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
-/// SQLite says in the first column whether somebody was in its way.
+/// SQLite says whether somebody was in its way, how long the log is and how much of that is copied. Whoever reads an
+/// older state of the database keeps the rest from being copied, and SQLite calls that no fault.
 fn checkpoint(connection: &Connection, pragma: &str) -> bool {
-    match connection.query_row(pragma, [], |row| row.get::<_, bool>(0)) {
-        Ok(false) => true,
-        Ok(true) => {
-            warn!(
-                "the store's write-ahead log cannot be merged while somebody reads the store; trying again"
-            );
-            false
-        }
-        Err(error) => {
-            warn!(%error, "the store's write-ahead log cannot be merged; trying again");
-            false
-        }
-    }
+    let done = connection.query_row(pragma, [], |row| {
+        let (busy, long, copied): (bool, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(!busy && copied >= long)
+    });
+    done.unwrap_or_else(|error| {
+        warn!(%error, "the store's write-ahead log cannot be merged; trying again");
+        false
+    })
 }
 
 /// The highest number that a row has.

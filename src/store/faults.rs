@@ -92,4 +92,14 @@ pub enum CommitFault {
         #[source]
         source: rusqlite::Error,
     },
+    #[error(
+        "{holders} reads the store {path} in one long transaction and keeps its log of {mib} MiB from being copied into it; end that"
+    )]
+    Log {
+        path: PathBuf,
+        holders: String,
+        mib: u64,
+        #[source]
+        source: Box<StoreFault>,
+    },
 }

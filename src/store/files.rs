@@ -126,7 +126,7 @@ fn rename_if_there(from: &Path, to: &Path) -> io::Result<bool> {
 }
 
 /// Device and number of a file; none where there is none.
-fn inode(path: &Path) -> Option<(u64, u64)> {
+pub fn inode(path: &Path) -> Option<(u64, u64)> {
     fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 

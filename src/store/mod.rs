@@ -5,10 +5,13 @@
 //! opens it later, puts removed files in their place again and lets a damaged one begin anew. Deliberately absent: MQTT,
 //! and what to make of a lost store, which is decided where this is wired.
 
+mod backup;
 mod batch;
 mod database;
 mod faults;
 mod files;
+mod holders;
+mod lanes;
 mod numbering;
 mod packing;
 mod peek;
@@ -42,6 +45,7 @@ use wardwatch_actors::patient::outcome::Outcome;
 use crate::config::{StoreConfig, StoreUrl};
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::feed::{Cursor, Emission, Feed, NumberedChange};
+pub use backup::{BackupFault, back_up};
 pub use faults::StoreFault;
 pub use queue::Counts;
 pub use recovery::Recovered;
@@ -51,7 +55,7 @@ use database::Connect;
 use files::StoreFiles;
 use queue::{CommitQueue, CommitTerms};
 use shared::SharedStore;
-use writer::{Beginning, Writer};
+use writer::{Beginning, Writer, WriterTerms};
 
 /// What becomes of the store, for those who tell others.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +137,7 @@ impl Store {
                 let synchronous = config.synchronous;
                 let connect: Connect = Box::new(move |path| database::connect(path, synchronous));
                 let terms = CommitTerms::new(config.linger.to_duration(), publish_within.to_duration());
-                let writer = Writer::new(StoreFiles::at(path), connect, config.keep_readings);
+                let writer = Writer::new(StoreFiles::at(path), connect, WriterTerms::of(config));
                 Opening { writer, terms }.open(feed, Box::new(listener))
             }
         }

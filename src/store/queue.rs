@@ -15,6 +15,7 @@ use wardwatch_actors::patient::snapshot::{Saved, Snapshot};
 use wardwatch_actors::people::{PatientId, Subject};
 
 use super::batch::{Batch, Row, Stay};
+use super::lanes::Lanes;
 use super::running::Running;
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::feed::{Emission, NumberedChange, Uncommitted};
@@ -30,6 +31,8 @@ pub struct CommitTerms {
     pub lost_after: Duration,
     /// How many entries wait to be committed; beyond, the store is lost and the oldest readings go.
     pub max_waiting: usize,
+    /// How many of these may be changes; beyond, the oldest of the lowest priority go.
+    pub max_changes: usize,
     /// How many entries are committed at once.
     pub max_batch: usize,
     /// How many of these may be urgent: the last of them goes out when all are written.
@@ -40,7 +43,8 @@ impl CommitTerms {
     /// As in production, with what the site sets.
     pub fn new(linger: Duration, publish_within: Duration) -> Self {
         let lost_after = Duration::from_secs(2);
-        Self { linger, publish_within, lost_after, max_waiting: 200_000, max_batch: 20_000, max_urgent: 500 }
+        let (max_waiting, max_changes, max_batch, max_urgent) = (200_000, 100_000, 20_000, 500);
+        Self { linger, publish_within, lost_after, max_waiting, max_changes, max_batch, max_urgent }
     }
 }
 
@@ -68,10 +72,7 @@ pub struct CommitQueue {
     running: Running,
     /// The next number to be given.
     next: u64,
-    /// Readings alone: the first to go where too much waits.
-    readings: VecDeque<Row>,
-    /// Changes and stays, with the readings that led to them.
-    urgent: VecDeque<Row>,
+    lanes: Lanes,
     snapshots: HashMap<PatientId, (u64, Box<Snapshot>)>,
     rejected: VecDeque<RejectedMessage>,
     published: Vec<u64>,
@@ -89,8 +90,7 @@ impl CommitQueue {
             terms,
             running: Running::new(now),
             next,
-            readings: VecDeque::new(),
-            urgent: VecDeque::new(),
+            lanes: Lanes::default(),
             snapshots: HashMap::new(),
             rejected: VecDeque::new(),
             published: Vec::new(),
@@ -108,7 +108,7 @@ impl CommitQueue {
 
     /// How many entries are not committed yet.
     pub fn waiting(&self) -> usize {
-        self.readings.len() + self.urgent.len()
+        self.lanes.len()
     }
 
     /// Whether receipts and publications wait for no commit.
@@ -131,10 +131,8 @@ impl CommitQueue {
         let stay = self.save(&subject, number, saved).or(record.map(Stay::Described));
         let row = Row { number, at, subject: subject.clone(), reading, changes: changes.clone(), stay };
         self.uncommitted.push(number, arrived, Emission { subject, at, changes, scores, state, receipt });
-        if row.is_urgent() {
-            self.urgent.push_back(row);
-        } else if row.reading.is_some() {
-            self.readings.push_back(row);
+        if row.is_urgent() || row.reading.is_some() {
+            self.lanes.push(row);
         }
         self.oldest.get_or_insert(arrived);
         self.make_room();
@@ -166,18 +164,20 @@ impl CommitQueue {
 
     /// Whether too much waits.
     fn is_full(&self) -> bool {
-        self.waiting() > self.terms.max_waiting
+        self.waiting() > self.terms.max_waiting || self.lanes.changes() > self.terms.max_changes
     }
 
     /// What goes for want of room was promised to nobody: the store is lost first.
     fn make_room(&mut self) {
         while self.lost && self.is_full() {
-            if self.readings.pop_front().is_some() {
-                self.counts.dropped_readings += 1;
-            } else if let Some(row) = self.urgent.pop_front() {
-                self.counts.dropped_readings += u64::from(row.reading.is_some());
-                self.counts.dropped_changes += row.changes.len() as u64;
-            }
+            let row = if self.lanes.changes() > self.terms.max_changes {
+                self.lanes.pop_lightest_change()
+            } else {
+                self.lanes.pop_lightest()
+            };
+            let Some(row) = row else { return };
+            self.counts.dropped_readings += u64::from(row.reading.is_some());
+            self.counts.dropped_changes += row.changes.len() as u64;
         }
     }
 
@@ -211,7 +211,7 @@ impl CommitQueue {
 
     /// Whether what waits should be committed at once.
     pub fn is_urgent(&self) -> bool {
-        !self.urgent.is_empty() || self.waiting() >= self.terms.max_batch
+        self.lanes.is_urgent() || self.waiting() >= self.terms.max_batch
     }
 
     /// Takes what is to be committed next: all of it, unless a great deal has gathered. Then a memory may
@@ -221,7 +221,7 @@ impl CommitQueue {
         let mut urgent = 0;
         while rows.len() < self.terms.max_batch
             && urgent < self.terms.max_urgent
-            && let Some(row) = self.next_row()
+            && let Some(row) = self.lanes.pop_first()
         {
             urgent += usize::from(row.is_urgent());
             rows.push(row);
@@ -232,16 +232,8 @@ impl CommitQueue {
         let snapshots = self.snapshots.extract_if(|_, (number, _)| *number <= upto);
         let snapshots = snapshots.map(|(patient, (number, snapshot))| (patient, number, snapshot)).collect();
         let published = self.published.extract_if(.., |number| *number <= upto).collect();
-        Batch { upto, rows, snapshots, rejected: self.rejected.drain(..).collect(), published, covered: None }
-    }
-
-    fn next_row(&mut self) -> Option<Row> {
-        let number = |lane: &VecDeque<Row>| lane.front().map_or(u64::MAX, |row| row.number);
-        if number(&self.readings) < number(&self.urgent) {
-            self.readings.pop_front()
-        } else {
-            self.urgent.pop_front()
-        }
+        let rejected = self.rejected.drain(..).collect();
+        Batch { upto, whole: all, rows, snapshots, rejected, published, ..Batch::default() }
     }
 
     /// Everything up to this number is committed: what waited for that, in order, and whether the store

@@ -18,7 +18,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// How much running time lies between two steps of what counts as covered by snapshots.
 const COVERED_STEP: Duration = Duration::from_secs(10);
 /// After how many steps a reading's snapshot must have come.
-const COVERED_STEPS: usize = 6;
+const COVERED_STEPS: u32 = 6;
 
 /// Commits what comes until the store is closed.
 pub fn run(shared: &SharedStore, mut writer: Writer) {
@@ -34,8 +34,8 @@ fn commit_all(shared: &SharedStore, writer: &mut Writer) {
     let mut covered = Covered::default();
     loop {
         match shared.next_step() {
-            RecorderStep::Commit(mut batch, running) => {
-                batch.covered = covered.step(batch.upto, running);
+            RecorderStep::Commit(mut batch) => {
+                batch.covered = covered.step(&batch);
                 if !commit(shared, writer, &batch) {
                     return;
                 }
@@ -111,16 +111,21 @@ struct Covered {
 }
 
 impl Covered {
-    /// A batch up to this number is to be committed: what counts as covered now, where that moved.
-    fn step(&mut self, upto: u64, running: Duration) -> Option<u64> {
-        if self.steps.back().is_some_and(|(last, _)| running < *last + COVERED_STEP) {
-            return None;
+    /// This batch is to be committed: what counts as covered with it, where that moves.
+    ///
+    /// The memory that covers a reading has come by then, but only in a batch that leaves nothing waiting is it
+    /// certainly stored: after an outage readings may be committed long before it.
+    fn step(&mut self, batch: &Batch) -> Option<u64> {
+        if self.steps.back().is_none_or(|(last, _)| batch.running >= *last + COVERED_STEP) {
+            self.steps.push_back((batch.running, batch.upto));
         }
-        self.steps.push_back((running, upto));
-        if self.steps.len() <= COVERED_STEPS {
-            return None;
-        }
-        self.steps.pop_front().map(|(_, number)| number)
+        let old_enough = COVERED_STEP * COVERED_STEPS;
+        let first = self.steps.front().filter(|(at, _)| batch.whole && batch.running >= *at + old_enough)?;
+        let (at, _) = *first;
+        let covered = self.steps.iter().take_while(|(then, _)| batch.running >= *then + old_enough).last();
+        let covered = covered.map(|(_, number)| *number);
+        self.steps.retain(|(then, _)| *then > at && batch.running < *then + old_enough);
+        covered
     }
 }
 
@@ -128,11 +133,22 @@ impl Covered {
 mod tests {
     use super::*;
 
+    fn batch(second: u64, whole: bool) -> Batch {
+        Batch { upto: second * 100, whole, running: Duration::from_secs(second), ..Batch::default() }
+    }
+
     #[test]
     fn readings_are_covered_after_a_minute_of_running_time() {
         let mut covered = Covered::default();
-        let steps = (0..80)
-            .filter_map(|second| Some((second, covered.step(second * 100, Duration::from_secs(second))?)));
+        let steps = (0..80).filter_map(|second| Some((second, covered.step(&batch(second, true))?)));
         assert_eq!(steps.collect::<Vec<_>>(), [(60, 0), (70, 1000)]);
+    }
+
+    /// Seen to fail with the batch that leaves nothing waiting taken out.
+    #[test]
+    fn while_memories_wait_behind_readings_nothing_more_is_covered() {
+        let mut covered = Covered::default();
+        let step = |second| Some((second, covered.step(&batch(second, !(5..95).contains(&second)))?));
+        assert_eq!((0..100).filter_map(step).collect::<Vec<_>>(), [(95, 3000)]);
     }
 }

@@ -121,10 +121,10 @@ impl Rescue<'_> {
         let mut changes = rescue.rows(&CHANGES, "WHERE published = 0", &[], usize::MAX)?;
         changes += rescue.newest(&CHANGES)? + rescue.open_alerts()?;
         let readings = rescue.newest(&READINGS)?;
-        transaction.execute(
-            "UPDATE covered SET number = ?1 WHERE ?1 IS NOT NULL",
-            [rescue.from.query_row("SELECT number FROM covered", [], |row| row.get::<_, i64>(0)).ok()],
-        )?;
+        let covered = rescue.from.query_row("SELECT number FROM covered", [], |row| row.get::<_, i64>(0));
+        if let Ok(covered) = covered {
+            transaction.execute("UPDATE covered SET number = ?1", [covered])?;
+        }
         transaction.commit()?;
         Ok(Rescued { memories, changes, readings })
     }

@@ -1,30 +1,140 @@
-//! What is kept for how long.
+//! What is kept for how long, counted while the service runs: no clock that is wrong deletes anything.
+//!
+//! From time to time a mark says which rows are there by now. What a mark has that is old enough goes, a few rows at
+//! a time.
 
-use rusqlite::{Transaction, params};
-use wardwatch_actors::clock::Span;
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::batch::Batch;
+use super::numbering::Numbering;
 
-/// How many old readings go at once, at least.
+/// How many rows go at once, at least.
 const DELETION_STEP: usize = 500;
+/// How often something may go, in running time.
+const DELETE_EVERY: Duration = Duration::from_millis(50);
+/// How many marks there are while something is kept.
+const MARKS: u32 = 48;
+/// How far marks lie apart at most.
+const LONGEST_STEP: Duration = Duration::from_secs(3600);
 
-/// Deletes the oldest readings that are kept no longer: more than came with this batch, but few at once.
-///
-/// Readings lie in the order of their arrival, so the first that is young enough ends it.
-pub fn delete_old(transaction: &Transaction<'_>, batch: &Batch, keep: Span) -> rusqlite::Result<()> {
-    let Some(newest) = batch.rows.last() else { return Ok(()) };
-    let before = (newest.at - keep).unix_ms();
-    let step = i64::try_from(DELETION_STEP.max(2 * batch.rows.len())).unwrap_or(i64::MAX);
-    transaction
-        .prepare_cached(
-            "DELETE FROM readings WHERE (SELECT received_at FROM readings ORDER BY number LIMIT 1) < ?1 \
-             AND number <= (SELECT max(number) FROM \
-             (SELECT number, received_at FROM readings ORDER BY number LIMIT ?2) WHERE received_at < ?1)",
-        )?
-        .execute(params![before, step])?;
-    if batch.rows.iter().any(|row| row.stay.is_some()) {
-        let departed = "DELETE FROM admissions WHERE record IS NULL AND changed_at < ?1";
-        transaction.prepare_cached(departed)?.execute([before])?;
+/// What goes when.
+#[derive(Debug)]
+pub struct Retention {
+    keep_readings: Duration,
+    /// None is for ever.
+    keep_changes: Option<Duration>,
+    /// For how long the service had run before this process.
+    before: Duration,
+    marked: Option<Duration>,
+    deleted: Duration,
+    /// Up to these rows nothing is to be kept.
+    readings_upto: i64,
+    changes_upto: i64,
+    /// Whether there may be changes to delete.
+    changes_left: bool,
+}
+
+impl Retention {
+    /// Nothing is known yet of the store.
+    pub fn new(keep_readings: Duration, keep_changes: Option<Duration>) -> Self {
+        Self {
+            keep_readings,
+            keep_changes,
+            before: Duration::ZERO,
+            marked: None,
+            deleted: Duration::ZERO,
+            readings_upto: 0,
+            changes_upto: 0,
+            changes_left: true,
+        }
     }
-    Ok(())
+
+    /// Takes up what earlier runs counted.
+    pub fn take_up(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        let ms: i64 = connection.query_row("SELECT running FROM covered", [], |row| row.get(0))?;
+        self.before = Duration::from_millis(ms.max(0).cast_unsigned());
+        self.find_bounds(connection, self.before)
+    }
+
+    /// Marks what is there by now, and deletes some of what is kept no longer.
+    pub fn step(
+        &mut self,
+        transaction: &Transaction<'_>,
+        batch: &Batch,
+        numbering: &Numbering,
+    ) -> rusqlite::Result<()> {
+        let total = self.before + batch.running;
+        let step = (self.keep_readings / MARKS).min(LONGEST_STEP);
+        if batch.covered.is_some() || self.marked.is_none_or(|marked| batch.running >= marked + step) {
+            let running = "UPDATE covered SET running = ?1";
+            transaction.prepare_cached(running)?.execute([ms(total)])?;
+        }
+        if self.marked.is_none_or(|marked| batch.running >= marked + step) {
+            let mark = "INSERT OR IGNORE INTO marks VALUES (?1, ?2)";
+            transaction.prepare_cached(mark)?.execute([numbering.row(batch.upto), ms(total)])?;
+            self.find_bounds(transaction, total)?;
+            self.delete_marks(transaction)?;
+            (self.marked, self.changes_left) = (Some(batch.running), true);
+        }
+        if batch.running >= self.deleted + DELETE_EVERY {
+            self.deleted = batch.running;
+            let most = i64::try_from(DELETION_STEP.max(2 * batch.rows.len())).unwrap_or(i64::MAX);
+            self.delete_readings(transaction, most)?;
+            self.delete_changes(transaction, most)?;
+        }
+        Ok(())
+    }
+
+    fn find_bounds(&mut self, connection: &Connection, total: Duration) -> rusqlite::Result<()> {
+        let bound = |keep: Duration| -> rusqlite::Result<i64> {
+            let Some(before) = total.checked_sub(keep) else { return Ok(0) };
+            let bound = "SELECT max(number) FROM marks WHERE running <= ?1";
+            let bound: Option<Option<i64>> =
+                connection.query_row(bound, [ms(before)], |row| row.get(0)).optional()?;
+            Ok(bound.flatten().unwrap_or(0))
+        };
+        self.readings_upto = bound(self.keep_readings)?;
+        self.changes_upto = self.keep_changes.map_or(Ok(0), bound)?;
+        Ok(())
+    }
+
+    /// Marks that say nothing more than the newest of those that are old enough.
+    fn delete_marks(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+        let oldest = match self.keep_changes {
+            Some(_) => self.readings_upto.min(self.changes_upto),
+            None => self.readings_upto,
+        };
+        transaction.prepare_cached("DELETE FROM marks WHERE number < ?1")?.execute([oldest])?;
+        // Who left so long ago is nobody any more who must not come back by a mere reading.
+        let departed = "DELETE FROM admissions WHERE record IS NULL AND number <= ?1 AND ?1 > 0";
+        transaction.prepare_cached(departed)?.execute([self.readings_upto])?;
+        Ok(())
+    }
+
+    fn delete_readings(&self, transaction: &Transaction<'_>, most: i64) -> rusqlite::Result<()> {
+        let delete = "DELETE FROM readings WHERE number <= (SELECT max(number) FROM \
+                      (SELECT number FROM readings WHERE number <= ?1 ORDER BY number LIMIT ?2))";
+        transaction.prepare_cached(delete)?.execute(params![self.readings_upto, most])?;
+        Ok(())
+    }
+
+    /// Of alerts that have ended and of which the broker has everything. A summary never ends.
+    fn delete_changes(&mut self, transaction: &Transaction<'_>, most: i64) -> rusqlite::Result<()> {
+        if !self.changes_left || self.changes_upto == 0 {
+            return Ok(());
+        }
+        let delete = "DELETE FROM changes WHERE number IN (SELECT number FROM changes AS old \
+                      WHERE number <= ?1 AND published <> 0 AND (json_extract(change, '$.condition') = 'backlog_summary' \
+                      OR EXISTS (SELECT 1 FROM changes WHERE id = old.id AND event = 'cleared' AND number <= ?1)) \
+                      ORDER BY number LIMIT ?2)";
+        let deleted = transaction.prepare_cached(delete)?.execute(params![self.changes_upto, most])?;
+        self.changes_left = i64::try_from(deleted).unwrap_or(0) >= most;
+        Ok(())
+    }
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 /// Every step from an empty file to today's tables. A step that was released is never changed: the
 /// next one is added behind it. `PRAGMA user_version` counts the steps that were taken.
-const STEPS: [&str; 1] = [FIRST];
+const STEPS: [&str; 2] = [FIRST, RUNNING_TIME];
 
 /// Numbers are given in the order of arrival and shared by all tables.
 ///
@@ -72,6 +72,22 @@ CREATE TABLE covered (
     number INTEGER NOT NULL
 );
 INSERT INTO covered VALUES (1, 0);
+";
+
+/// What is kept for how long is counted in running time, which no wrong clock moves: `running` is for how many
+/// milliseconds the service had run in all, and each mark says which rows were there by then.
+const RUNNING_TIME: &str = "
+ALTER TABLE covered ADD COLUMN running INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE marks (
+    number INTEGER PRIMARY KEY,
+    running INTEGER NOT NULL
+);
+INSERT INTO marks SELECT max(ifnull((SELECT max(number) FROM readings), 0),
+    ifnull((SELECT max(number) FROM changes), 0), ifnull((SELECT max(number) FROM snapshots), 0)), 0;
+
+-- After which number the stay ended or its record came.
+ALTER TABLE admissions ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX admissions_departed ON admissions (number) WHERE record IS NULL;
 ";
 
 /// Why a database cannot be brought to today's form.

@@ -27,8 +27,7 @@ enum Awaits {
 
 /// What the recorder does next.
 pub enum RecorderStep {
-    /// Commits this; so long the process has run.
-    Commit(Batch, Duration),
+    Commit(Batch),
     /// Looks whether the files are still the store's.
     Look,
     End,
@@ -196,8 +195,9 @@ impl SharedStore {
                 (Some(ShutdownMode::Abandon), _) => return RecorderStep::End,
                 (Some(ShutdownMode::Drain), _) if inner.queue.is_drained() => return RecorderStep::End,
                 (Some(ShutdownMode::Drain), _) | (None, Some(Duration::ZERO)) => {
-                    let batch = inner.queue.take_batch();
-                    return RecorderStep::Commit(batch, inner.queue.running(now));
+                    let mut batch = inner.queue.take_batch();
+                    batch.running = inner.queue.running(now);
+                    return RecorderStep::Commit(batch);
                 }
                 (None, None) if now >= looks_at => return RecorderStep::Look,
                 (None, Some(linger)) => {

@@ -90,7 +90,7 @@ impl<'a> Tables<'a> {
             self.change(numbered)?;
         }
         match (&row.stay, &row.subject) {
-            (Some(stay), Subject::Patient(patient)) => self.stay(patient, stay, row.at.unix_ms()),
+            (Some(stay), Subject::Patient(patient)) => self.stay(patient, stay, row),
             _ => Ok(()),
         }
     }
@@ -170,7 +170,8 @@ impl<'a> Tables<'a> {
         tolerate(done, "a snapshot", patient)
     }
 
-    fn stay(&mut self, patient: &PatientId, stay: &Stay, at: i64) -> rusqlite::Result<()> {
+    fn stay(&mut self, patient: &PatientId, stay: &Stay, row: &Row) -> rusqlite::Result<()> {
+        let (at, number) = (row.at.unix_ms(), self.numbering.row(row.number));
         let (id, of) = (patient.as_str(), |sql| self.transaction.prepare_cached(sql));
         let record = match stay {
             Stay::Described(record) => serde_json::to_string(record).ok(),
@@ -184,7 +185,7 @@ impl<'a> Tables<'a> {
                 of("DELETE FROM admissions WHERE patient = ?1")?.execute([id])
             }
             _ => {
-                of("INSERT OR REPLACE INTO admissions VALUES (?1, ?2, ?3)")?.execute(params![id, record, at])
+                of("INSERT OR REPLACE INTO admissions (patient, record, changed_at, number) VALUES (?1, ?2, ?3, ?4)")?.execute(params![id, record, at, number])
             }
         };
         tolerate(done, "an admission", patient)

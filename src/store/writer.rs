@@ -6,24 +6,50 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::Instant;
-use tracing::{error, info};
-use wardwatch_actors::clock::Span;
+use tracing::{error, info, warn};
 
 use super::batch::Batch;
 use super::database::{self, Connect};
 use super::faults::{CommitFault, StoreFault, is_damage};
-use super::files::{FileIdentity, StoreFiles};
+use super::files::{FileIdentity, StoreFiles, beside};
 use super::numbering::{Numbering, UNREAD};
 use super::recovery::{self, Recovered};
+use super::retention::Retention;
 use super::tables::Refusals;
-use super::{peek, replacement, rescue, retention, tables};
+use super::{holders, peek, replacement, rescue, tables};
 use crate::causes::Causes;
+use crate::config::StoreConfig;
 
 /// How often it looks whether the files are still its own.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// After about how many pages the log of SQLite is copied into the database: 48 MB. Nothing is committed meanwhile,
 /// for some milliseconds; the seldomer, the fewer alerts wait for it, and a page written often is copied once.
 const CHECKPOINT_PAGES: usize = 12_000;
+
+/// How often a log is tried that somebody keeps from being copied.
+const TIDY_EVERY: Duration = Duration::from_millis(500);
+
+/// What is kept for how long, and how long SQLite's log may get.
+#[derive(Debug, Clone)]
+pub struct WriterTerms {
+    pub keep_readings: Duration,
+    /// None is for ever.
+    pub keep_changes: Option<Duration>,
+    /// In bytes. Longer, since somebody reads an older state, it is left to him: the database is copied into a new
+    /// file, which takes its place.
+    pub longest_log: u64,
+}
+
+impl WriterTerms {
+    /// As the site sets them.
+    pub fn of(config: &StoreConfig) -> Self {
+        Self {
+            keep_readings: config.keep_readings.to_duration(),
+            keep_changes: config.keep_changes.span().map(|span| span.to_duration()),
+            longest_log: 512 << 20,
+        }
+    }
+}
 
 /// What a run begins with.
 #[derive(Debug)]
@@ -47,7 +73,8 @@ enum Hold {
 pub struct Writer {
     files: StoreFiles,
     connect: Connect,
-    keep_readings: Span,
+    terms: WriterTerms,
+    retention: Retention,
     lock: Option<File>,
     held: Hold,
     numbering: Numbering,
@@ -66,16 +93,19 @@ pub struct Writer {
     found: Option<Recovered>,
     /// About how many pages were written since the last checkpoint.
     pages: usize,
+    /// When the log could last not be copied, since somebody reads an older state.
+    tidied: Option<Instant>,
     looked: Instant,
 }
 
 impl Writer {
     /// A writer that has opened nothing yet.
-    pub fn new(files: StoreFiles, connect: Connect, keep_readings: Span) -> Self {
+    pub fn new(files: StoreFiles, connect: Connect, terms: WriterTerms) -> Self {
         Self {
             files,
             connect,
-            keep_readings,
+            retention: Retention::new(terms.keep_readings, terms.keep_changes),
+            terms,
             lock: None,
             held: Hold::Nothing,
             numbering: Numbering::default(),
@@ -87,6 +117,7 @@ impl Writer {
             notice: None,
             found: None,
             pages: 0,
+            tidied: None,
             looked: Instant::now(),
         }
     }
@@ -149,6 +180,7 @@ impl Writer {
     pub fn commit(&mut self, batch: &Batch) -> Result<Refusals, CommitFault> {
         self.look();
         self.hold()?;
+        self.shorten_log()?;
         match self.write(batch) {
             Ok(refusals) => {
                 (self.done, self.damaged) = (batch.upto, 0);
@@ -172,9 +204,7 @@ impl Writer {
         let Hold::Open(connection, _) = &mut self.held else { return Ok(Refusals::default()) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let refusals = tables::write(&transaction, batch, &self.numbering)?;
-        if !batch.is_urgent() {
-            retention::delete_old(&transaction, batch, self.keep_readings)?;
-        }
+        self.retention.step(&transaction, batch, &self.numbering)?;
         transaction.commit()?;
         Ok(refusals)
     }
@@ -231,6 +261,7 @@ impl Writer {
         let connection = (self.connect)(&self.files.database)?;
         if self.unread {
             self.found = Some(recovery::recover(&connection).map_err(fault)?);
+            self.retention.take_up(&connection).map_err(fault)?;
         }
         let last = database::last_number(&connection).map_err(fault)?;
         Ok((connection, last))
@@ -280,12 +311,51 @@ impl Writer {
 
     /// Between batches: copies the log of SQLite into the database where it has become long.
     pub fn tidy(&mut self) {
-        if self.pages > CHECKPOINT_PAGES
-            && let Hold::Open(connection, _) = &self.held
-            && database::copy_log(connection)
-        {
-            self.pages = 0;
+        if self.pages <= CHECKPOINT_PAGES || self.tidied.is_some_and(|at| at.elapsed() < TIDY_EVERY) {
+            return;
         }
+        let Hold::Open(connection, _) = &self.held else { return };
+        if database::copy_log(connection) {
+            (self.pages, self.tidied) = (0, None);
+            return;
+        }
+        if self.tidied.is_none() {
+            let holders = holders::of(&self.files.database);
+            warn!("{holders} reads an older state of the store: its log grows until that ends");
+        }
+        self.tidied = Some(Instant::now());
+    }
+
+    /// A log that a reader keeps from being copied must not fill the disk: he keeps the files that he reads, and a
+    /// copy of the database takes their place.
+    fn shorten_log(&mut self) -> Result<(), CommitFault> {
+        let Hold::Open(connection, _) = &self.held else { return Ok(()) };
+        let log = beside(&self.files.database, "-wal");
+        let length = || std::fs::metadata(&log).map_or(0, |log| log.len());
+        if self.tidied.is_none() || length() <= self.terms.longest_log || database::copy_log(connection) {
+            return Ok(());
+        }
+        let (path, holders) = (self.files.database.clone(), holders::of(&self.files.database));
+        let mib = length() >> 20;
+        error!(
+            "{holders} keeps the log of the store at {mib} MiB; it is left to that reader, and a copy of the store takes its place"
+        );
+        let moved = self.move_on();
+        moved.map_err(|source| CommitFault::Log { path, holders, mib, source: Box::new(source) })
+    }
+
+    /// Copies the database into a new file, which takes its place.
+    fn move_on(&mut self) -> Result<(), StoreFault> {
+        let Hold::Open(connection, _) = &self.held else { return Ok(()) };
+        let _ = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        replacement::prepare(&self.files, |partial| {
+            let fault = |source| StoreFault::Replace { path: self.files.database.clone(), source };
+            replacement::copy(connection, partial).map_err(fault)
+        })?;
+        self.held = Hold::Nothing;
+        replacement::put_in_place(&self.files)?;
+        (self.pages, self.tidied) = (0, None);
+        self.attach()
     }
 
     /// Leaves a database without a log.

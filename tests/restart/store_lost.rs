@@ -98,3 +98,32 @@ async fn a_store_that_somebody_removes_is_told_and_written_again() {
     ward.bus.until_judged("after").await;
     assert_eq!(lines(&of_patient(&ward)), ["raised heart_rate.high 1", "cleared heart_rate.high 2"]);
 }
+
+/// The drill: a backup of the running service, the machine lost, the backup put in place of the store.
+/// Seen to fail with an empty store in its place: the alert is raised anew.
+#[tokio::test]
+async fn a_backup_of_the_running_service_restores_the_same_alerts() {
+    let mut ward = Ward::open(AT_ONCE).await;
+    let onset = now();
+    ward.read(&reading(1, onset, 170)).await;
+    ward.bus.until_judged("backed-up").await;
+    let copy = scratch("backup");
+    let file = ward::config_file(ward.broker.port(), &ward.settings);
+    let arguments = ["backup", "--config", file.to_str().expect("UTF-8"), copy.to_str().expect("UTF-8")];
+    let status = ward::Program::start(&arguments).ended().await;
+    assert_eq!(status.code(), Some(0));
+    let again = ward::Program::start(&arguments).ended().await;
+    assert_eq!(again.code(), Some(1), "a backup overwrites nothing");
+    ward.kill().await;
+    for extension in ["db", "db-wal", "db-shm"] {
+        let _ = fs::remove_file(ward.store.with_extension(extension));
+    }
+    fs::rename(&copy, &ward.store).expect("the backup in its place");
+    ward.start().await;
+    ward.read(&reading(2, now(), 72)).await;
+    ward.bus.until_judged("after").await;
+    let alerts = of_patient(&ward);
+    assert_eq!(lines(&alerts), ["raised heart_rate.high 1", "cleared heart_rate.high 2"]);
+    assert!(alerts.iter().all(|alert| alert["id"] == id_of(1, onset)), "{alerts:?}");
+    let _ = fs::remove_file(file);
+}

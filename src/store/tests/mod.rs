@@ -6,6 +6,7 @@ mod files;
 mod promises;
 mod queue;
 mod recovery;
+mod retention;
 mod start;
 
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 use super::files::StoreFiles;
 use super::queue::CommitTerms;
 use super::recovery::Recovered;
-use super::writer::Writer;
+use super::writer::{Writer, WriterTerms};
 use super::{Opening, Store, StoreEvent, StoreFault, StoreListener, database};
 use crate::config::Synchronous;
 use crate::feed::{Consumer, Cursor, Emission, Feed};
@@ -248,7 +249,7 @@ struct Bench {
     folder: PathBuf,
     record: Arc<Record>,
     terms: CommitTerms,
-    keep_readings: Span,
+    writer_terms: WriterTerms,
     /// The size at which the disk is full, in pages; 0 is never.
     max_pages: Arc<AtomicU32>,
     /// Whether the disk takes nothing.
@@ -271,7 +272,7 @@ impl Bench {
             folder,
             record: Arc::default(),
             terms,
-            keep_readings: Span::from_hours(48),
+            writer_terms: WriterTerms::of(&crate::config::StoreConfig::default()),
             max_pages: Arc::default(),
             refuses: Arc::default(),
         }
@@ -302,7 +303,7 @@ impl Bench {
         static LOCKS: AtomicU32 = AtomicU32::new(0);
         let name = format!("store.db-{}.lock", LOCKS.fetch_add(1, Ordering::Relaxed));
         let files = StoreFiles { database: self.path(), lock: self.folder.join(name) };
-        let writer = Writer::new(files, connect, self.keep_readings);
+        let writer = Writer::new(files, connect, self.writer_terms.clone());
         let broker = Broker { record: Arc::clone(&self.record), path: self.path() };
         let listener = Listener(Arc::clone(&self.record));
         let opening = Opening { writer, terms: self.terms.clone() };

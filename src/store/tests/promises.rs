@@ -157,29 +157,6 @@ fn a_reading_with_neither_seq_nor_time_is_never_a_repeat() {
 }
 
 #[test]
-fn old_readings_are_deleted_in_steps_and_alert_changes_stay() {
-    let mut bench = Bench::new();
-    bench.keep_readings = Span::from_hours(1);
-    let (store, _) = bench.open();
-    store.take(alarming(&bench, 0));
-    (1..1200).for_each(|second| store.take(entry(&bench, second)));
-    bench.wait_for(&[Told::Settled(1199)]);
-    let left = || bench.count("SELECT count(*) FROM readings WHERE received_at < 1800001200000");
-    assert_eq!(left(), 1200);
-    let mut last = 1200;
-    for second in 4800..4804 {
-        store.take(entry(&bench, second));
-        bench.wait_for(&[Told::Settled(second)]);
-        assert!(last - left() <= 500);
-        last = left();
-    }
-    assert_eq!(last, 0);
-    assert_eq!(bench.count("SELECT count(*) FROM readings"), 4);
-    assert_eq!(bench.count("SELECT count(*) FROM changes"), 1);
-    drop(store);
-}
-
-#[test]
 fn the_last_ten_thousand_rejected_messages_stay() {
     let bench = Bench::new();
     let (store, _) = bench.open();

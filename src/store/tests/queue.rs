@@ -156,6 +156,27 @@ fn too_much_waiting_is_a_lost_store_and_the_oldest_readings_go_first_and_changes
     line.pass(1);
 }
 
+/// Seen to fail with the order of priorities taken out.
+#[test]
+fn where_only_changes_wait_the_oldest_of_the_lowest_priority_goes_and_high_ones_last() {
+    let mut line = Timeline::new(|terms| terms.max_changes = 6);
+    let priorities = [Priority::High, Priority::Low, Priority::Info, Priority::Medium];
+    for second in 0..8 {
+        let priority = priorities[second % 4];
+        let change = AlertChange { priority, ..raised(second as i64) };
+        line.push(|bench| Entry { changes: vec![change], ..entry(bench, second as i64) });
+    }
+    line.pass(1);
+    assert_eq!(line.queue.counts.dropped_changes, 2, "both of info");
+    for second in 8..14 {
+        line.push(|bench| alarming(bench, second));
+    }
+    let rows = line.queue.take_batch().rows;
+    assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), [8, 9, 10, 11, 12, 13].map(at));
+    assert_eq!(line.queue.counts.dropped_changes, 8);
+    line.pass(1);
+}
+
 #[test]
 fn changes_do_not_wait_for_many_others_to_be_written() {
     let mut line = Timeline::new(|terms| terms.max_urgent = 2);
