@@ -5,14 +5,9 @@ use std::ops::{Add, Mul, Sub};
 use std::str::FromStr;
 use std::time::{Duration, SystemTime};
 
-use jiff::fmt::StdFmtWrite;
-use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 use tokio::time::Instant;
-
-/// Writes moments with their milliseconds, three times as fast as jiff's own `Display`.
-static PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
 
 /// A moment of wall time, in milliseconds since 1970 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +58,29 @@ impl Timestamp {
         Some(Self(((days * 24 + hour) * 60 + minute) * 60_000 + second * 1000 + number(20, 23)))
     }
 
+    /// RFC 3339 with milliseconds, in UTC. Every message has several: written digit by digit.
+    fn written(self) -> [u8; 24] {
+        let (days, ms) = (self.0.div_euclid(86_400_000), self.0.rem_euclid(86_400_000));
+        // Of years that begin in March, as above; 146,097 days are 400 years.
+        let (era, day) = ((days + 719_468).div_euclid(146_097), (days + 719_468).rem_euclid(146_097));
+        let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * day + 2) / 153;
+        let (day, year) = (day - (153 * month + 2) / 5 + 1, era * 400 + year + month / 10);
+        let month = if month < 10 { month + 3 } else { month - 9 };
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
+        let date = [(0, 4, year), (5, 7, month), (8, 10, day)];
+        let time = [(11, 13, hour), (14, 16, minute), (17, 19, second), (20, 23, ms % 1000)];
+        for (from, to, mut number) in date.into_iter().chain(time) {
+            for place in text[from..to].iter_mut().rev() {
+                *place = b'0' + (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        text
+    }
+
     /// Milliseconds since 1970.
     pub fn unix_ms(self) -> i64 {
         self.0
@@ -93,14 +111,14 @@ impl FromStr for Timestamp {
 impl fmt::Display for Timestamp {
     /// RFC 3339 with milliseconds, in UTC: `2026-11-22T06:35:06.120Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let time = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
-        PRINTER.print_timestamp(&time, StdFmtWrite(f)).map_err(|_| fmt::Error)
+        f.write_str(std::str::from_utf8(&self.written()).map_err(|_| fmt::Error)?)
     }
 }
 
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        let text = self.written();
+        serializer.serialize_str(std::str::from_utf8(&text).map_err(serde::ser::Error::custom)?)
     }
 }
 
@@ -375,6 +393,16 @@ mod tests {
         }
         for odd in ["2026-02-29T00:00:00.000Z", "2026-13-01T00:00:00.000Z", "2026-01-01T24:00:00.000Z"] {
             assert!(odd.parse::<Timestamp>().is_err(), "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_written_as_the_calendar_writes_it() {
+        let days = (-719_162..2_932_000).step_by(13).chain(-800..800).map(|day| day * 86_400_000);
+        for ms in days.flat_map(|day| [day - 1, day, day + 45_296_789]) {
+            let moment = Timestamp::from_unix_ms(ms);
+            let time = jiff::Timestamp::from_millisecond(moment.unix_ms()).unwrap();
+            assert_eq!(moment.to_string(), format!("{time:.3}"));
         }
     }
 

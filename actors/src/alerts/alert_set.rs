@@ -172,7 +172,7 @@ impl AlertSet {
     }
 
     /// The last change of each alert that is open for all who listen.
-    pub fn published(&self) -> impl Iterator<Item = &AlertChange> {
+    pub fn published(&self) -> impl Iterator<Item = &Arc<AlertChange>> {
         self.life_cycles.iter().filter_map(LifeCycle::published)
     }
 

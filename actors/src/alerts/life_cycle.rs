@@ -3,10 +3,12 @@
 //! Findings move a condition's [`Level`] up after its delay and down after its clear delay. The difference between
 //! the level and the last change that was published is the event ([`publication`], the whole table).
 
+mod presence;
 mod publication;
 mod saved;
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,6 +92,8 @@ pub(super) struct LifeCycle {
     timing: Timing,
     cause: Cause,
     presence: Presence,
+    /// When its value was last said to be known again.
+    known_again: Option<Uptime>,
     reason: Option<String>,
     /// Whether every reading that reached it was simulated.
     simulated: bool,
@@ -98,7 +102,7 @@ pub(super) struct LifeCycle {
     /// What is heard of the open alert.
     signal: Signal,
     /// The last change that was published; its alert is open for all who listen.
-    published: Option<Box<AlertChange>>,
+    published: Option<Arc<AlertChange>>,
     /// When the level last changed, and by which reading.
     time: Timestamp,
     by: Option<ReadingRef>,
@@ -127,6 +131,7 @@ impl LifeCycle {
             timing,
             cause,
             presence,
+            known_again: None,
             reason: None,
             simulated: false,
             level: Level::default(),
@@ -160,7 +165,9 @@ impl LifeCycle {
             None => self.presence = Presence::Present,
         }
         let time = if self.condition.is_silence() { moment.now.wall } else { moment.at };
-        self.follow_level((time, moment.measured), moment.reading.as_ref())
+        let ended = self.follow_level((time, moment.measured), moment.reading.as_ref());
+        self.hold_presence(moment.now.uptime);
+        ended
     }
 
     /// What is reached is simulated as long as no reading of a person reached it.
@@ -234,6 +241,7 @@ impl LifeCycle {
     /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         self.level.shift(by);
+        self.known_again = self.known_again.map(|at| at + by);
         if let Some(open) = &mut self.open {
             open.raised = open.raised.map(|raised| raised + by);
         }
@@ -281,7 +289,7 @@ impl LifeCycle {
             Self::idle(condition, rule, Timing::IMMEDIATE, cause, published.presence, published.time);
         adopted.level = saved::level_of(Some(&open), Default::default(), Default::default());
         (adopted.signal, adopted.simulated) = (published.signal, published.simulated);
-        (adopted.open, adopted.published) = (Some(open), Some(Box::new(published)));
+        (adopted.open, adopted.published) = (Some(open), Some(Arc::new(published)));
         adopted
     }
 
@@ -361,8 +369,8 @@ impl LifeCycle {
     }
 
     /// The last change that was published of an alert that is still open for all who listen.
-    pub fn published(&self) -> Option<&AlertChange> {
-        self.published.as_deref()
+    pub fn published(&self) -> Option<&Arc<AlertChange>> {
+        self.published.as_ref()
     }
 
     /// Whether nothing is under way any more.

@@ -152,7 +152,7 @@ pub struct PatientState {
     pub time: Timestamp,
     pub missing: Vec<Vital>,
     /// The last change of each open alert.
-    pub alerts: Vec<AlertChange>,
+    pub alerts: Vec<Arc<AlertChange>>,
     pub scores: Arc<Vec<Score>>,
     pub simulated: bool,
 }

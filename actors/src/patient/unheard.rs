@@ -9,9 +9,13 @@ use crate::conditions::Priority;
 
 impl Patient {
     /// A record comes: from now on devices are to be heard that were not asked for before.
+    ///
+    /// Where nothing was heard until now either, silence goes on to count: other names are no sign of life.
     pub(super) fn ask_to_hear(&mut self, record: &AdmissionRecord, now: Uptime) {
+        let Some(since) = self.unheard.since else { return self.unheard.since = Some(now) };
         let asks_for_others = record.devices.iter().flatten().any(|device| !self.record.names(device));
-        if self.unheard.since.is_none() || asks_for_others {
+        let asked_for = self.devices.iter().filter(|device| self.record.allows(Some(&device.id)));
+        if asks_for_others && asked_for.map(|device| device.live).max().is_some_and(|live| live > since) {
             self.unheard.since = Some(now);
         }
     }

@@ -40,7 +40,7 @@ impl<'a> StateMessage<'a> {
             class: state.record.class_at(state.time),
             vitals: &state.chart,
             missing: &state.missing,
-            alerts: state.alerts.iter().map(AlertMessage::from).collect(),
+            alerts: state.alerts.iter().map(|change| AlertMessage::from(&**change)).collect(),
             scores: scores.collect(),
             simulated: state.simulated,
         }

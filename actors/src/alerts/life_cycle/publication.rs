@@ -1,6 +1,7 @@
 //! What of a life cycle is published: the difference between what is so and what was published, as an event.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
@@ -19,7 +20,7 @@ impl LifeCycle {
         let change = self.change(event, caption, backlog);
         changes.push(change.clone());
         if event != Event::Cleared {
-            self.published = Some(Box::new(change));
+            self.published = Some(Arc::new(change));
             return;
         }
         self.published = None;

@@ -1,5 +1,7 @@
 //! How a life cycle is read from a saved memory, also from one of version 1.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::{LifeCycle, Open, RuleName};
@@ -20,6 +22,8 @@ pub(in crate::alerts) struct SavedLifeCycle {
     timing: Timing,
     cause: Cause,
     presence: Presence,
+    #[serde(default)]
+    known_again: Option<Uptime>,
     reason: Option<String>,
     simulated: Option<bool>,
     level: Option<Level>,
@@ -30,7 +34,7 @@ pub(in crate::alerts) struct SavedLifeCycle {
     open: Option<Open>,
     signal: Option<Signal>,
     #[serde(alias = "told")]
-    published: Option<Box<AlertChange>>,
+    published: Option<Arc<AlertChange>>,
     time: Timestamp,
     by: Option<ReadingRef>,
     #[serde(default)]
@@ -39,17 +43,23 @@ pub(in crate::alerts) struct SavedLifeCycle {
 
 impl From<SavedLifeCycle> for LifeCycle {
     fn from(saved: SavedLifeCycle) -> Self {
-        let SavedLifeCycle { condition, rule, timing, cause, presence, reason, open, published, .. } = saved;
+        let SavedLifeCycle {
+            condition,
+            rule,
+            timing,
+            cause,
+            presence,
+            reason,
+            open,
+            published,
+            known_again,
+            ..
+        } = saved;
         let of_published = || published.as_ref().is_some_and(|change| change.simulated);
         let simulated = saved.simulated.unwrap_or_else(of_published);
         let signal = saved.signal.unwrap_or(if open.is_some() { Signal::On } else { Signal::Off });
-        let level = saved.level.unwrap_or_else(|| {
-            let rising = std::array::from_fn(|index| {
-                saved.rising[index].as_ref().map(|since| since.counted(timing.delay[index]))
-            });
-            let falling = saved.falling.map(|since| since.map(|since| since.counted(timing.clear_delay)));
-            level_of(open.as_ref(), rising, falling)
-        });
+        let level =
+            saved.level.unwrap_or_else(|| counted(open.as_ref(), &saved.rising, &saved.falling, &timing));
         let (time, by, backlog) = (saved.time, saved.by, saved.backlog);
         Self {
             condition,
@@ -57,6 +67,7 @@ impl From<SavedLifeCycle> for LifeCycle {
             timing,
             cause,
             presence,
+            known_again,
             reason,
             simulated,
             level,
@@ -68,6 +79,20 @@ impl From<SavedLifeCycle> for LifeCycle {
             backlog,
         }
     }
+}
+
+/// The level of what version 1 saved.
+fn counted(
+    open: Option<&Open>,
+    rising: &[Option<SinceV1>; 3],
+    falling: &[Option<SinceV1>; 3],
+    timing: &Timing,
+) -> Level {
+    let rising =
+        std::array::from_fn(|index| rising[index].as_ref().map(|since| since.counted(timing.delay[index])));
+    let falling =
+        falling.each_ref().map(|since| since.as_ref().map(|since| since.counted(timing.clear_delay)));
+    level_of(open, rising, falling)
 }
 
 /// Since when, as version 1 saved it.
