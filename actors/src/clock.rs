@@ -69,15 +69,14 @@ impl Timestamp {
         let (day, year) = (day - (153 * month + 2) / 5 + 1, era * 400 + year + month / 10);
         let month = if month < 10 { month + 3 } else { month - 9 };
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60);
-        let date = [(0, 4, year), (5, 7, month), (8, 10, day)];
-        let time = [(11, 13, hour), (14, 16, minute), (17, 19, second), (20, 23, ms % 1000)];
-        for (from, to, mut number) in date.into_iter().chain(time) {
-            for place in text[from..to].iter_mut().rev() {
-                *place = b'0' + (number % 10) as u8;
-                number /= 10;
-            }
+        let (second, milli) = ((ms / 1000) as u32, (ms % 1000) as u32);
+        let (year, month, day) = (year as u32, month as u32, day as u32);
+        let pairs = [(0, year / 100), (2, year % 100), (5, month), (8, day)];
+        let time = [(11, second / 3600), (14, second / 60 % 60), (17, second % 60), (21, milli % 100)];
+        for (place, number) in pairs.into_iter().chain(time) {
+            (text[place], text[place + 1]) = (b'0' + (number / 10) as u8, b'0' + (number % 10) as u8);
         }
+        text[20] = b'0' + (milli / 100) as u8;
         text
     }
 

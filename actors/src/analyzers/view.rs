@@ -136,7 +136,7 @@ impl View {
     /// The next round decides. That nothing is known meanwhile says nothing that the one after it would not.
     pub fn expected_until(&self, vital: Vital) -> Option<Uptime> {
         let latest = self.chart.latest(vital).filter(|latest| latest.not_measured.is_none())?;
-        let device = self.devices.get(&latest.device())?;
+        let device = self.devices.get(&latest.device()).filter(|device| device.live > latest.heard)?;
         let round = device.round(vital).filter(|_| self.silent_after(vital, device).is_none())?;
         let too_old = latest.measured + self.valid_for(vital, latest, vital.facts().valid_for);
         let left_out = device.live.since(latest.heard).as_ms() * 2 >= round.as_ms() && device.live <= too_old;

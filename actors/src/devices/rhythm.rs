@@ -89,12 +89,14 @@ impl Rhythm {
 
     /// Whether it is known to come less often than every 15 min.
     pub fn is_spot_check(&self) -> bool {
-        self.intervals_known() > 0 && self.median() > SPOT_CHECK
+        self.round().is_some()
     }
 
     /// Its usual interval, where it is known and that of spot checks.
     pub fn round(&self) -> Option<Span> {
-        self.is_spot_check().then(|| self.median())
+        let known = &self.intervals_ms[..self.intervals_known()];
+        let may_be = known.iter().any(|ms| i64::from(*ms) > SPOT_CHECK.as_ms());
+        may_be.then(|| self.median()).filter(|median| *median > SPOT_CHECK)
     }
 
     /// Whether it came once, so that no interval is known.
