@@ -141,3 +141,50 @@ fn the_unit_is_one_that_systemd_understands() {
     }
     let _ = fs::remove_dir_all(folder);
 }
+
+/// The sources in which a test may stand, below this folder.
+fn sources(folder: &Path, into: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a folder of sources").flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|end| end == "rs") {
+            into.push(fs::read_to_string(path).expect("a source"));
+        }
+    }
+}
+
+/// Whether a scenario of this name exists; a `*` at its end stands for anything.
+fn is_scenario(name: &str) -> bool {
+    let files = fs::read_dir(Path::new(ROOT).join("tests/scenarios")).expect("the scenarios");
+    let names = files.flatten().map(|file| file.file_name().to_string_lossy().into_owned());
+    let begin = name.trim_end_matches('*');
+    let fits = |file: String| match begin == name {
+        true => file == format!("{name}.txt"),
+        false => file.starts_with(begin),
+    };
+    names.into_iter().any(fits)
+}
+
+#[test]
+fn every_test_that_the_readme_names_as_a_guard_exists() {
+    let mut all = Vec::new();
+    for folder in ["src", "tests", "actors/src", "actors/tests"] {
+        sources(&Path::new(ROOT).join(folder), &mut all);
+    }
+    let readme = deployed("README.md");
+    let rows =
+        readme.lines().filter(|line| line.starts_with('|')).skip_while(|line| !line.contains("Tested by"));
+    let guards =
+        rows.filter_map(|row| row.trim_end_matches(['|', ' ']).rsplit_once('|')).map(|(_, last)| last);
+    let mut named = 0;
+    for name in guards.flat_map(|cell| cell.split('`').skip(1).step_by(2)) {
+        let exists = match name.contains('/') {
+            true => Path::new(ROOT).join(name).exists(),
+            false => is_scenario(name) || all.iter().any(|text| text.contains(&format!("fn {name}("))),
+        };
+        assert!(exists, "deploy/README.md names {name}, which is neither a file, a test nor a scenario");
+        named += 1;
+    }
+    assert!(named > 30, "{named} guards are named");
+}

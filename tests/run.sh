@@ -2,8 +2,9 @@
 # Checks everything: format, lints, documentation, and every test, those on a real Mosquitto included.
 #
 #   tests/run.sh                  what every change must pass
-#   tests/run.sh --long [SEED…]   and what takes long: the tests marked `ignored`, and the chaos program's
-#                                 long form, five minutes for each seed (without any: 1, 2 and 3)
+#   tests/run.sh --long [SEED…]   and what takes long: the tests marked `ignored`, millions of inputs, the attacks as
+#                                 an attacker would make them, and the chaos program's long form, five minutes for
+#                                 each seed (without any: 1, 2 and 3)
 #
 # Needs Rust. What else is missing it installs on Debian and Ubuntu, as root or with sudo; elsewhere it
 # says what to install. It needs no terminal, and no broker that runs already: the tests start their own.
@@ -90,6 +91,12 @@ cargo test --workspace --locked --no-fail-fast
 if [ "$long" = yes ]; then
     say "long tests"
     cargo test --workspace --locked --no-fail-fast --tests -- --ignored --nocapture
+
+    say "millions of inputs"
+    WARDWATCH_FUZZ=long cargo test --locked --test fuzz -- --nocapture
+
+    say "attacks, as an attacker would"
+    WARDWATCH_ATTACKS=long cargo test --locked --test attacks -- --nocapture
 
     for seed in "${seeds[@]}"; do
         say "chaos, seed $seed"

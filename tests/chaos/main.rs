@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a long run says how far it is")]
 
 mod backlogs;
+mod beside;
 mod faults;
 mod load;
 #[path = "../support/mosquitto.rs"]
@@ -19,6 +20,7 @@ mod watcher;
 use std::time::Duration;
 
 use backlogs::{malformed, open_of_account, open_of_assessment, storms, unfounded};
+use beside::Beside;
 use faults::{Ward, lasts, longest_without_a_broker};
 use load::{Load, LoadSize, Loaded};
 use mosquitto::Mosquitto;
@@ -124,11 +126,16 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     let load = Load::start(broker.port(), run.seed, size);
     let mut ward =
         Ward { broker: &mut broker, service: &service, watcher: &watcher, disk: disk.as_ref(), losses: 0 };
+    let _beside = Beside::start(ward.broker.port());
     let outages = ward.suffer(&steps).await;
+    let losses = ward.losses;
     let loaded = load.end().await;
     let account = take_account(&watcher, &loaded, &service).await;
 
     let truth = &loaded.truth;
+    let is_loss = |change: &&watcher::Heard| change.condition == "store.lost" && change.event == "raised";
+    let lost: Vec<_> = account.changes.iter().filter(is_loss).map(|change| change.time.to_string()).collect();
+    let unfounded_losses = if lost.len() > losses { lost } else { Vec::new() };
     let missing = account.missing(truth);
     let explained: &[&str] = match longest_without_a_broker(&outages) {
         gone if gone >= BROKER_LOST_AFTER => &["store.lost", "broker.lost"],
@@ -158,6 +165,7 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
         &[
             ("missing", missing),
             ("spurious", spurious),
+            ("store.lost, of which not all had a cause", unfounded_losses),
             ("contradictions", contradictions),
             ("out of order", disorder),
         ],

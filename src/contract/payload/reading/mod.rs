@@ -120,8 +120,10 @@ impl<'a> ParsedReadings<'a> {
             self.add_element(index, Ok(wire), sources, received_at);
             index += 1;
         });
-        if matches!(whole, Ok(()) | Err(Rejection::TooMany)) {
-            return whole;
+        match &whole {
+            // What is no JSON at all is no array of which some elements are readings.
+            Err(Rejection::Json(fault)) if fault.is_data() => {}
+            _ => return whole,
         }
         (*self, index) = (Self::default(), 0);
         elements(payload, |element: &RawValue| {
