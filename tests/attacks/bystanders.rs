@@ -166,7 +166,7 @@ impl Bystanders {
     /// Waits for a heartbeat that is so; false where none comes in time.
     pub async fn hear_beat(&self, from: Uptime, is_so: impl Fn(&Value) -> bool) -> bool {
         let come = || self.beats(from).iter().any(|beat| is_so(&beat.says));
-        timeout(DEADLINE / 3, until("a heartbeat", come)).await.is_ok()
+        timeout(DEADLINE / 5, until("a heartbeat", come)).await.is_ok()
     }
 }
 

@@ -52,7 +52,7 @@ async fn until_beat(site: &Site, from: Uptime, is_so: impl Fn(&Value) -> bool) -
 /// Waits until something of the installation, a unit or a bystander was said that begins so; false where it never is.
 async fn until_said(site: &Site, from: Uptime, begins: &str) -> bool {
     let said = || site.bystanders.others(from).iter().any(|said| said.starts_with(begins));
-    timeout(mosquitto::DEADLINE / 3, mosquitto::until("it is said", said)).await.is_ok()
+    timeout(mosquitto::DEADLINE / 5, mosquitto::until("it is said", said)).await.is_ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -35,6 +35,11 @@ const OPEN: [(&str, &str); 10] = [
     ("an access list that denies probes", "PINGREQ takes the place of a probe that may not be sent"),
 ];
 
+/// Whether this attack is not answered yet.
+pub fn is_open(attack: &str) -> bool {
+    OPEN.iter().any(|(open, _)| *open == attack)
+}
+
 impl Row {
     /// Adds what did not hold.
     pub fn fault(&mut self, holds: bool, fault: &str) {
@@ -58,7 +63,7 @@ impl Row {
     }
 
     fn is_open(&self) -> bool {
-        OPEN.iter().any(|(attack, _)| *attack == self.attack)
+        is_open(self.attack)
     }
 
     fn line(&self) -> String {

@@ -10,7 +10,7 @@ use wardwatch_actors::clock::{Span, Uptime};
 
 use super::bystanders::{Bystanders, Latencies};
 use super::mosquitto::{CONFIG, Mosquitto};
-use super::report::Row;
+use super::report::{Row, is_open};
 use super::ward::{Program, scratch};
 
 /// For how long the bystanders are measured without an attack.
@@ -19,6 +19,8 @@ const CALM: Duration = Duration::from_millis(1500);
 const AFTER: Duration = Duration::from_secs(1);
 /// How long an alert is waited for before it counts as lost.
 const PATIENCE: Duration = Duration::from_secs(15);
+/// The same where it is known that some do not come.
+const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 /// A heartbeat that says all is well while an alert is later than this lies.
 const LIE: Span = Span::from_secs(5);
 
@@ -97,7 +99,7 @@ impl Site {
         let _ = timeout(Duration::from_secs(300), work).await;
         sleep(AFTER).await;
         let to = self.bystanders.now();
-        self.bystanders.settle(PATIENCE).await;
+        self.bystanders.settle(if is_open(attack) { LITTLE_PATIENCE } else { PATIENCE }).await;
         let during = self.bystanders.latencies(from, to);
         let lies = self.bystanders.lies(from, LIE);
         let peak = self.program.is_running().then(|| memory(&self.program, "VmHWM:")).flatten();
