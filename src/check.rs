@@ -49,10 +49,19 @@ pub fn load(
     environment: &[(String, String)],
     overrides: &[Override],
 ) -> Result<Config, Vec<Fault>> {
+    load_with_givens(path, environment, overrides).map(|(config, _)| config)
+}
+
+/// The same, with the keys that were given, to tell later what changed.
+pub fn load_with_givens(
+    path: Option<&Path>,
+    environment: &[(String, String)],
+    overrides: &[Override],
+) -> Result<(Config, Givens), Vec<Fault>> {
     let givens = Givens::collect(path, environment, overrides);
     let config = Config::judged(&givens)?;
     let faults = broker_faults(&config, &givens);
-    if faults.is_empty() { Ok(config) } else { Err(faults) }
+    if faults.is_empty() { Ok((config, givens)) } else { Err(faults) }
 }
 
 /// What keeps the broker from even being tried: a password, a certificate or a key that is none.

@@ -26,8 +26,14 @@ mod log;
 mod pages;
 #[path = "service/refusals.rs"]
 mod refusals;
+#[path = "service/refused_alerts.rs"]
+mod refused_alerts;
+#[path = "service/reload.rs"]
+mod reload;
 #[path = "service/rules.rs"]
 mod rules;
+#[path = "service/sessions.rs"]
+mod sessions;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,10 +1,11 @@
 //! The actor that knows who is here: it brings each message to its patient, and wakes patients in time.
 
 mod notices;
+mod reload;
 mod restart;
 mod steps;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use crate::shard::{PanicReporter, ShardContext};
 use crate::vitals::Reading;
 
 pub use notices::{Notify, OwnClockJudged, ShowPatients, UnitJudged};
+pub use reload::Reload;
 pub use restart::{Restore, WatchedAgain};
 
 use restart::Restoring;
@@ -92,16 +94,16 @@ impl CensusActor {
         installation.do_send(JoinShard { census: address.clone() });
         let ShardParts { settings, clock, outlet, counters, rules } = parts;
         let shard = Rc::new(ShardContext {
-            first_analyzer: AnalyzerActor::start_all(rules, &outlet),
+            first_analyzer: RefCell::new(AnalyzerActor::start_all(rules, &outlet)),
             listening: Cell::new(Listening { since: None, own_clock_suspect: false }),
             census: address.clone(),
-            settings,
+            settings: RefCell::new(settings),
             clock,
             outlet,
             counters,
         });
         context.run(Self {
-            census: Census::new(Arc::clone(&shard.settings)),
+            census: Census::new(shard.settings()),
             _panic_reporter: PanicReporter::new("census", &shard.outlet),
             shard,
             installation,
@@ -122,7 +124,7 @@ impl CensusActor {
         stay: Timestamp,
         record: Option<Arc<AdmissionRecord>>,
     ) -> PatientAddress {
-        let memory = Patient::new(patient.clone(), &self.shard.settings, stay, self.shard.clock.now());
+        let memory = Patient::new(patient.clone(), &self.shard.settings(), stay, self.shard.clock.now());
         let confirmed = record.is_some();
         self.enter(patient, Some(memory), record, confirmed)
     }
@@ -328,7 +330,7 @@ impl Handler<IngestProgress> for CensusActor {
             IngestProgress::Interrupted => self.listen_since(None),
             IngestProgress::Connected => {
                 self.listen_since(None);
-                self.progress.connected(now, self.shard.settings.alerts.devices_back_within);
+                self.progress.connected(now, self.shard.settings().alerts.devices_back_within);
             }
             IngestProgress::RecordsRead => {
                 if self.census.records_heard() {

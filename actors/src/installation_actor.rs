@@ -145,6 +145,21 @@ impl Handler<Fact> for InstallationActor {
     }
 }
 
+/// The site's settings changed.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ChangeSettings {
+    pub settings: Arc<Settings>,
+}
+
+impl Handler<ChangeSettings> for InstallationActor {
+    type Result = ();
+
+    fn handle(&mut self, ChangeSettings { settings }: ChangeSettings, _: &mut Self::Context) {
+        self.installation.apply(settings);
+    }
+}
+
 /// The devices that a shard knows have changed, or what their clocks say, or whether it has room.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

@@ -66,7 +66,7 @@ macro_rules! tasks {
     };
 }
 
-tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice HearOfUnit Tick Leave HandOver Inherit Show);
+tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice HearOfUnit Reconsider Tick Leave HandOver Inherit Show);
 
 /// Every task is done now, or in its turn.
 impl<M> Handler<M> for PatientActor
@@ -158,6 +158,7 @@ impl PatientActor {
             Task::Admit(admit) => self.admit(admit),
             Task::HearOfDevice(status) => self.hear_of_device(status),
             Task::HearOfUnit(unit) => self.hear_of_unit(unit),
+            Task::Reconsider(_) => self.reconsider(),
             Task::Tick(tick) => self.tick(&tick),
             Task::Leave(leave) => self.leave(leave, ctx),
             Task::HandOver(hand_over) => self.hand_over(hand_over, ctx),
@@ -179,7 +180,7 @@ impl PatientActor {
         let number = self.verdicts;
         let (view, asker) = (Arc::clone(&inquiry.view), Arc::clone(&self.me));
         let question = Analyze { view, verdict: number, answers: Vec::new(), asker };
-        question.go_on(self.shard.first_analyzer.as_ref());
+        question.go_on(self.shard.first_analyzer.borrow().as_ref());
         let verdict = PendingVerdict { number, draft, inquiry, cause, outcome, receipt };
         self.verdict = Some(Box::new(verdict));
     }
@@ -255,6 +256,11 @@ pub struct Admit {
     pub record: Arc<AdmissionRecord>,
     pub receipt: Receipt,
 }
+
+/// The site's settings changed: what is known is judged by the new ones.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Reconsider;
 
 /// A device of this patient says that it is gone, or back.
 #[derive(Debug, Message)]

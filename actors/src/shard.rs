@@ -1,6 +1,6 @@
 //! What the actors of one thread share.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,14 +14,22 @@ use crate::settings::Settings;
 
 /// What the actors of one thread share: its clock, its rules, and the way out.
 pub struct ShardContext {
-    pub settings: Arc<Settings>,
+    /// They change while the shard runs: whoever keeps some is told.
+    pub settings: RefCell<Arc<Settings>>,
     pub clock: Clock,
     pub outlet: Rc<dyn Outlet>,
     pub counters: Arc<Counters>,
-    pub first_analyzer: FirstAnalyzer,
+    pub first_analyzer: RefCell<FirstAnalyzer>,
     /// From when on silence counts.
     pub listening: Cell<Listening>,
     pub census: CensusAddress,
+}
+
+impl ShardContext {
+    /// The site's settings, as they are now.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.borrow())
+    }
 }
 
 /// Reports to the outlet when the actor that holds it dies of a panic.

@@ -22,7 +22,7 @@ use clap::{Parser, Subcommand};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use wardwatch::causes::Causes;
-use wardwatch::config::{Config, Fault};
+use wardwatch::config::Fault;
 use wardwatch::fatal::Fatal;
 use wardwatch_actors::clock::Clock;
 
@@ -116,7 +116,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// The configuration, or the end of the command with every fault of it.
-fn usable(loaded: Result<Config, Vec<Fault>>) -> anyhow::Result<Config> {
+fn usable<T>(loaded: Result<T, Vec<Fault>>) -> anyhow::Result<T> {
     let every = |faults: Vec<Fault>| faults.iter().map(Fault::to_string).collect::<Vec<_>>().join("\n");
     loaded.map_err(|faults| Fatal::Setup(every(faults)).into())
 }

@@ -4,10 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use wardwatch::causes::Causes;
 use wardwatch::check;
-use wardwatch::config::{self, Override};
+use wardwatch::config::given::Givens;
+use wardwatch::config::{self, Config, Fault, Override};
 use wardwatch::fatal::Fatal;
+use wardwatch::run::NewConfig;
 
 use super::logging;
 
@@ -28,16 +32,42 @@ fn logged(fatal: &Fatal) -> ExitCode {
     fatal.exit_code()
 }
 
+/// Reads the configuration anew with each SIGHUP, and hands it on where it has no fault.
+async fn reload(
+    mut hang_up: Signal,
+    load: impl Fn() -> Result<(Config, Givens), Vec<Fault>>,
+    mut last: Givens,
+    reloads: mpsc::UnboundedSender<NewConfig>,
+) {
+    while hang_up.recv().await.is_some() {
+        match load() {
+            Ok((config, givens)) => {
+                let changes = givens.changes(&last);
+                last = givens;
+                let _ = reloads.send(NewConfig { config, changes }); // without a service we end anyway
+            }
+            Err(faults) => {
+                faults.iter().for_each(|fault| tracing::error!("{fault}"));
+                tracing::error!(faults = faults.len(), "configuration not reloaded: the one of before holds");
+            }
+        }
+    }
+}
+
 impl Run {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         let url = self.url.map(|url| Override { flag: "--url", key: "mqtt.url", value: url });
-        let loaded = check::load(self.config.as_deref(), &config::environment(), url.as_slice());
-        let config = super::usable(loaded)?;
+        let file = self.config;
+        let load = move || check::load_with_givens(file.as_deref(), &config::environment(), url.as_slice());
+        let (config, givens) = super::usable(load())?;
         logging::start(&config.log)?;
         let system = actix::System::new();
         let ended: Result<(), Fatal> = system.block_on(async {
             let shutdown = super::asked_to_end().map_err(|fault| Fatal::Setup(fault.to_string()))?;
-            wardwatch::run::run(config, shutdown).await
+            let hang_up = signal(SignalKind::hangup()).map_err(|fault| Fatal::Setup(fault.to_string()))?;
+            let (reloads, reloaded) = mpsc::unbounded_channel();
+            actix::spawn(reload(hang_up, load, givens, reloads));
+            wardwatch::run::run_reloading(config, reloaded, shutdown).await
         });
         Ok(ended.map_or_else(|fatal| logged(&fatal), |()| ExitCode::SUCCESS))
     }

@@ -1,6 +1,7 @@
 //! The keys that a site gives: in its file, over that in the environment, over that by flags.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -57,6 +58,23 @@ impl Given {
     }
 }
 
+/// A key that is given otherwise than before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyChange {
+    /// As `limits.adult.heart_rate.high`.
+    pub key: String,
+    /// What was given and what is; none where it is the default.
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl fmt::Display for KeyChange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = |value: &Option<String>| value.clone().unwrap_or_else(|| "default".to_owned());
+        write!(f, "{}: {}, was {}", self.key, words(&self.after), words(&self.before))
+    }
+}
+
 impl Source for Given {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
         Box::new(self.clone())
@@ -92,6 +110,27 @@ impl Givens {
             givens.untyped(SettingPlace::Flag((*flag).to_owned()), path, value);
         }
         givens
+    }
+
+    /// What is given otherwise than `before`, in the order of the keys.
+    pub fn changes(&self, before: &Self) -> Vec<KeyChange> {
+        let (before, after) = (before.values(), self.values());
+        let keys: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+        let change = |key: &String| {
+            let (before, after) = (before.get(key), after.get(key));
+            let change = || KeyChange { key: key.clone(), before: before.cloned(), after: after.cloned() };
+            (before != after).then(change)
+        };
+        keys.into_iter().filter_map(change).collect()
+    }
+
+    /// Each key with the value that holds, as text; of a password only that there is one.
+    fn values(&self) -> BTreeMap<String, String> {
+        let value = |given: &Given| match given.path.last().is_some_and(|name| name == "password") {
+            true => "…".to_owned(),
+            false => given.value.to_string(),
+        };
+        self.all.iter().map(|given| (written(&given.path), value(given))).collect()
     }
 
     /// Where a key was given, or else the nearest section around it.

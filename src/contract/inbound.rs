@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use wardwatch_actors::admission::AdmissionRecord;
@@ -76,11 +77,21 @@ impl<'t> Translation<'t> {
     }
 }
 
+/// What the site says of its devices and limits; it changes while messages come.
+#[derive(Clone)]
+pub struct SitePolicy(Rc<RefCell<(Sources, Arc<Settings>)>>);
+
+impl SitePolicy {
+    /// Other devices and limits hold from now on.
+    pub fn replace(&self, sources: Sources, settings: Arc<Settings>) {
+        self.0.replace((sources, settings));
+    }
+}
+
 /// Reads messages, with what the site says of its devices and limits.
 pub struct Translator {
     topics: Topics,
-    sources: Sources,
-    settings: Arc<Settings>,
+    policy: SitePolicy,
     max_payload: usize,
     told_names: RefCell<ToldNames>,
 }
@@ -89,7 +100,13 @@ impl Translator {
     /// A translator that has told of no unknown name yet.
     pub fn new(topics: Topics, sources: Sources, settings: Arc<Settings>) -> Self {
         let max_payload = MqttConfig::default().max_payload.bytes();
-        Self { topics, sources, settings, max_payload, told_names: RefCell::default() }
+        let policy = SitePolicy(Rc::new(RefCell::new((sources, settings))));
+        Self { topics, policy, max_payload, told_names: RefCell::default() }
+    }
+
+    /// What the site says, to be replaced.
+    pub fn policy(&self) -> SitePolicy {
+        self.policy.clone()
     }
 
     /// The same, for payloads of at most so many bytes.
@@ -121,7 +138,7 @@ impl Translator {
                 false => Translation::rejected(message, &Rejection::Retained),
             };
         }
-        let parsed = match reading::parse(payload, &self.sources, received_at) {
+        let parsed = match reading::parse(payload, &self.policy.0.borrow().0, received_at) {
             Ok(parsed) => parsed,
             Err(rejection) => return Translation::rejected(message, &rejection),
         };
@@ -150,7 +167,8 @@ impl Translator {
 
     fn record<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
         let Ok(patient) = patient.parse() else { return Translation::of(Inbound::Nothing) };
-        match record::parse(message.payload, &patient, &self.settings, message.received_at) {
+        let settings = Arc::clone(&self.policy.0.borrow().1);
+        match record::parse(message.payload, &patient, &settings, message.received_at) {
             Ok(parsed) => {
                 let unknown = parsed.unknown();
                 let news = self.told_names.borrow_mut().news(message.topic, &unknown);

@@ -4,5 +4,6 @@ pub mod announcement;
 pub mod inbound;
 pub mod payload;
 pub mod rejections;
+pub mod shorten;
 pub mod topics;
 pub mod unknown_names;

@@ -6,11 +6,12 @@ use wardwatch_actors::clock::Uptime;
 
 use super::payload::rejected::RejectedMessage;
 
-/// How many refusals of one topic are told singly in one second.
+/// How many refusals of one topic are told singly in one second, and of all topics.
 const SINGLY: u64 = 10;
+const SINGLY_IN_ALL: u64 = 1000;
 
 /// How many topics are watched at once; beyond, the further ones share one measure.
-const MOST_TOPICS: usize = 10_000;
+const MOST_TOPICS: usize = 1000;
 
 /// The topic under which refusals are counted when too many topics have some.
 const OVERFLOW: &str = "";
@@ -19,6 +20,8 @@ const OVERFLOW: &str = "";
 #[derive(Debug, Default)]
 pub struct Rejections {
     second: i64,
+    /// How many were told singly in it.
+    told: u64,
     topics: HashMap<String, Measure>,
     /// Topics in the order of their first refusal, so that the end of a second is told in that order.
     order: Vec<String>,
@@ -44,8 +47,9 @@ impl Rejections {
             self.topics.insert(key.to_owned(), Measure::default());
         }
         let Some(measure) = self.topics.get_mut(key) else { return tell };
-        if measure.told < SINGLY {
+        if measure.told < SINGLY && self.told < SINGLY_IN_ALL {
             measure.told += 1;
+            self.told += 1;
             tell.push(message);
         } else {
             let before = measure.untold.as_ref().map_or(0, |untold| untold.count);
@@ -61,6 +65,7 @@ impl Rejections {
             return Vec::new();
         }
         self.second = second;
+        self.told = 0;
         self.flush()
     }
 
@@ -97,11 +102,14 @@ mod tests {
     }
 
     #[test]
-    fn topics_without_end_share_one_measure() {
+    fn topics_without_end_share_one_measure_and_what_is_told_in_a_second_is_bounded() {
         let mut rejections = Rejections::default();
-        let topics = (0..MOST_TOPICS + 50).map(|n| format!("t{n}"));
+        let topics = (0..100_000).map(|n| format!("t{n}"));
         let told: usize = topics.map(|topic| rejections.take(refused(&topic), Uptime::START).len()).sum();
-        assert_eq!(told, MOST_TOPICS + 10);
-        assert_eq!(rejections.flush().iter().map(|r| r.count).sum::<u64>(), 40);
+        assert_eq!(told as u64, SINGLY_IN_ALL);
+        assert_eq!(rejections.topics.len(), MOST_TOPICS + 1);
+        let rest = rejections.turn(Uptime::from_ms(1000));
+        assert_eq!(rest.iter().map(|r| r.count).sum::<u64>(), 99_000);
+        assert_eq!(rejections.take(refused("a"), Uptime::from_ms(1001)).len(), 1);
     }
 }

@@ -4,6 +4,9 @@ use thiserror::Error;
 use wardwatch_actors::patient::outcome::{Refused, RefusedMessage};
 use wardwatch_actors::people::{NameFault, PatientId, check_name, unit_and_patient};
 
+/// Where Mosquitto says how many messages it has dropped since its start, for whichever client.
+pub const BROKER_DROPPED: &str = "$SYS/broker/publish/messages/dropped";
+
 /// What an incoming topic names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Address<'a> {

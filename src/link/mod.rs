@@ -1,5 +1,7 @@
 //! Where the broker is and how to get there: address, TLS, credentials, and the pause before another try.
 
+pub mod certificate;
+
 use std::fmt;
 use std::hash::BuildHasher;
 use std::path::{Path, PathBuf};
@@ -11,6 +13,9 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
+use wardwatch_actors::clock::Timestamp;
+
+use certificate::CertificateEnd;
 
 use crate::config::mqtt::{BrokerUrl, MqttConfig, PasswordFault, UrlFault};
 
@@ -142,6 +147,7 @@ pub struct Link {
     client_id: String,
     login: Option<(String, String)>,
     keep_alive: Duration,
+    certificates: Arc<[CertificateEnd]>,
 }
 
 impl Link {
@@ -161,6 +167,7 @@ impl Link {
             client_id: settings.client_id.clone(),
             login: settings.username.clone().map(|username| (username, password)),
             keep_alive: settings.keep_alive.max(SHORTEST_KEEP_ALIVE),
+            certificates: if url.tls { certificate_ends(settings)?.into() } else { Arc::new([]) },
         })
     }
 
@@ -172,6 +179,11 @@ impl Link {
     /// Longest silence on a healthy connection.
     pub fn keep_alive(&self) -> Duration {
         self.keep_alive
+    }
+
+    /// Until when the certificates hold that were read.
+    pub fn certificates(&self) -> &[CertificateEnd] {
+        &self.certificates
     }
 
     /// `host:port`, for a person.
@@ -262,6 +274,20 @@ fn authorities(ca_file: Option<&Path>) -> Result<RootCertStore, LinkFault> {
             if roots.is_empty() { Err(LinkFault::NoSystemAuthority) } else { Ok(roots) }
         }
     }
+}
+
+/// When our own certificate ends, with the first of its chain, and when the last of our authorities does.
+fn certificate_ends(settings: &LinkSettings) -> Result<Vec<CertificateEnd>, LinkFault> {
+    let ends = |setting, path: &Option<PathBuf>| -> Result<Vec<Timestamp>, LinkFault> {
+        let Some(path) = path else { return Ok(Vec::new()) };
+        Ok(certificates(setting, path)?.iter().filter_map(|der| certificate::end_of(der)).collect())
+    };
+    let own = ends("certificate_file", &settings.certificate_file)?;
+    let authorities = ends("ca_file", &settings.ca_file)?;
+    let own = own.into_iter().min().map(|at| CertificateEnd { of: "WardWatch (mqtt.certificate_file)", at });
+    let of = "the broker's authority (mqtt.ca_file)";
+    let authority = authorities.into_iter().max().map(|at| CertificateEnd { of, at });
+    Ok(own.into_iter().chain(authority).collect())
 }
 
 /// The certificates of a file, at least one.

@@ -6,7 +6,7 @@ use wardwatch_actors::conditions::Priority;
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::receipt::Receipt;
 
-use super::outbox::{DeliveryClass, DropOrder, Outgoing};
+use super::outgoing::{DeliveryClass, DropOrder, Outgoing};
 use super::publisher::Outbox;
 use crate::contract::announcement::{self, Announcement};
 use crate::contract::payload::rejected::RejectedMessage;
@@ -23,20 +23,20 @@ pub struct BusPublisher {
 impl BusPublisher {
     /// Publishes an alert change; it is done when the broker has all of it.
     pub fn change(&self, NumberedChange { number, change }: &NumberedChange, receipt: &Receipt) {
-        let class = DeliveryClass::Change(drop_order(change));
-        let mut announcements = announcement::change(&self.topics, change).peekable();
-        while let Some(announcement) = announcements.next() {
-            let mut outgoing = Outgoing::new(announcement, class);
-            outgoing.receipts.push(receipt.clone());
-            outgoing.number = announcements.peek().is_none().then_some(*number);
-            self.outbox.publish(outgoing);
-        }
+        let mut announcements = announcement::change(&self.topics, change);
+        let Some(announcement) = announcements.next() else { return };
+        let mut outgoing = Outgoing::new(announcement, DeliveryClass::Change(drop_order(change)));
+        outgoing.further.extend(announcements);
+        outgoing.receipts.push(receipt.clone());
+        outgoing.number = Some(*number);
+        outgoing.alert = Some(change.id);
+        self.outbox.publish(outgoing);
     }
 
     /// Publishes what was rejected.
     pub fn rejected(&self, message: &RejectedMessage) {
         let rejected = announcement::rejected(&self.topics, message);
-        self.send(rejected, DeliveryClass::Change(DropOrder::Info));
+        self.send(rejected, DeliveryClass::Advisory);
     }
 
     /// Takes back the retained record of somebody who is here no more.

@@ -1,11 +1,14 @@
 //! One connection of the ingest, from its CONNACK to its end.
 
+mod pings;
+mod subscriptions;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use rumqttc::{Packet, Publish, QoS, SubAck, SubscribeReasonCode};
+use rumqttc::{Packet, Publish, QoS};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 use tracing::info;
@@ -15,13 +18,12 @@ use super::frames::Incoming;
 use super::ingest::{ConnectionEnd, ConnectionProgress, Inbox, Ingest, IngestRequest, Message};
 use super::marks::Marks;
 use super::wire::{Wire, WireFault};
+use pings::Pings;
 
 /// How often the connection looks at what is due.
 const TICK: Duration = Duration::from_millis(250);
 /// Readings handed over before the actors run; an array that is taken while there are fewer may exceed it.
 const BURST: u64 = 64;
-/// Filters in one SUBSCRIBE or UNSUBSCRIBE.
-const FILTERS: usize = 200;
 /// While a mark is under way for long, another one asks whether only that one was lost.
 const ANOTHER_AFTER: Duration = Duration::from_secs(10);
 /// A mark under way for longer means that what we hear is old.
@@ -35,11 +37,28 @@ const STALLED_AFTER: u32 = 8;
 /// A broker that answers neither mark nor ping for this long beyond their interval is gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
+/// A connection that ends so soon after a mark may have been ended for it.
+const CUT_WITHIN: Duration = Duration::from_secs(2);
+
+/// What became of the marks of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MarksFate {
+    /// One came back.
+    Heard,
+    /// The connection ended right after one, and none came back.
+    CutOff,
+    Unknown,
+}
+
 pub(super) struct Connection<'a, I> {
     ingest: &'a mut Ingest,
     inbox: &'a mut I,
     wire: Wire,
     marks: Marks,
+    pings: Pings,
+    /// When a mark was last sent as a message, and whether one came back.
+    probed_at: Option<Instant>,
+    has_heard_a_probe: bool,
     /// SUBSCRIBEs not yet answered, in order.
     subscribing: VecDeque<(u16, Vec<String>)>,
     /// The first subscription is confirmed.
@@ -61,6 +80,8 @@ pub(super) struct Connection<'a, I> {
     /// Ticks since anything at all was taken, whether or not we read.
     stalled_ticks: u32,
     withheld: bool,
+    /// How many topics of others' subscriptions have been taken back.
+    disowned: u32,
     /// Packet identifiers to acknowledge; kept for its capacity.
     settled: Vec<u16>,
     drain_until: Option<Instant>,
@@ -76,6 +97,9 @@ impl<'a, I: Inbox> Connection<'a, I> {
             inbox,
             wire,
             marks: Marks::new(),
+            pings: Pings::default(),
+            probed_at: None,
+            has_heard_a_probe: false,
             subscribing: VecDeque::new(),
             subscribed: false,
             records_heard: false,
@@ -86,6 +110,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             received: 0,
             stalled_ticks: 0,
             withheld: false,
+            disowned: 0,
             settled: Vec::new(),
             drain_until: None,
         }
@@ -94,6 +119,16 @@ impl<'a, I: Inbox> Connection<'a, I> {
     /// Whether a mark of this connection came back.
     pub fn has_heard_a_mark(&self) -> bool {
         self.records_heard
+    }
+
+    /// What became of its marks.
+    pub fn marks(&self) -> MarksFate {
+        let lately = self.probed_at.is_some_and(|at| at.elapsed() < CUT_WITHIN);
+        match (self.has_heard_a_probe, lately) {
+            (true, _) => MarksFate::Heard,
+            (false, true) => MarksFate::CutOff,
+            (false, false) => MarksFate::Unknown,
+        }
     }
 
     /// Hears until the connection is lost, a receipt goes wrong, or a shutdown is done.
@@ -158,8 +193,13 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.mark_due = false;
             let now = Instant::now();
             self.mark_at = now + self.ingest.settings.mark_every;
-            let mark = self.marks.send(now);
-            self.wire.publish(&self.ingest.settings.probe, mark)?;
+            if self.ingest.pings_take_the_place_of_marks(now) {
+                self.ping_as_mark(now)?;
+            } else {
+                self.probed_at = Some(now);
+                let mark = self.marks.send(now);
+                self.wire.publish(&self.ingest.settings.probe, mark)?;
+            }
         }
         self.wire.flush().await
     }
@@ -204,7 +244,11 @@ impl<'a, I: Inbox> Connection<'a, I> {
                 self.take_message(publish, size)
             }
             Packet::SubAck(ack) => self.take_subscribed(ack),
-            Packet::PubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => Ok(()),
+            Packet::PingResp => {
+                self.take_pong();
+                Ok(())
+            }
+            Packet::PubAck(_) | Packet::UnsubAck(_) => Ok(()),
             other => Err(WireFault::Unexpected(format!("{other:?}"))),
         }
     }
@@ -223,6 +267,9 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.take_mark(&payload);
             receipt.settle();
         } else {
+            if !self.ingest.wants(&topic) {
+                self.disown(&topic)?;
+            }
             self.inbox.message(Message { topic, payload, size, retain, duplicate, receipt });
         }
         Ok(())
@@ -230,104 +277,22 @@ impl<'a, I: Inbox> Connection<'a, I> {
 
     fn take_mark(&mut self, text: &[u8]) {
         let Some(heard) = self.marks.hear(text, Instant::now()) else { return };
+        self.has_heard_a_probe = true;
         self.inbox.hearing(ConnectionProgress::Probe { sent: heard.sent, round_trip: heard.round_trip });
+        self.catch_up(heard.number);
+    }
+
+    /// What was queued before the mark of this number has been heard.
+    fn catch_up(&mut self, number: u64) {
         self.withheld = false;
         if !self.records_heard {
             self.records_heard = true;
             self.inbox.hearing(ConnectionProgress::RecordsRead);
         }
-        if self.drained_by.is_some_and(|number| heard.number >= number) {
+        if self.drained_by.is_some_and(|until| number >= until) {
             self.drained_by = None;
             self.inbox.hearing(ConnectionProgress::Drained);
         }
-    }
-
-    fn take_subscribed(&mut self, ack: SubAck) -> Result<(), WireFault> {
-        let Some((_, filters)) = self.subscribing.pop_front().filter(|&(pkid, _)| pkid == ack.pkid) else {
-            return Err(WireFault::Unexpected(format!("{ack:?}")));
-        };
-        for (filter, code) in filters.into_iter().zip(ack.return_codes) {
-            if code == SubscribeReasonCode::Failure {
-                self.take_refused(filter)?;
-            }
-        }
-        if !self.subscribed {
-            self.subscribed = true;
-            self.mark_due = true;
-        }
-        Ok(())
-    }
-
-    /// One patient's refusal must not make all others unheard, but without records nothing can be judged.
-    fn take_refused(&mut self, filter: String) -> Result<(), WireFault> {
-        if !self.ingest.filters.contains(&filter) {
-            return Err(WireFault::Refused(filter));
-        }
-        self.inbox.hearing(ConnectionProgress::Refused(filter));
-        Ok(())
-    }
-
-    /// Subscribes to records first, then to readings, then to what the shard has asked for.
-    async fn subscribe_to_all(
-        &mut self,
-        requests: &mut UnboundedReceiver<IngestRequest>,
-    ) -> Result<(), WireFault> {
-        while let Ok(request) = requests.try_recv() {
-            match request {
-                IngestRequest::Subscribe(filter) => drop(self.ingest.filters.insert(filter)),
-                IngestRequest::Unsubscribe(filter) => drop(self.ingest.filters.remove(&filter)),
-                IngestRequest::Remark => {}
-            }
-        }
-        let settings = &self.ingest.settings;
-        let records = std::iter::once(&settings.probe).chain(&settings.records).cloned().collect();
-        let vitals = settings.vitals.iter().chain(&self.ingest.filters).cloned().collect();
-        self.subscribe(records)?;
-        self.subscribe(vitals)?;
-        self.wire.flush().await
-    }
-
-    fn subscribe(&mut self, filters: Vec<String>) -> Result<(), WireFault> {
-        for filters in filters.chunks(FILTERS) {
-            let pkid = self.wire.subscribe(filters)?;
-            self.subscribing.push_back((pkid, filters.to_vec()));
-        }
-        Ok(())
-    }
-
-    /// Serves a request, and with it those of the same kind that wait behind it, in one packet.
-    fn serve(
-        &mut self,
-        request: IngestRequest,
-        requests: &mut UnboundedReceiver<IngestRequest>,
-    ) -> Result<(), WireFault> {
-        let mut next = Some(request);
-        let (mut wanted, mut unwanted) = (Vec::new(), Vec::new());
-        while let Some(request) = next {
-            match request {
-                IngestRequest::Subscribe(filter) => {
-                    self.unsubscribe(&mut unwanted)?;
-                    self.ingest.filters.insert(filter.clone());
-                    wanted.push(filter);
-                }
-                IngestRequest::Unsubscribe(filter) => {
-                    self.subscribe(std::mem::take(&mut wanted))?;
-                    self.ingest.filters.remove(&filter);
-                    unwanted.push(filter);
-                }
-                IngestRequest::Remark => self.remark(),
-            }
-            next = if wanted.len().max(unwanted.len()) < FILTERS { requests.try_recv().ok() } else { None };
-        }
-        self.unsubscribe(&mut unwanted)?;
-        self.subscribe(wanted)
-    }
-
-    fn unsubscribe(&mut self, filters: &mut Vec<String>) -> Result<(), WireFault> {
-        if filters.is_empty() {
-            return Ok(());
-        }
-        self.wire.unsubscribe(std::mem::take(filters))
     }
 
     /// From here on `Drained` is only true once a mark not yet sent is back.
@@ -339,7 +304,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
     fn tick(&mut self, now: Instant) -> Result<(), WireFault> {
         if now >= self.ping_at {
             self.ping_at = now + self.ingest.settings.link.keep_alive() / 3;
-            self.wire.write(&Packet::PingReq)?;
+            self.ping()?;
         }
         self.stalled_ticks += 1;
         let holds = !self.records_heard && !self.ingest.ring.is_empty();

@@ -7,7 +7,7 @@ use rumqttc::v5::mqttbytes::v5::ConnAck;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::outbox::PubackAnswer;
+use super::outgoing::PubackAnswer;
 use super::publisher::{KEEP_ALIVE, SharedOutbox};
 use super::wire5::{Answer, Wire5, Wire5Fault};
 use crate::causes::Causes;
@@ -18,6 +18,10 @@ const ANSWER_WITHIN_S: u32 = 15;
 const LINGER: Duration = Duration::from_millis(20);
 /// A DISCONNECT that says: somebody else has connected under our client id.
 const SESSION_TAKEN_OVER: u8 = 0x8e;
+/// A connection that has lived for so many seconds has not been ended for what it sent.
+const STEADY_AFTER_S: u32 = 10;
+/// How often what the broker refused is offered again, in seconds that really ran.
+const OFFER_EVERY_S: u32 = 60;
 /// How long the goodbye may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -30,8 +34,10 @@ pub(super) enum DeliveryEnd {
 }
 
 impl From<Wire5Fault> for DeliveryEnd {
+    /// A broker that just closes may mean what we sent last.
     fn from(fault: Wire5Fault) -> Self {
-        Self::Lost(Causes(&fault).to_string())
+        let reason = Causes(&fault).to_string();
+        if fault.is_by_broker() { Self::Blamed(reason) } else { Self::Lost(reason) }
     }
 }
 
@@ -64,13 +70,14 @@ impl Delivery<'_> {
         let mut seconds = interval(Duration::from_secs(1));
         seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut patience = Patience::default();
+        let mut age_s = 0;
         // When it is time for what is deferrable; none while nothing of the kind waits.
         let mut deferrable_at = None;
         loop {
             let now = Instant::now();
             let retry_at = self.hand_over(now, &mut deferrable_at)?;
             let next = retry_at.into_iter().chain(deferrable_at).filter(|at| *at > now).min();
-            let Wire5 { source, sink } = &mut *self.wire;
+            let Wire5 { source, sink, .. } = &mut *self.wire;
             // Answers are read while writing waits, so that neither side waits for the other for ever.
             tokio::select! {
                 answer = source.read() => {
@@ -82,13 +89,30 @@ impl Delivery<'_> {
                 () = self.shared.deferrable.notified(), if deferrable_at.is_none() => {}
                 () = sleep_until(next.unwrap_or(now)), if next.is_some() => {}
                 _ = pings.tick() => sink.ping()?,
-                _ = seconds.tick() => patience.wait_a_second(self.shared.lock().queue.oldest_sent())?,
+                _ = seconds.tick() => {
+                    age_s += 1;
+                    self.grow_old(age_s);
+                    patience.wait_a_second(self.shared.lock().queue.oldest_sent())?;
+                }
             }
         }
     }
 
+    /// This connection has lived for so many seconds that really ran.
+    fn grow_old(&self, age_s: u32) {
+        self.shared.change(|state, finished| {
+            if age_s == STEADY_AFTER_S {
+                state.queue.steady();
+            }
+            state.queue.second();
+            if age_s.is_multiple_of(OFFER_EVERY_S) {
+                state.queue.minute(finished);
+            }
+        });
+    }
+
     /// Adds waiting messages to what is to be written, as many as the broker takes and one write carries.
-    /// What is deferrable waits until its time. Returns until when the broker wants to be left alone.
+    /// What is deferrable waits until its time. Returns when to try again what the broker did not take for now.
     fn hand_over(
         &mut self,
         now: Instant,
@@ -96,10 +120,10 @@ impl Delivery<'_> {
     ) -> Result<Option<Instant>, DeliveryEnd> {
         let sink = &mut self.wire.sink;
         self.shared.change(|state, finished| {
-            if state.retry_at.is_some_and(|at| now < at) {
-                return Ok(state.retry_at);
+            let (takes_some, retry_at) = state.retry(now);
+            if !takes_some {
+                return Ok(retry_at);
             }
-            state.retry_at = None;
             let deferrable = deferrable_at.is_some_and(|at| at <= now);
             while !sink.is_busy() {
                 match state.queue.hand_over(deferrable, finished) {
@@ -111,13 +135,13 @@ impl Delivery<'_> {
                 true => _ = deferrable_at.get_or_insert(now + LINGER),
                 false => *deferrable_at = None,
             }
-            Ok(None)
+            Ok(retry_at)
         })
     }
 
     /// Takes this answer and all that have been read with it.
     fn take_answers(&mut self, first: Answer) -> Result<(), DeliveryEnd> {
-        let source = &mut self.wire.source;
+        let Wire5 { source, sink, .. } = &mut *self.wire;
         self.shared.change(|state, finished| {
             let mut next = Some(first);
             while let Some(answer) = next {
@@ -126,6 +150,7 @@ impl Delivery<'_> {
                         state.answered(pkid, verdict(reason), finished);
                     }
                     Answer::Pingresp => {}
+                    Answer::Foreign { reply } => sink.reply(reply),
                     Answer::Disconnect { reason } => return Err(dismissed(reason)),
                 }
                 next = source.read_now()?;
@@ -168,7 +193,8 @@ fn verdict(reason: u8) -> PubackAnswer {
         0x00 | 0x10 => PubackAnswer::Accepted,
         // "Implementation specific", as by a broker that is short of something, and "quota exceeded".
         0x83 | 0x97 => PubackAnswer::Retry,
-        other => PubackAnswer::Never(format!("the broker refused it with reason {other:#04x}")),
+        0x95 => PubackAnswer::TooLarge,
+        other => PubackAnswer::Refused(format!("the broker refused it with reason {other:#04x}")),
     }
 }
 

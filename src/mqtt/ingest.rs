@@ -18,11 +18,14 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
-use super::connection::Connection;
+use super::connection::{Connection, MarksFate};
 use super::ring::{Ring, RingFault};
 use super::wire::{Wire, WireFault};
 use crate::causes::Causes;
 use crate::link::{Backoff, Link};
+
+/// How often a mark is tried where the broker ends the connection for it.
+const MARK_AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
 /// After so many connections in a row that were lost before a mark came back, the marks are the likely cause.
 const LOST_FOR_MARKS: u32 = 3;
@@ -38,6 +41,8 @@ pub struct IngestSettings {
     pub records: Vec<String>,
     /// Readings of everybody with open admission; nothing with registered admission.
     pub vitals: Vec<String>,
+    /// What is heard where the broker allows it.
+    pub optional: Vec<String>,
     /// How often a mark tells up to when everything has been heard.
     pub mark_every: Duration,
     /// Payloads of more bytes are not read.
@@ -75,6 +80,8 @@ pub enum ConnectionProgress {
     Behind,
     /// A mark is back: what the broker had when it was sent has been handed over.
     Probe { sent: Instant, round_trip: Duration },
+    /// The same by a PINGREQ, where marks cost the connection.
+    Ping { sent: Instant },
     /// Nothing more comes, the retained records included, before some of what was handed over is settled.
     Stalled,
     /// Our marks do not come back, or the broker closes the connection for them: its access list withholds them.
@@ -123,12 +130,72 @@ pub struct Ingest {
     pub(super) filters: BTreeSet<String>,
     /// How many connections in a row have ended before a mark of theirs came back.
     without_mark: u32,
+    /// How many of them ended right after a mark.
+    cut_off: u32,
+    /// When a mark is tried again; until then PINGREQ takes its place. None where marks come back.
+    mark_again_at: Option<Instant>,
 }
 
 impl Ingest {
     /// An ingest that hears nothing yet. While `hold` is true it reads nothing.
     pub fn new(settings: IngestSettings, ring: Arc<Ring>, hold: watch::Receiver<bool>) -> Self {
-        Self { settings, ledger: ring.clone(), ring, hold, filters: BTreeSet::new(), without_mark: 0 }
+        Self {
+            settings,
+            ledger: ring.clone(),
+            ring,
+            hold,
+            filters: BTreeSet::new(),
+            without_mark: 0,
+            cut_off: 0,
+            mark_again_at: None,
+        }
+    }
+
+    /// Every filter that we subscribe to, but for those the shard has asked for.
+    fn own_filters(&self) -> impl Iterator<Item = &String> {
+        let IngestSettings { probe, records, vitals, optional, .. } = &self.settings;
+        vitals.iter().chain(records).chain([probe]).chain(optional)
+    }
+
+    /// Whether the broker ends connections for our marks, so that something else must do; once in a while a mark is
+    /// tried all the same.
+    pub(super) fn pings_take_the_place_of_marks(&mut self, now: Instant) -> bool {
+        let Some(again_at) = self.mark_again_at else { return false };
+        if now >= again_at {
+            self.mark_again_at = Some(now + MARK_AGAIN_AFTER);
+        }
+        now < again_at
+    }
+
+    /// A connection is over: what it says of our marks.
+    fn note_marks(&mut self, fate: MarksFate) {
+        match fate {
+            MarksFate::Heard => (self.cut_off, self.mark_again_at) = (0, None),
+            MarksFate::CutOff => self.cut_off += 1,
+            MarksFate::Unknown => {}
+        }
+        if self.cut_off >= LOST_FOR_MARKS && self.mark_again_at.is_none() {
+            warn!(
+                "the broker ends the connection for each of our probes: PINGREQ takes their place, and one is tried each hour"
+            );
+            self.mark_again_at = Some(Instant::now() + MARK_AGAIN_AFTER);
+        }
+    }
+
+    /// Whether a message of this topic came by a subscription of ours.
+    pub(super) fn wants(&self, topic: &str) -> bool {
+        let covers = |filter: &String| match filter.strip_suffix('#') {
+            Some(start) => topic.starts_with(start),
+            None => filter == topic || filter.contains('+') && rumqttc::matches(topic, filter),
+        };
+        self.own_filters().any(covers) || self.filters.contains(topic)
+    }
+
+    /// The filters that may have brought a message of this topic, without our own.
+    pub(super) fn unwanted(&self, topic: &str) -> Vec<String> {
+        let above = topic.match_indices('/').map(|(at, _)| format!("{}/#", &topic[..at]));
+        let all = above.chain([topic.to_owned(), "#".to_owned()]);
+        all.filter(|filter| !self.own_filters().any(|own| own == filter)).collect()
     }
 
     /// Hears until `shutdown`, then reads nothing more, acknowledges what is settled in time, and disconnects.
@@ -182,7 +249,8 @@ impl Ingest {
         info!(broker = self.settings.link.address(), resumed, "connected to the broker for reading");
         let mut connection = Connection::new(self, inbox, wire);
         let ended = connection.hear(resumed, requests, shutdown).await;
-        let heard_a_mark = connection.has_heard_a_mark();
+        let (heard_a_mark, fate) = (connection.has_heard_a_mark(), connection.marks());
+        self.note_marks(fate);
         self.without_mark = if heard_a_mark { 0 } else { self.without_mark + 1 };
         ended
     }

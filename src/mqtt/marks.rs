@@ -51,7 +51,11 @@ impl Marks {
         if u64::from_str_radix(connection, 16).ok()? != self.connection {
             return None;
         }
-        let number = number.parse().ok()?;
+        self.hear_number(number.parse().ok()?, now)
+    }
+
+    /// The same of one that is known by its number.
+    pub fn hear_number(&mut self, number: u64, now: Instant) -> Option<Heard> {
         let at = self.under_way.iter().position(|&(sent, _)| sent == number)?;
         let (_, sent) = self.under_way.drain(..=at).next_back()?;
         Some(Heard { number, sent, round_trip: now.saturating_duration_since(sent) })

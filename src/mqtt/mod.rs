@@ -2,12 +2,16 @@
 
 pub mod bus_publisher;
 mod connection;
+mod cuts;
 mod delivery;
 mod frames;
 pub mod ingest;
 mod marks;
 mod outbox;
+mod outgoing;
 pub mod publisher;
+mod refused;
 pub mod ring;
+mod waiting;
 mod wire;
 mod wire5;

@@ -2,175 +2,100 @@
 //!
 //! It does no I/O and knows no time; the publisher moves messages from it to the broker and back.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashSet, VecDeque};
 
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::Publish;
-use wardwatch_actors::receipt::Receipt;
+use uuid::Uuid;
 
+use super::cuts::Cuts;
+use super::outgoing::{
+    BrokerTerms, DeliveryClass, DeliveryResult, DropOrder, Finished, Outgoing, PubackAnswer,
+};
+use super::refused::RefusedMessages;
+use super::waiting::WaitingMessages;
 use crate::contract::announcement::Announcement;
+use crate::contract::shorten::shorten;
 
-/// How many scores wait at most; beyond, the oldest go.
-const MAX_PASSING: usize = 10_000;
-/// How often a message may be the oldest unacknowledged one when the broker ends the connection for a
-/// protocol error, before it is taken for the cause.
+/// How many connections in a row the broker must have ended for what we sent before a message is taken for the cause.
 const MAX_FAILURES: u8 = 3;
+/// After so many, messages go one at a time, so that the one that costs the connection is known.
+const LOSSES_ALLOWED: u8 = 2;
 /// How many packet identifiers there are.
 const PKIDS: u64 = 65_535;
 /// MQTT's own bytes in a PUBLISH beside topic and payload, at most.
 const PACKET_OVERHEAD: usize = 16;
+/// How many messages that may wait are on the way at most: an alert change that comes next goes behind them.
+const DEFERRABLE_WINDOW: usize = 200;
 
-/// What goes first when the outbox is full, from the first to go to the one that stays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum DropOrder {
-    Info,
-    Low,
-    Medium,
-    /// Never dropped.
-    High,
-}
-
-impl DropOrder {
-    const ALL: [Self; 4] = [Self::Info, Self::Low, Self::Medium, Self::High];
-}
-
-/// How a message goes out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryClass {
-    /// QoS 1, in order, each one of them: alert changes, rejections, replies.
-    Change(DropOrder),
-    /// QoS 1 and retained, after the changes; of one topic only the newest waits: state, heartbeat.
-    Latest,
-    /// QoS 0, only while connected: scores.
-    Passing,
-}
-
-impl DeliveryClass {
-    /// Whether it may wait a little, so that one write carries many.
-    pub(super) fn is_deferrable(self) -> bool {
-        match self {
-            Self::Change(_) => false,
-            Self::Latest | Self::Passing => true,
-        }
-    }
-}
-
-/// A message for the broker.
-#[derive(Debug)]
-pub struct Outgoing {
-    pub announcement: Announcement,
-    pub class: DeliveryClass,
-    /// Settled once the broker has the message, or nobody will bring it there any more.
-    pub receipts: Vec<Receipt>,
-    /// The feed's number of the change that is done with it, told to `OutboxListener::done`.
-    pub number: Option<u64>,
-    /// Its place in the order of arrival.
-    place: u64,
-    /// How many connections it seems to have cost.
-    failures: u8,
-}
-
-impl Outgoing {
-    /// A message that nobody waits for.
-    pub fn new(announcement: Announcement, class: DeliveryClass) -> Self {
-        Self { announcement, class, receipts: Vec::new(), number: None, place: 0, failures: 0 }
-    }
-}
-
-/// What became of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DeliveryResult {
-    /// The broker has it. A passing message has only been handed to the connection.
-    Accepted,
-    /// A newer one of the same topic went in its place.
-    Superseded,
-    /// The broker will never take it.
-    Undeliverable,
-    /// It had to make room, or passed by while there was no connection.
-    Dropped,
-}
-
-/// Messages nothing more will be done for, and why.
-pub(super) type Finished = Vec<(Outgoing, DeliveryResult)>;
-
-/// What a PUBACK says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum PubackAnswer {
-    Accepted,
-    /// Not now.
-    Retry,
-    Never(String),
-}
-
-/// What a connection allows.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct BrokerTerms {
-    /// Unacknowledged messages the broker takes.
-    pub window: usize,
-    /// Bytes of a packet the broker takes.
-    pub max_packet: usize,
-}
-
-/// Messages waiting and messages sent.
+/// Messages waiting, sent, and refused.
 pub(super) struct OutboxQueue {
-    bound: usize,
-    /// Waiting changes of each drop order; the smallest place over all goes next.
-    changes: [VecDeque<Outgoing>; DropOrder::ALL.len()],
-    /// Waiting `DeliveryClass::Latest`, by topic and in order.
-    latest: HashMap<String, Outgoing>,
-    latest_order: VecDeque<String>,
-    passing: VecDeque<Outgoing>,
+    waiting: WaitingMessages,
+    refused: RefusedMessages,
     /// On the way, in this order; none once acknowledged. The front is always some.
     sent: VecDeque<Option<Outgoing>>,
     /// The place of the front of `sent` in this connection's order.
     first_sent: u64,
+    /// Alerts of which a change is on the way.
+    alerts_sent: HashSet<Uuid>,
+    /// How many of `sent` may wait.
+    deferrable_sent: usize,
     next_place: u64,
     terms: Option<BrokerTerms>,
+    /// How many connections in a row the broker ended soon, for what we sent.
+    losses: u8,
+    cuts: Cuts,
     /// Changes that made room.
     pub dropped: u64,
     /// Scores that could not go at once.
     pub passed_by: u64,
+    /// Messages that are no changes and that the broker did not take.
     pub undeliverable: u64,
 }
 
 impl OutboxQueue {
     pub fn new(bound: usize) -> Self {
         Self {
-            bound,
-            changes: Default::default(),
-            latest: HashMap::new(),
-            latest_order: VecDeque::new(),
-            passing: VecDeque::new(),
+            waiting: WaitingMessages::new(bound),
+            refused: RefusedMessages::new(bound),
             sent: VecDeque::new(),
             first_sent: 0,
+            alerts_sent: HashSet::new(),
+            deferrable_sent: 0,
             next_place: 0,
             terms: None,
+            losses: 0,
+            cuts: Cuts::default(),
             dropped: 0,
             passed_by: 0,
             undeliverable: 0,
         }
     }
 
-    /// How many messages of QoS 1 are pending.
+    /// How many messages of QoS 1 are pending, without those that were refused.
     pub fn pending(&self) -> usize {
-        self.waiting_changes() + self.latest.len() + self.sent.iter().flatten().count()
+        self.waiting.len() + self.refused.retrying() + self.sent.iter().flatten().count()
+    }
+
+    /// How many messages the broker has refused, or wait behind one of those.
+    pub fn refused(&self) -> usize {
+        self.refused.len()
     }
 
     /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
-        self.sent.is_empty() && self.latest.is_empty() && self.waiting_changes() == 0
+        self.sent.is_empty() && self.waiting.len() == 0 && self.refused.retrying() == 0
     }
 
     /// Whether something waits that may wait a little for others.
     pub fn has_deferrable(&self) -> bool {
-        !self.latest.is_empty() || !self.passing.is_empty()
+        self.waiting.has_deferrable()
     }
 
     /// Whether only changes of high priority are left and there is no room for more.
     pub fn is_full(&self) -> bool {
-        let [droppable @ .., high] = &self.changes;
-        high.len() >= self.bound && droppable.iter().all(VecDeque::is_empty)
+        self.waiting.is_full()
     }
 
     pub fn is_connected(&self) -> bool {
@@ -182,66 +107,78 @@ impl OutboxQueue {
         (!self.sent.is_empty()).then_some(self.first_sent)
     }
 
-    fn waiting_changes(&self) -> usize {
-        self.changes.iter().map(VecDeque::len).sum()
-    }
-
     /// Takes a message up; whatever must go for it is added to `finished`.
     pub fn accept(&mut self, mut outgoing: Outgoing, finished: &mut Finished) {
         outgoing.place = self.next_place;
         self.next_place += 1;
         match outgoing.class {
-            DeliveryClass::Change(drop_order) => {
-                self.changes[drop_order as usize].push_back(outgoing);
-                self.make_room(finished);
+            DeliveryClass::Passing if !self.is_connected() => self.drop_all([outgoing], finished),
+            class if class.is_deferrable() && self.cuts.keeps_back(class) => {
+                self.set_aside(outgoing, false, finished)
             }
-            DeliveryClass::Latest => self.accept_latest(outgoing, finished),
-            DeliveryClass::Passing if self.is_connected() => {
-                self.passing.push_back(outgoing);
-                if self.passing.len() > MAX_PASSING {
-                    let oldest = self.passing.pop_front();
-                    self.drop_all(oldest, finished);
+            DeliveryClass::Latest => {
+                if let Some(outgoing) = self.refused.supersede(outgoing, finished) {
+                    self.waiting.push(outgoing, finished);
                 }
             }
-            DeliveryClass::Passing => self.drop_all([outgoing], finished),
-        }
-    }
-
-    /// While there are more changes than may wait, the oldest of the first in drop order goes.
-    fn make_room(&mut self, finished: &mut Finished) {
-        let [droppable @ .., _] = &mut self.changes;
-        let first = droppable.iter().position(|lane| !lane.is_empty());
-        if let Some(lane) = first.filter(|_| self.waiting_changes() > self.bound) {
-            let oldest = self.changes[lane].pop_front();
-            self.drop_all(oldest, finished);
-        }
-    }
-
-    fn accept_latest(&mut self, mut newer: Outgoing, finished: &mut Finished) {
-        let topic = newer.announcement.topic.clone();
-        match self.latest.remove(&topic) {
-            Some(mut older) => {
-                newer.receipts.append(&mut older.receipts);
-                finished.push((older, DeliveryResult::Superseded));
+            _ => {
+                let gone = self.waiting.push(outgoing, finished);
+                self.drop_all(gone, finished);
             }
-            None => self.latest_order.push_back(topic.clone()),
         }
-        self.latest.insert(topic, newer);
     }
 
     fn drop_all(&mut self, dropped: impl IntoIterator<Item = Outgoing>, finished: &mut Finished) {
         for outgoing in dropped {
             match outgoing.class {
                 DeliveryClass::Passing => self.passed_by += 1,
-                DeliveryClass::Change(_) | DeliveryClass::Latest => self.dropped += 1,
+                _ => self.dropped += 1,
             }
-            finished.push((outgoing, DeliveryResult::Dropped));
+            finished.push(outgoing, DeliveryResult::Dropped);
         }
     }
 
-    /// A connection is there.
+    /// A connection is there: what was refused is offered again.
     pub fn connect(&mut self, terms: BrokerTerms) {
         self.terms = Some(terms);
+        if !self.cuts.explained {
+            self.offer();
+        }
+    }
+
+    fn offer(&mut self) {
+        self.refused.offer(false);
+        if self.cuts.singly {
+            self.refused.offer_only_first();
+        }
+    }
+
+    /// A second went by.
+    pub fn second(&mut self) {
+        self.cuts.second();
+    }
+
+    /// A minute went by: what was refused is offered again, only the first of it where a refusal costs the connection.
+    /// What has been tried again for all of this minute holds up no receipt any more.
+    pub fn minute(&mut self, finished: &mut Finished) {
+        self.cuts.minute();
+        self.refused.give_receipts(finished);
+        self.offer();
+    }
+
+    /// This connection has lived for long: what cost those before was none of what was sent.
+    pub fn steady(&mut self) {
+        self.losses = 0;
+    }
+
+    /// Offers again what was refused; with `all`, also what has cost three connections.
+    pub fn offer_refused(&mut self, all: bool) {
+        self.refused.offer(all);
+    }
+
+    /// Offers again what the broker did not take for now.
+    pub fn offer_retried(&mut self) {
+        self.refused.offer_retried();
     }
 
     /// The next message for the connection, if the broker takes one more; of what is deferrable only where it is its
@@ -249,124 +186,200 @@ impl OutboxQueue {
     pub fn hand_over(&mut self, deferrable: bool, finished: &mut Finished) -> Option<Publish> {
         let terms = self.terms?;
         loop {
-            let in_window = self.sent.len() < terms.window;
-            let outgoing = match in_window.then(|| self.next_pending(deferrable)).flatten() {
-                Some(outgoing) => outgoing,
-                None => self.passing.pop_front_if(|_| deferrable)?,
-            };
-            match hopeless(&outgoing.announcement, &terms) {
-                Some(reason) => self.give_up(outgoing, &reason, finished),
-                None => return Some(self.send(outgoing, finished)),
+            let outgoing = self.next(terms, deferrable, finished)?;
+            match fit(&outgoing, &terms) {
+                Ok(payload) => return Some(self.send(outgoing, payload, finished)),
+                Err(reason) => self.refuse(outgoing, &reason, false, finished),
             }
         }
     }
 
-    fn send(&mut self, outgoing: Outgoing, finished: &mut Finished) -> Publish {
-        let Announcement { topic, payload } = &outgoing.announcement;
-        let (topic, payload) = (Bytes::copy_from_slice(topic.as_bytes()), payload.clone());
-        match outgoing.class {
-            DeliveryClass::Passing => {
-                finished.push((outgoing, DeliveryResult::Accepted));
-                Publish { qos: QoS::AtMostOnce, topic, payload, ..Publish::default() }
+    fn next(&mut self, terms: BrokerTerms, deferrable: bool, finished: &mut Finished) -> Option<Outgoing> {
+        let careful = self.losses >= LOSSES_ALLOWED;
+        let window = if careful { terms.window.min(1) } else { terms.window };
+        if self.sent.len() < window {
+            while let Some(alert) = self.waiting.next_change() {
+                match alert {
+                    Some(alert) if self.refused.holds(&alert) => {
+                        let behind = self.waiting.take_change()?;
+                        let gone = self.refused.add_behind(behind, finished);
+                        self.drop_refused(gone, finished);
+                    }
+                    // Of one alert one change after the other: whatever follows keeps its place behind it.
+                    Some(alert) if self.alerts_sent.contains(&alert) => return None,
+                    _ => return self.waiting.take_change(),
+                }
             }
-            class @ (DeliveryClass::Change(_) | DeliveryClass::Latest) => {
-                let pkid = pkid(self.first_sent + self.sent.len() as u64);
-                let retain = class == DeliveryClass::Latest;
-                self.sent.push_back(Some(outgoing));
-                Publish { qos: QoS::AtLeastOnce, topic, payload, pkid, retain, ..Publish::default() }
+            if let Some(offered) = self.refused.take_offered() {
+                return Some(offered);
             }
         }
+        // What may wait leaves room for the change that comes next.
+        let room = self.deferrable_sent < DEFERRABLE_WINDOW.min(window.div_ceil(2));
+        let next = (self.sent.len() < window && room && deferrable).then(|| self.waiting.take_deferrable());
+        next.flatten().or_else(|| match deferrable && room && !careful {
+            true => self.waiting.take_passing(),
+            false => None,
+        })
     }
 
-    fn next_pending(&mut self, deferrable: bool) -> Option<Outgoing> {
-        let fronts = self.changes.iter().enumerate();
-        let oldest = fronts.filter_map(|(lane, waiting)| Some((waiting.front()?.place, lane))).min();
-        match oldest {
-            Some((_, lane)) => self.changes[lane].pop_front(),
-            None => {
-                self.latest_order.pop_front_if(|_| deferrable).and_then(|topic| self.latest.remove(&topic))
-            }
+    fn send(&mut self, outgoing: Outgoing, payload: Bytes, finished: &mut Finished) -> Publish {
+        let topic = Bytes::copy_from_slice(outgoing.announcement.topic.as_bytes());
+        if outgoing.class == DeliveryClass::Passing {
+            self.cuts.passed();
+            finished.push(outgoing, DeliveryResult::Accepted);
+            return Publish { qos: QoS::AtMostOnce, topic, payload, ..Publish::default() };
         }
+        let pkid = pkid(self.first_sent + self.sent.len() as u64);
+        let retain = outgoing.class == DeliveryClass::Latest;
+        self.deferrable_sent += usize::from(outgoing.class.is_deferrable());
+        self.alerts_sent.extend(outgoing.alert);
+        self.sent.push_back(Some(outgoing));
+        Publish { qos: QoS::AtLeastOnce, topic, payload, pkid, retain, ..Publish::default() }
     }
 
     /// The broker has answered the message with this packet identifier.
     pub fn answered(&mut self, pkid: u16, verdict: PubackAnswer, finished: &mut Finished) {
         let first = self::pkid(self.first_sent);
         let at = if pkid >= first { pkid - first } else { PKIDS as u16 - first + pkid };
-        let Some(outgoing) = self.sent.get_mut(usize::from(at)).and_then(Option::take) else { return };
+        let Some(mut outgoing) = self.sent.get_mut(usize::from(at)).and_then(Option::take) else { return };
         while matches!(self.sent.front(), Some(None)) {
             self.sent.pop_front();
             self.first_sent += 1;
         }
+        self.forget_sent(&outgoing);
+        let offered = std::mem::take(&mut outgoing.offered);
+        if offered && verdict == PubackAnswer::Accepted && std::mem::take(&mut self.cuts.singly) {
+            self.offer_refused(false);
+        }
         match verdict {
-            PubackAnswer::Accepted => finished.push((outgoing, DeliveryResult::Accepted)),
-            PubackAnswer::Retry => self.put_back(outgoing, finished),
-            PubackAnswer::Never(reason) => self.give_up(outgoing, &reason, finished),
+            PubackAnswer::Accepted if outgoing.next_part() => self.put_back(outgoing, finished),
+            PubackAnswer::Accepted if outgoing.rejected.is_empty() => {
+                self.refused.release(outgoing.alert);
+                finished.push(outgoing, DeliveryResult::Accepted);
+            }
+            PubackAnswer::Accepted => self.set_aside(outgoing, false, finished),
+            PubackAnswer::Retry => self.refused.retry_later(outgoing),
+            PubackAnswer::TooLarge => self.too_large(outgoing, finished),
+            PubackAnswer::Refused(reason) => {
+                self.cuts.refused(outgoing.class);
+                self.refuse(outgoing, &reason, false, finished);
+            }
+        }
+    }
+
+    fn forget_sent(&mut self, outgoing: &Outgoing) {
+        self.deferrable_sent -= usize::from(outgoing.class.is_deferrable());
+        if let Some(alert) = &outgoing.alert {
+            self.alerts_sent.remove(alert);
+        }
+    }
+
+    /// The broker took the payload for too large, whatever it had said before: it is tried in half its size.
+    fn too_large(&mut self, mut outgoing: Outgoing, finished: &mut Finished) {
+        let size = outgoing.announcement.payload.len().min(outgoing.max_payload);
+        match shorten(&outgoing.announcement.payload, size / 2) {
+            Some(_) => {
+                outgoing.max_payload = size / 2;
+                self.put_back(outgoing, finished);
+            }
+            None => self.refuse(outgoing, "it is too large for the broker", false, finished),
         }
     }
 
     /// The connection is gone: what it has not acknowledged waits again, in its old place.
     ///
-    /// With `blame`, the broker ended it for what we sent, which the oldest unacknowledged message stands for.
-    pub fn disconnect(&mut self, blame: Option<&str>, finished: &mut Finished) {
+    /// With `blame`, the broker ended it for what we sent, which the oldest unacknowledged message stands for. Answers
+    /// whether a message that was refused explains it.
+    pub fn disconnect(&mut self, blame: Option<&str>, finished: &mut Finished) -> bool {
+        let explained = self.cuts.ended(blame.is_some());
+        let blame = blame.filter(|_| !explained);
+        let alone = self.losses >= LOSSES_ALLOWED;
         self.terms = None;
         self.first_sent = 0;
+        self.deferrable_sent = 0;
+        self.alerts_sent.clear();
         let mut sent: VecDeque<Outgoing> = self.sent.drain(..).flatten().collect();
         if let Some((reason, oldest)) = blame.zip(sent.front_mut()) {
+            self.losses = self.losses.saturating_add(1);
             oldest.failures += 1;
-            if let Some(blamed) = (oldest.failures >= MAX_FAILURES).then(|| sent.pop_front()).flatten() {
-                self.give_up(blamed, reason, finished);
+            let costly = alone && oldest.failures >= MAX_FAILURES;
+            if let Some(blamed) = costly.then(|| sent.pop_front()).flatten() {
+                self.refuse(blamed, reason, true, finished);
             }
         }
         while let Some(outgoing) = sent.pop_back() {
             self.put_back(outgoing, finished);
         }
-        let passing = std::mem::take(&mut self.passing);
+        let passing = self.waiting.take_all_passing();
         self.drop_all(passing, finished);
+        explained
     }
 
-    /// Returns a message to its place among the waiting.
-    fn put_back(&mut self, mut outgoing: Outgoing, finished: &mut Finished) {
-        match outgoing.class {
-            DeliveryClass::Change(drop_order) => {
-                let lane = &mut self.changes[drop_order as usize];
-                let place = lane.partition_point(|waiting| waiting.place < outgoing.place);
-                lane.insert(place, outgoing);
-            }
-            DeliveryClass::Latest => match self.latest.get_mut(&outgoing.announcement.topic) {
-                Some(newer) => {
-                    newer.receipts.append(&mut outgoing.receipts);
-                    finished.push((outgoing, DeliveryResult::Superseded));
-                }
-                None => {
-                    let topic = &outgoing.announcement.topic;
-                    self.latest_order.push_front(topic.clone());
-                    self.latest.insert(topic.clone(), outgoing);
-                }
-            },
-            DeliveryClass::Passing => self.drop_all([outgoing], finished),
+    /// Returns a message to where it was taken from.
+    fn put_back(&mut self, outgoing: Outgoing, finished: &mut Finished) {
+        if let Some(outgoing) = self.refused.take_back(outgoing) {
+            self.waiting.put_back(outgoing, finished);
         }
     }
 
-    /// Counts a message that the broker will never take.
-    fn give_up(&mut self, outgoing: Outgoing, reason: &str, finished: &mut Finished) {
+    /// The broker does not take this: the rest of it is tried, then it is set aside.
+    fn refuse(&mut self, mut outgoing: Outgoing, reason: &str, costly: bool, finished: &mut Finished) {
         let topic = &outgoing.announcement.topic;
-        tracing::error!(topic, reason, "the broker rejects a message; it is undeliverable");
-        self.undeliverable += 1;
-        finished.push((outgoing, DeliveryResult::Undeliverable));
+        if self.refused.is_news() {
+            let refused = self.refused.len() + 1;
+            tracing::error!(topic, reason, refused, "the broker rejects a message; it is offered again");
+        }
+        outgoing.rejected.push(outgoing.announcement.clone());
+        if !costly && outgoing.next_part() {
+            self.put_back(outgoing, finished);
+        } else {
+            self.set_aside(outgoing, costly, finished);
+        }
+    }
+
+    /// Keeps what was refused, in part or whole, to be offered again; what is nobody's in particular is only counted.
+    fn set_aside(&mut self, mut outgoing: Outgoing, costly: bool, finished: &mut Finished) {
+        outgoing.begin_anew();
+        if outgoing.class == DeliveryClass::Advisory || outgoing.class == DeliveryClass::Passing {
+            self.undeliverable += 1;
+            return finished.push(outgoing, DeliveryResult::Undeliverable);
+        }
+        if outgoing.class == DeliveryClass::Latest
+            && self.waiting.has_latest(&outgoing.announcement.topic)
+            && !costly
+        {
+            return self.waiting.put_back(outgoing, finished);
+        }
+        let gone = self.refused.add(outgoing, costly, finished);
+        self.drop_refused(gone, finished);
+    }
+
+    /// Of what was refused the lightest make room, for good; a high one stays in the store for the next start.
+    fn drop_refused(&mut self, gone: Option<Outgoing>, finished: &mut Finished) {
+        if let Some(mut outgoing) = gone {
+            if outgoing.class == DeliveryClass::Change(DropOrder::High) {
+                outgoing.number = None;
+            }
+            self.drop_all([outgoing], finished);
+        }
     }
 }
 
-/// Why a message would only end the connection.
-fn hopeless(Announcement { topic, payload }: &Announcement, terms: &BrokerTerms) -> Option<String> {
-    let size = topic.len() + payload.len() + PACKET_OVERHEAD;
+/// The payload as the broker can take it, or why a message would only end the connection.
+fn fit(outgoing: &Outgoing, terms: &BrokerTerms) -> Result<Bytes, String> {
+    let Announcement { topic, payload } = &outgoing.announcement;
     if !rumqttc::valid_topic(topic) {
-        Some("a topic to publish on has no wildcards".to_owned())
-    } else if size > terms.max_packet {
-        Some(format!("{size} bytes are more than the broker takes ({})", terms.max_packet))
-    } else {
-        None
+        return Err("a topic to publish on has no wildcards".to_owned());
     }
+    let size = payload.len() + topic.len() + PACKET_OVERHEAD;
+    let too_large = || format!("{size} bytes are more than the broker takes ({})", terms.max_packet);
+    let room = terms.max_packet.checked_sub(topic.len() + PACKET_OVERHEAD).ok_or_else(too_large)?;
+    let room = room.min(outgoing.max_payload);
+    if payload.len() <= room {
+        return Ok(payload.clone());
+    }
+    shorten(payload, room).map(Bytes::from).ok_or_else(too_large)
 }
 
 /// The packet identifier of a place in a connection's order: they go round from 1, and the window is smaller

@@ -15,15 +15,21 @@ use thiserror::Error;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
+use wardwatch_actors::clock::Timestamp;
 
 use super::delivery::{Delivery, DeliveryEnd, keep_alive, say_goodbye};
-use super::outbox::{BrokerTerms, Finished, OutboxQueue, PubackAnswer};
-pub use super::outbox::{DeliveryClass, DeliveryResult, DropOrder, Outgoing};
+use super::outbox::OutboxQueue;
+use super::outgoing::{BrokerTerms, Finished, PubackAnswer};
+pub use super::outgoing::{DeliveryClass, DeliveryResult, DropOrder, Outgoing};
 use super::wire5::Wire5;
 use crate::link::{Backoff, Link};
 
 /// Unacknowledged messages on the way, if the broker allows as many.
 const WINDOW: u16 = 1000;
+/// The largest packet for a broker that names no limit, in bytes.
+const MAX_PACKET: u32 = 64 * 1024;
+/// So many messages in a row that the broker does not take for now mean that it takes none: all wait.
+const TAKES_NONE: u32 = 10;
 /// Keep-alive of this connection: 1.5 times as long after we die, the broker publishes our last will.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -74,12 +80,16 @@ pub struct OutboxStatus {
     pub connected: bool,
     /// Messages the broker has not acknowledged, waiting and on the way.
     pub pending: usize,
-    /// Messages the broker will never take, since the start.
+    /// Messages the broker refuses, with those that wait behind them; they are offered again.
+    pub refused: usize,
+    /// Messages that are no alert changes and that the broker did not take, since the start.
     pub undeliverable: u64,
     /// Changes that made room for those of a higher priority, since the start.
     pub dropped: u64,
     /// Scores that found no connection, since the start.
     pub passed_by: u64,
+    /// When the certificate ends that the broker has shown.
+    pub broker_certificate: Option<Timestamp>,
     pub last_error: Option<String>,
 }
 
@@ -104,9 +114,12 @@ pub(super) struct SharedOutbox {
 
 pub(super) struct OutboxState {
     pub queue: OutboxQueue,
-    /// The broker asked for a pause.
-    pub retry_at: Option<Instant>,
+    /// When what the broker did not take for now is offered again.
+    retry_at: Option<Instant>,
     retry: Backoff,
+    /// How many it did not take, since it last took one.
+    not_taken: u32,
+    broker_certificate: Option<Timestamp>,
     last_error: Option<String>,
     lost_since: Option<Instant>,
     /// Dropped changes that have been logged.
@@ -126,6 +139,12 @@ impl Outbox {
         self.shared.full.subscribe()
     }
 
+    /// Offers again everything that the broker refused, what has cost connections too.
+    pub fn offer_refused(&self) {
+        self.shared.change(|state, _| state.queue.offer_refused(true));
+        self.shared.wake.notify_one();
+    }
+
     /// Waits for a connection.
     pub async fn connected(&self) {
         // The sender lives as long as `self`, so this only ends with a connection.
@@ -143,9 +162,11 @@ impl Outbox {
         OutboxStatus {
             connected: state.queue.is_connected(),
             pending: state.queue.pending(),
+            refused: state.queue.refused(),
             undeliverable: state.queue.undeliverable,
             dropped: state.queue.dropped,
             passed_by: state.queue.passed_by,
+            broker_certificate: state.broker_certificate,
             last_error: state.last_error.clone(),
         }
     }
@@ -158,7 +179,7 @@ impl SharedOutbox {
 
     /// Changes the state, then reports, outside the lock, what became of messages.
     pub fn change<T>(&self, change: impl FnOnce(&mut OutboxState, &mut Finished) -> T) -> T {
-        let mut finished = Vec::new();
+        let mut finished = Finished::default();
         let result = {
             let mut state = self.lock();
             let result = change(&mut state, &mut finished);
@@ -170,7 +191,8 @@ impl SharedOutbox {
             }
             result
         };
-        for (Outgoing { receipts, number, .. }, result) in finished {
+        finished.receipts.into_iter().for_each(|receipt| receipt.settle());
+        for (Outgoing { receipts, number, .. }, result) in finished.messages {
             receipts.into_iter().for_each(|receipt| receipt.settle());
             if let Some(number) = number {
                 self.listener.done(number, result);
@@ -179,15 +201,16 @@ impl SharedOutbox {
         result
     }
 
-    fn greet(&self, ack: &ConnAck) {
+    fn greet(&self, ack: &ConnAck, certificate_end: Option<Timestamp>) {
         let properties = ack.properties.as_ref();
         let window = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX).min(WINDOW);
-        let max_packet = properties.and_then(|p| p.max_packet_size).map_or(usize::MAX, |size| size as usize);
+        let max_packet = properties.and_then(|p| p.max_packet_size).unwrap_or(MAX_PACKET) as usize;
         info!(session_present = ack.session_present, window, "connected to the broker for publishing");
         {
             let mut state = self.lock();
             state.queue.connect(BrokerTerms { window: usize::from(window), max_packet });
             state.lost_since = None;
+            state.broker_certificate = certificate_end;
             state.last_error = None;
         }
         self.connected.send_replace(true);
@@ -219,6 +242,8 @@ impl Publisher {
             queue: OutboxQueue::new(settings.max_changes),
             retry_at: None,
             retry: Backoff::default(),
+            not_taken: 0,
+            broker_certificate: None,
             last_error: None,
             lost_since: None,
             dropped_logged: 0,
@@ -255,8 +280,13 @@ impl Publisher {
                 DeliveryEnd::TakenOver => {
                     return Err(PublisherFault::TakenOver(self.settings.link.client_id().to_owned()));
                 }
-                DeliveryEnd::Blamed(reason) => self.lose(&reason, true),
-                DeliveryEnd::Lost(reason) => self.lose(&reason, false),
+                DeliveryEnd::Blamed(reason) => {
+                    // Nobody else is to wait for what the broker refused.
+                    if self.lose(&reason, true) {
+                        backoff.reset();
+                    }
+                }
+                DeliveryEnd::Lost(reason) => _ = self.lose(&reason, false),
             }
             tokio::select! {
                 () = sleep(backoff.after_connection(begun.elapsed())) => {}
@@ -277,7 +307,7 @@ impl Publisher {
         match Wire5::connect(&self.settings.link, KEEP_ALIVE, will).await {
             Err(fault) => fault.into(),
             Ok((wire, ack)) => {
-                self.shared.greet(&ack);
+                self.shared.greet(&ack, wire.certificate_end);
                 let wire = connected.insert(wire);
                 match (Delivery { shared: &self.shared, wire }).run(keep_alive(&ack)).await {
                     Ok(never) => match never {},
@@ -306,11 +336,14 @@ impl Publisher {
         }
     }
 
-    fn lose(&self, reason: &str, blame: bool) {
+    /// The connection is gone; whether a message that was refused explains it.
+    fn lose(&self, reason: &str, blame: bool) -> bool {
         warn!(reason, broker = self.settings.link.address(), "nothing can be published; trying again");
         self.shared.connected.send_replace(false);
-        self.shared.change(|state, finished| state.queue.disconnect(blame.then_some(reason), finished));
+        let blamed = blame.then_some(reason);
+        let explained = self.shared.change(|state, finished| state.queue.disconnect(blamed, finished));
         self.tell_lost(Some(reason));
+        explained
     }
 
     /// Tells once for an outage since when it lasts; there is one from the start.
@@ -338,11 +371,27 @@ impl OutboxState {
         }
     }
 
+    /// Offers what is to be tried again, if it is time; whether anything may be sent now, and when to look again.
+    pub fn retry(&mut self, now: Instant) -> (bool, Option<Instant>) {
+        if self.retry_at.take_if(|at| *at <= now).is_some() {
+            self.queue.offer_retried();
+            self.not_taken = 0;
+        }
+        (self.retry_at.is_none() || self.not_taken < TAKES_NONE, self.retry_at)
+    }
+
     pub fn answered(&mut self, pkid: u16, verdict: PubackAnswer, finished: &mut Finished) {
         match &verdict {
-            PubackAnswer::Accepted => self.retry.reset(),
-            PubackAnswer::Retry => self.retry_at = Some(Instant::now() + self.retry.after_failure()),
-            PubackAnswer::Never(reason) => self.last_error = Some(format!("undeliverable: {reason}")),
+            PubackAnswer::Accepted => {
+                self.not_taken = 0;
+                self.retry.reset();
+            }
+            PubackAnswer::Retry => {
+                self.not_taken += 1;
+                self.retry_at.get_or_insert_with(|| Instant::now() + self.retry.after_failure());
+            }
+            PubackAnswer::TooLarge => {}
+            PubackAnswer::Refused(reason) => self.last_error = Some(format!("refused: {reason}")),
         }
         self.queue.answered(pkid, verdict, finished);
     }

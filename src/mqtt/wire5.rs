@@ -17,8 +17,9 @@ use thiserror::Error;
 use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use wardwatch_actors::clock::Timestamp;
 
-use crate::link::Link;
+use crate::link::{Link, certificate};
 
 /// How long connecting may take in all.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
@@ -27,10 +28,11 @@ const LARGEST_ANSWER: u32 = 1 << 20;
 /// Bytes waiting to be written, above which nothing is added.
 const ENOUGH: usize = 64 * 1024;
 
-/// How long the broker keeps our session while we are away, in seconds: one day.
-const SESSION_EXPIRY_S: u32 = 24 * 60 * 60;
-
+const PUBLISH: u8 = 0x30;
 const PUBACK: u8 = 0x40;
+const PUBREC: u8 = 0x50;
+const PUBREL: u8 = 0x62;
+const PUBCOMP: u8 = 0x70;
 const PINGRESP: u8 = 0xd0;
 const DISCONNECT: u8 = 0xe0;
 
@@ -45,6 +47,8 @@ pub(super) enum Wire5Fault {
     Refused { address: String, code: ConnectReturnCode },
     #[error("the broker did not answer within 5 s")]
     Late,
+    #[error("the broker at {address} takes no messages: its {term} is 0")]
+    Useless { address: String, term: &'static str },
     #[error("the connection to the broker was lost")]
     Broken(#[from] io::Error),
     #[error("the broker closed the connection")]
@@ -53,6 +57,20 @@ pub(super) enum Wire5Fault {
     Malformed(String),
     #[error("a packet cannot be written: {0}")]
     Unwritable(String),
+}
+
+impl Wire5Fault {
+    /// Whether the broker ended a connection that worked.
+    pub fn is_by_broker(&self) -> bool {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+        match self {
+            Self::Closed => true,
+            Self::Broken(fault) => {
+                matches!(fault.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// What the broker says to a client that only publishes.
@@ -64,6 +82,8 @@ pub(super) enum Answer {
     Disconnect { reason: u8 },
     /// It is there.
     Pingresp,
+    /// Something that we did not ask for, a message to us, say; this is to be written so that it does not come again.
+    Foreign { reply: Option<[u8; 4]> },
 }
 
 /// A connection, plain or over TLS.
@@ -74,6 +94,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 pub(super) struct Wire5 {
     pub source: Source,
     pub sink: Sink,
+    /// When the certificate ends that the broker has shown.
+    pub certificate_end: Option<Timestamp>,
 }
 
 /// What the broker writes.
@@ -90,7 +112,8 @@ pub(super) struct Sink {
 }
 
 impl Wire5 {
-    /// Connects with the session of before and this last will.
+    /// Connects with this last will, and without a session: what is pending is in the outbox, and whatever somebody
+    /// else has subscribed to under our client id is forgotten.
     pub async fn connect(
         link: &Link,
         keep_alive: Duration,
@@ -106,27 +129,30 @@ impl Wire5 {
         keep_alive: Duration,
         will: LastWill,
     ) -> Result<(Self, ConnAck), Wire5Fault> {
-        let (source, sink) = io::split(open(link).await?);
+        let (stream, certificate_end) = open_and_see(link).await?;
+        let (source, sink) = io::split(stream);
         let mut source = Source { stream: source, input: BytesMut::new() };
         let mut sink = Sink { stream: sink, output: BytesMut::new(), unflushed: false };
         let properties = ConnectProperties {
-            session_expiry_interval: Some(SESSION_EXPIRY_S),
+            session_expiry_interval: Some(0),
             max_packet_size: Some(LARGEST_ANSWER),
             ..ConnectProperties::new()
         };
         let connect = Connect {
             keep_alive: keep_alive.as_secs() as u16,
             client_id: link.client_id().to_owned(),
-            clean_start: false,
+            clean_start: true,
             properties: Some(properties),
         };
         let login = link.login().map(|(username, password)| Login::new(username, password));
         sink.put(Packet::Connect(connect, Some(will), login))?;
         sink.flush().await?;
         let ack = source.read_greeting().await?;
-        match ack.code {
-            ConnectReturnCode::Success => Ok((Self { source, sink }, ack)),
-            code => Err(Wire5Fault::Refused { address: link.address(), code }),
+        let address = link.address();
+        match (ack.code, useless(&ack)) {
+            (ConnectReturnCode::Success, None) => Ok((Self { source, sink, certificate_end }, ack)),
+            (ConnectReturnCode::Success, Some(term)) => Err(Wire5Fault::Useless { address, term }),
+            (code, _) => Err(Wire5Fault::Refused { address, code }),
         }
     }
 }
@@ -194,6 +220,14 @@ impl Sink {
         self.output.extend_from_slice(&[DISCONNECT, 0]);
     }
 
+    /// Adds the answer to what was not asked for.
+    pub fn reply(&mut self, reply: Option<[u8; 4]>) {
+        if let Some(reply) = reply {
+            self.unflushed = true;
+            self.output.extend_from_slice(&reply);
+        }
+    }
+
     fn put(&mut self, packet: Packet) -> Result<(), Wire5Fault> {
         self.unflushed = true;
         match packet.write(&mut self.output, None) {
@@ -213,17 +247,37 @@ impl Sink {
 
 /// Opens a connection on which nothing has been said yet.
 pub(super) async fn open(link: &Link) -> Result<Box<dyn ByteStream>, Wire5Fault> {
+    open_and_see(link).await.map(|(stream, _)| stream)
+}
+
+/// The same, and when the certificate ends that the broker has shown.
+async fn open_and_see(link: &Link) -> Result<(Box<dyn ByteStream>, Option<Timestamp>), Wire5Fault> {
     let connect = |source| Wire5Fault::Connect { address: link.address(), source };
     let stream = TcpStream::connect(link.address()).await.map_err(connect)?;
     stream.set_nodelay(true).map_err(connect)?;
     match link.tls() {
-        None => Ok(Box::new(stream)),
+        None => Ok((Box::new(stream), None)),
         Some(config) => {
             let name = ServerName::try_from(link.host().to_owned())?;
             let stream = TlsConnector::from(config).connect(name, stream).await.map_err(connect)?;
-            Ok(Box::new(stream))
+            let shown = stream.get_ref().1.peer_certificates();
+            let end = shown.and_then(<[_]>::first).and_then(|der| certificate::end_of(der));
+            Ok((Box::new(stream), end))
         }
     }
+}
+
+/// What of the broker's terms makes it useless: MQTT allows none of these to be 0, but the QoS.
+fn useless(ack: &ConnAck) -> Option<&'static str> {
+    let properties = ack.properties.as_ref()?;
+    let is_0 = |term: Option<u32>| term == Some(0);
+    [
+        (properties.receive_max.map(u32::from), "Receive Maximum"),
+        (properties.max_packet_size, "Maximum Packet Size"),
+        (properties.max_qos.map(u32::from), "Maximum QoS"),
+    ]
+    .into_iter()
+    .find_map(|(term, name)| is_0(term).then_some(name))
 }
 
 /// One whole packet: its first byte, and what follows its length.
@@ -263,13 +317,36 @@ fn read_answer(Frame { kind, mut body }: Frame) -> Result<Answer, Wire5Fault> {
         }
         DISCONNECT => Ok(Answer::Disconnect { reason: body.first().copied().unwrap_or(0) }),
         PINGRESP => Ok(Answer::Pingresp),
+        PUBREL if body.len() >= 2 => Ok(Answer::Foreign { reply: Some([PUBCOMP, 2, body[0], body[1]]) }),
+        message if message & 0xf0 == PUBLISH => foreign(message, &body),
         other => Err(Wire5Fault::Malformed(format!("a packet of kind {other:#04x}"))),
+    }
+}
+
+/// A message to us, by a subscription that is not ours: acknowledged, so that it does not pile up at the broker.
+fn foreign(kind: u8, body: &Bytes) -> Result<Answer, Wire5Fault> {
+    let topic_length = body.first_chunk::<2>().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
+    let pkid = body.get(2 + topic_length..).and_then(|rest| rest.first_chunk::<2>());
+    match (kind >> 1 & 3, pkid) {
+        (0, _) => Ok(Answer::Foreign { reply: None }),
+        (1, Some([high, low])) => Ok(Answer::Foreign { reply: Some([PUBACK, 2, *high, *low]) }),
+        (2, Some([high, low])) => Ok(Answer::Foreign { reply: Some([PUBREC, 2, *high, *low]) }),
+        _ => Err(Wire5Fault::Malformed(format!("a message of kind {kind:#04x}"))),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_to_us_is_acknowledged_and_otherwise_ignored() {
+        let reply = |reply| Answer::Foreign { reply };
+        assert_eq!(answers(&[0x30, 5, 0, 1, b't', 0, b'x']), [reply(None)]);
+        assert_eq!(answers(&[0x3b, 7, 0, 1, b't', 1, 2, 0, b'x']), [reply(Some([0x40, 2, 1, 2]))]);
+        assert_eq!(answers(&[0x34, 6, 0, 1, b't', 1, 2, 0]), [reply(Some([0x50, 2, 1, 2]))]);
+        assert_eq!(answers(&[0x62, 2, 1, 2]), [reply(Some([0x70, 2, 1, 2]))]);
+    }
 
     fn answers(bytes: &[u8]) -> Vec<Answer> {
         let mut input = BytesMut::from(bytes);
@@ -303,7 +380,7 @@ mod tests {
         for bytes in [&[0x40, 0xff, 0xff, 0xff, 0xff, 0xff][..], &[0x40, 0x80, 0x80, 0x80, 0x80]] {
             assert!(take_frame(&mut BytesMut::from(bytes)).is_err(), "{bytes:x?}");
         }
-        for bytes in [&[0x40, 1, 1][..], &[0x30, 0], b"\x48\x00"] {
+        for bytes in [&[0x40, 1, 1][..], &[0x32, 2, 0, 9], b"\x48\x00"] {
             let frame = take_frame(&mut BytesMut::from(bytes)).expect("a frame").expect("a whole one");
             assert!(read_answer(frame).is_err(), "{bytes:x?}");
         }

@@ -125,6 +125,7 @@ impl Heartbeat {
             waiting: store.waiting as u64,
             published_before_commit: store.counts.published_before_commit,
             store_refused: store.counts.refused_changes,
+            refused: outbox.refused as u64,
             undeliverable: outbox.undeliverable,
             dropped: outbox.dropped,
             log_dropped: log_queue::dropped(),
@@ -142,6 +143,7 @@ fn status(ingest: &IngestStatus, outbox: &OutboxStatus, store: &StoreStatus) -> 
         && ingest.state == IngestState::Live
         && ingest.rejected.is_none()
         && outbox.connected
+        && outbox.refused == 0
         && outbox.undeliverable == 0
         && outbox.dropped == 0;
     if whole { Status::Online } else { Status::Degraded }
@@ -169,6 +171,7 @@ pub fn last_will(setup: &Setup) -> Vec<u8> {
         waiting: 0,
         published_before_commit: 0,
         store_refused: 0,
+        refused: 0,
         undeliverable: 0,
         dropped: 0,
         log_dropped: 0,

@@ -7,6 +7,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::warn;
 use wardwatch_actors::census_actor::IngestProgress;
 
+use super::broker_drops::DropWatch;
+use super::certificates::CertificateWatch;
 use super::heartbeat::{self, Heartbeat};
 use super::links::{BrokerWatch, StoreWatch};
 use super::provoked;
@@ -26,6 +28,10 @@ pub struct Housekeeping {
     pub heartbeat: Heartbeat,
     pub links: mpsc::UnboundedReceiver<LinkEvent>,
     pub broker: BrokerWatch,
+    /// How many messages the broker has dropped, whenever it says so.
+    pub dropped: mpsc::UnboundedReceiver<u64>,
+    pub drops: DropWatch,
+    pub certificates: CertificateWatch,
     pub store_events: mpsc::UnboundedReceiver<StoreEvent>,
     pub store: StoreWatch,
 }
@@ -45,6 +51,10 @@ impl Housekeeping {
                 _ = beat.tick() => {}
                 Ok(()) = shard.status.changed() => {}
                 Some(event) = self.links.recv() => self.broker.link(event),
+                Some(count) = self.dropped.recv() => {
+                    self.drops.note(count);
+                    continue;
+                }
                 Some(event) = self.store_events.recv() => self.store.event(event),
             }
             let status = shard.status.borrow_and_update().clone();
@@ -59,6 +69,8 @@ impl Housekeeping {
         supervisor::alive();
         shard.output.turn();
         self.broker.second();
+        self.drops.second();
+        self.certificates.second(self.heartbeat.outbox.status().broker_certificate);
         if passed > STOOD_STILL {
             warn!(
                 ?passed,

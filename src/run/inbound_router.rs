@@ -3,11 +3,11 @@
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 use wardwatch_actors::census_actor::IngestProgress;
-use wardwatch_actors::clock::Timestamp;
 
+use super::duplicate_instance::{DuplicateInstance, OwnTopic};
 use super::heartbeat::{IngestState, IngestStatus};
-use super::setup::Setup;
-use crate::contract::payload::system::Status;
+use crate::contract::payload::rejected::RejectedMessage;
+use crate::contract::topics::BROKER_DROPPED;
 use crate::door::Door;
 use crate::fatal::Fatal;
 use crate::mqtt::ingest::{ConnectionProgress, Inbox, Message};
@@ -21,29 +21,31 @@ pub struct InboundRouter {
     pub door: Door,
     pub duplicate_instance: DuplicateInstance,
     pub fatal: mpsc::UnboundedSender<Fatal>,
+    /// How many messages the broker has dropped, whenever it says so.
+    pub drops: mpsc::UnboundedSender<u64>,
     pub status: watch::Sender<IngestStatus>,
 }
 
 impl Inbox for InboundRouter {
-    fn message(&mut self, Message { topic, payload, size, retain, receipt, .. }: Message) {
-        if topic == self.duplicate_instance.topic {
-            receipt.settle();
-            match self.duplicate_instance.hear(&payload) {
-                Some(OtherInstance::Newer) => {
-                    let fault = PublisherFault::TakenOver(self.duplicate_instance.instance.clone());
-                    let _ = self.fatal.send(fault.into());
-                }
-                // The last will of one whose name we took over: say again that we are here.
-                Some(OtherInstance::Gone) => self.status.send_modify(|_| {}),
-                None => {}
-            }
-            return;
+    fn message(&mut self, message: Message) {
+        if message.topic == self.duplicate_instance.topic {
+            self.own_topic(message);
+        } else if message.topic == BROKER_DROPPED {
+            self.broker_dropped(&message.payload);
+            message.receipt.settle();
+        } else {
+            let Message { topic, payload, size, retain, receipt, .. } = message;
+            self.door.take_beginning(&topic, payload, size, retain, receipt);
         }
-        self.door.take_beginning(&topic, payload, size, retain, receipt);
     }
 
     fn hearing(&mut self, progress: ConnectionProgress) {
         log(&progress);
+        match &progress {
+            ConnectionProgress::Connected { .. } => self.duplicate_instance.connected(),
+            ConnectionProgress::Lost { .. } => self.duplicate_instance.lost(self.door.clock.uptime()),
+            _ => {}
+        }
         if let Some(progress) = self.for_census(&progress) {
             self.door.census.do_send(progress);
         }
@@ -52,6 +54,38 @@ impl Inbox for InboundRouter {
 }
 
 impl InboundRouter {
+    /// Something came on our own heartbeat's topic.
+    fn own_topic(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
+        receipt.settle();
+        let now = self.door.clock.now();
+        let say_again = match self.duplicate_instance.hear(&payload, retain, now.uptime) {
+            OwnTopic::Ours => false,
+            OwnTopic::SayAgain => true,
+            OwnTopic::TakenOver => {
+                let fault = PublisherFault::TakenOver(self.duplicate_instance.instance.clone());
+                let _ = self.fatal.send(fault.into());
+                false
+            }
+            OwnTopic::Foreign { say_again } => {
+                let reason =
+                    "no other client publishes on WardWatch's own topic: it says again how it is".to_owned();
+                self.door.reject(RejectedMessage::new(now.wall, &topic, reason, None, &payload));
+                say_again
+            }
+        };
+        if say_again {
+            self.status.send_modify(|_| {});
+        }
+    }
+
+    /// The broker says how many messages it has dropped since its start.
+    fn broker_dropped(&self, count: &[u8]) {
+        let count = std::str::from_utf8(count).ok().and_then(|count| count.trim().parse().ok());
+        if let Some(count) = count {
+            let _ = self.drops.send(count); // without housekeeping the process is ending anyway
+        }
+    }
+
     /// What of it the census is told.
     fn for_census(&self, progress: &ConnectionProgress) -> Option<IngestProgress> {
         Some(match progress {
@@ -59,7 +93,7 @@ impl InboundRouter {
             ConnectionProgress::RecordsRead => IngestProgress::RecordsRead,
             ConnectionProgress::Drained => IngestProgress::Live,
             ConnectionProgress::Behind | ConnectionProgress::Lost { .. } => IngestProgress::Interrupted,
-            ConnectionProgress::Probe { sent, .. } => {
+            ConnectionProgress::Probe { sent, .. } | ConnectionProgress::Ping { sent } => {
                 IngestProgress::CaughtUpTo(self.door.clock.uptime_of(*sent))
             }
             ConnectionProgress::Stalled => IngestProgress::Stalled,
@@ -91,7 +125,10 @@ impl InboundRouter {
             ConnectionProgress::Refused(filter) => {
                 self.status.send_modify(|status| status.rejected = Some(filter));
             }
-            ConnectionProgress::RecordsRead | ConnectionProgress::Stalled => {}
+            // What is rejected stays so.
+            ConnectionProgress::Ping { .. }
+            | ConnectionProgress::RecordsRead
+            | ConnectionProgress::Stalled => {}
         }
     }
 }
@@ -112,44 +149,5 @@ fn log(progress: &ConnectionProgress) {
             "the broker rejects a subscription, nothing of it is received; the broker's access list must allow it"
         ),
         _ => {}
-    }
-}
-
-/// Knows another instance of our own name by its heartbeat.
-///
-/// Brokers older than Mosquitto 2.0.15 end the session of the first of two clients without a word; without this, two
-/// instances would end each other's sessions for ever. The older one ends.
-pub struct DuplicateInstance {
-    pub topic: String,
-    pub instance: String,
-    pub started: Timestamp,
-}
-
-/// What a heartbeat of our own name says that is not ours.
-enum OtherInstance {
-    Newer,
-    Gone,
-}
-
-impl DuplicateInstance {
-    /// Knows others of our own name.
-    pub fn of(setup: &Setup) -> Self {
-        let (topic, instance) = (setup.topics.system(setup.instance()), setup.instance().to_owned());
-        Self { topic, instance, started: setup.started }
-    }
-
-    fn hear(&self, heartbeat: &[u8]) -> Option<OtherInstance> {
-        #[derive(serde::Deserialize)]
-        struct Heard {
-            started: Timestamp,
-            status: Status,
-        }
-        let heard = serde_json::from_slice::<Heard>(heartbeat).ok()?;
-        match heard.status {
-            Status::Offline => Some(OtherInstance::Gone),
-            Status::Online | Status::Degraded => {
-                (heard.started > self.started).then_some(OtherInstance::Newer)
-            }
-        }
     }
 }

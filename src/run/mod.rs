@@ -1,13 +1,17 @@
 //! `wardwatch run`: starts every part, wires them in reading order, and ends them in reverse.
 
+mod broker_drops;
 mod bus;
+mod certificates;
 mod dashboard;
+mod duplicate_instance;
 mod heartbeat;
 mod housekeeping;
 mod inbound_router;
 mod links;
 mod provoked;
 mod publisher_thread;
+mod reload;
 mod setup;
 mod shard;
 mod shard_output;
@@ -24,6 +28,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 use tracing::{debug, error, info, warn};
+use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::{self, Analyzer};
 use wardwatch_actors::census_actor::Restore;
 use wardwatch_actors::conditions::Condition;
@@ -36,11 +41,16 @@ use crate::mqtt::ingest::IngestFault;
 use crate::store::Recovered;
 use crate::web::Dashboard;
 
+pub use reload::NewConfig;
+
+use broker_drops::DropWatch;
 use bus::{Bus, FAREWELL_WITHIN};
+use certificates::CertificateWatch;
 use heartbeat::Heartbeat;
 use housekeeping::Housekeeping;
 use links::{BrokerWatch, StoreWatch};
 use publisher_thread::PublisherThread;
+use reload::Reloader;
 use setup::Setup;
 use shard::{Shard, ShardInput};
 use storage::Storage;
@@ -67,11 +77,31 @@ pub async fn run_with_pages(
     pages: Option<Dashboard>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Fatal> {
+    let (_, reloads) = mpsc::unbounded_channel();
+    run_all(config, pages, reloads, shutdown).await
+}
+
+/// The same, with a configuration of `reloads` in place of the last whenever one comes.
+pub async fn run_reloading(
+    config: Config,
+    reloads: mpsc::UnboundedReceiver<NewConfig>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Fatal> {
+    let pages = config.dashboard.listen.map(Dashboard::at);
+    run_all(config, pages, reloads, shutdown).await
+}
+
+async fn run_all(
+    config: Config,
+    pages: Option<Dashboard>,
+    reloads: mpsc::UnboundedReceiver<NewConfig>,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Fatal> {
     let (setup, faults) = Setup::new(config)?;
     let rules = analyzers::all(&setup.settings);
     let service = Service::start(&setup, rules)?;
     pages.into_iter().for_each(|pages| dashboard::serve(pages, &setup, &service));
-    service.until(shutdown, faults).await
+    Service { reloads, ..service }.until(shutdown, faults).await
 }
 
 /// The same with rules of one's own, in the order in which their findings are judged.
@@ -84,12 +114,21 @@ pub async fn run_with(
     Service::start(&setup, rules)?.until(shutdown, faults).await
 }
 
+/// Which alerts are open from before a restart: that the broker is lost, that it drops messages, that a certificate ends.
+fn open_from_before(open: &[AlertChange]) -> [bool; 3] {
+    [Condition::BrokerLost, Condition::BrokerDropping, Condition::CertificateExpiring]
+        .map(|condition| open.iter().any(|change| change.condition == condition))
+}
+
 /// Everything that runs.
 struct Service {
     publisher: PublisherThread,
     shard: Shard,
     inbound: ShardInput,
     housekeeping: Housekeeping,
+    reloader: Reloader,
+    /// New configurations, as they come.
+    reloads: mpsc::UnboundedReceiver<NewConfig>,
 }
 
 impl Service {
@@ -101,17 +140,23 @@ impl Service {
         let installation =
             InstallationActor::start_with(&setup.settings, SHARDS, &setup.clock, &outlet, &setup.counters);
         let Recovered { patients, departed, open, .. } = recovered;
-        let broker_lost = open.iter().any(|change| change.condition == Condition::BrokerLost);
+        let [broker_lost, dropping, expiring] = open_from_before(&open);
         setup.live.adopt(&open);
         let restore = Restore { patients, departed, open };
-        let (shard, inbound) = Shard::start(setup, rules, installation.clone(), (&bus, &store), restore);
+        let (drops, dropped) = mpsc::unbounded_channel();
+        let (shard, inbound) =
+            Shard::start(setup, rules, installation.clone(), (&bus, &store), restore, drops);
         let Bus { publisher, output, links, .. } = bus;
         let publisher = PublisherThread::start(publisher, setup.pulse.clone(), setup.fatal.clone())?;
         let clock = setup.clock.clone();
+        let reloader = Reloader::new(setup, &shard, output.outbox.clone());
         let housekeeping = Housekeeping {
             watchdog: Watchdog::start(setup.pulse.clone())?,
             heartbeat: Heartbeat::of(setup, Arc::clone(&shard.ring), output.outbox, store),
             links,
+            dropped,
+            drops: DropWatch::new(installation.clone(), clock.clone(), dropping),
+            certificates: CertificateWatch::new(installation.clone(), setup, expiring),
             broker: BrokerWatch {
                 installation: installation.clone(),
                 clock: clock.clone(),
@@ -121,7 +166,8 @@ impl Service {
             store_events,
             store: StoreWatch { installation, clock, store: setup.config.store.url.to_string() },
         };
-        Ok(Self { publisher, shard, inbound, housekeeping })
+        let (_, reloads) = mpsc::unbounded_channel();
+        Ok(Self { publisher, shard, inbound, housekeeping, reloader, reloads })
     }
 
     /// Runs until `shutdown` or until a part dies.
@@ -131,7 +177,7 @@ impl Service {
         mut faults: mpsc::UnboundedReceiver<Fatal>,
     ) -> Result<(), Fatal> {
         supervisor::ready();
-        let Self { publisher, mut shard, inbound, mut housekeeping } = self;
+        let Self { publisher, mut shard, inbound, mut housekeeping, reloader, mut reloads } = self;
         let (stop, stopped) = watch::channel(false);
         let ended = {
             let mut hear = pin!(inbound.hear(stopped));
@@ -145,6 +191,7 @@ impl Service {
                     },
                     () = &mut keep_house => {}
                     Some(fatal) = faults.recv() => break Err(fatal),
+                    Some(new) = reloads.recv() => reloader.apply(new),
                     () = &mut shutdown, if !*stop.borrow() => {
                         supervisor::stopping();
                         info!("stopping: no more readings are taken, and what is under way is finished");

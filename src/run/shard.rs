@@ -15,12 +15,14 @@ use wardwatch_actors::census_actor::{CensusActor, Restore, ShardParts};
 use wardwatch_actors::installation_actor::InstallationActor;
 
 use super::bus::Bus;
+use super::duplicate_instance::DuplicateInstance;
 use super::heartbeat::IngestStatus;
-use super::inbound_router::{DuplicateInstance, InboundRouter};
+use super::inbound_router::InboundRouter;
 use super::setup::Setup;
 use super::shard_output::ShardOutput;
-use crate::contract::inbound::Translator;
+use crate::contract::inbound::{SitePolicy, Translator};
 use crate::contract::rejections::Rejections;
+use crate::contract::topics::BROKER_DROPPED;
 use crate::door::Door;
 use crate::mqtt::ingest::{Ingest, IngestFault, IngestRequest, IngestSettings};
 use crate::mqtt::publisher::Outbox;
@@ -39,6 +41,8 @@ const PROBE_EVERY: Duration = Duration::from_millis(250);
 /// One shard, started; it hears nothing before its [`ShardInput`] is run.
 pub struct Shard {
     pub census: Addr<CensusActor>,
+    /// By what messages are read.
+    pub policy: SitePolicy,
     pub output: Rc<ShardOutput>,
     pub ring: Arc<Ring>,
     /// What the ingest says of itself.
@@ -65,10 +69,10 @@ impl Shard {
         installation: Addr<InstallationActor>,
         (bus, store): (&Bus, &Store),
         restore: Restore,
+        drops: mpsc::UnboundedSender<u64>,
     ) -> (Self, ShardInput) {
         let (requests, requested) = mpsc::unbounded_channel();
-        let subscriptions = setup.is_registered().then(|| requests.clone());
-        let output = output(setup, bus, store, subscriptions);
+        let output = output(setup, bus, store, Some(requests.clone()));
         let parts = ShardParts {
             settings: Arc::clone(&setup.settings),
             clock: setup.clock.clone(),
@@ -82,14 +86,17 @@ impl Shard {
         let outbox = bus.output.outbox.clone();
         let ingest = Ingest::new(ingest_settings(setup), Arc::clone(&ring), outbox.full());
         let (status_sender, status) = watch::channel(IngestStatus::default());
+        let door = door(setup, census.clone(), output.clone());
+        let policy = door.translator.policy();
         let router = InboundRouter {
-            door: door(setup, census.clone(), output.clone()),
+            door,
             duplicate_instance: DuplicateInstance::of(setup),
             fatal: setup.fatal.clone(),
+            drops,
             status: status_sender,
         };
         let inbound = ShardInput { ingest, router, requests: requested, outbox, restored };
-        (Self { census, output, ring, status, requests }, inbound)
+        (Self { census, policy, output, ring, status, requests }, inbound)
     }
 }
 
@@ -133,6 +140,7 @@ pub fn output(
         rejections: RefCell::new(Rejections::default()),
         subscriptions,
         live: Arc::clone(&setup.live),
+        registered: setup.is_registered(),
         fatal: setup.fatal.clone(),
     })
 }
@@ -152,6 +160,7 @@ fn ingest_settings(setup: &Setup) -> IngestSettings {
         link: setup.link.clone(),
         probe: topics.probe(instance),
         records: vec![topics.all_records(), topics.all_devices(), topics.system(instance)],
+        optional: vec![BROKER_DROPPED.to_owned()],
         vitals: if setup.is_registered() { Vec::new() } else { vec![topics.all_vitals()] },
         mark_every: PROBE_EVERY,
         max_payload: setup.config.mqtt.max_payload.bytes(),

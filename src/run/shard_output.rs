@@ -32,10 +32,12 @@ pub struct ShardOutput {
     /// Whether anything is kept at all.
     pub saves: bool,
     pub rejections: RefCell<Rejections>,
-    /// Subscriptions of single patients, where the admission is registered.
+    /// Subscriptions of single patients.
     pub subscriptions: Option<UnboundedSender<IngestRequest>>,
     /// What pages show.
     pub live: Arc<LiveView>,
+    /// Whether the admission is registered: else one subscription covers everybody.
+    pub registered: bool,
     pub fatal: UnboundedSender<Fatal>,
 }
 
@@ -90,13 +92,19 @@ impl Outlet for ShardOutput {
 
     fn follow(&self, patient: &PatientId) {
         if let Some(subscriptions) = &self.subscriptions {
+            let topic = self.publisher.topics.vitals(patient);
+            // The session may have one from when the admission was registered: each reading would come twice.
+            let request = match self.registered {
+                true => IngestRequest::Subscribe(topic),
+                false => IngestRequest::Unsubscribe(topic),
+            };
             // Without an ingest the process is ending anyway.
-            let _ = subscriptions.send(IngestRequest::Subscribe(self.publisher.topics.vitals(patient)));
+            let _ = subscriptions.send(request);
         }
     }
 
     fn unfollow(&self, patient: &PatientId) {
-        if let Some(subscriptions) = &self.subscriptions {
+        if let Some(subscriptions) = self.subscriptions.as_ref().filter(|_| self.registered) {
             let _ = subscriptions.send(IngestRequest::Unsubscribe(self.publisher.topics.vitals(patient)));
         }
     }

@@ -108,6 +108,7 @@ struct Listening {
 impl Listening {
     fn start(url: &str, shard: Shard, max_unacknowledged: usize, vitals: &[&str]) -> Self {
         let settings = IngestSettings {
+            optional: Vec::new(),
             link: link(url, "ingest"),
             probe: "wardwatch/probe/test".to_owned(),
             records: vec!["wardwatch/patients/#".to_owned(), "wardwatch/devices/#".to_owned()],

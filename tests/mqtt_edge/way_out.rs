@@ -183,10 +183,10 @@ async fn a_change_that_the_broker_cannot_take_does_not_hold_up_the_next() {
     publisher.outbox.publish(large);
     publisher.outbox.publish(change(2));
     publisher.until_emptied().await;
+    until("the first is refused", || publisher.outbox.status().refused == 1).await;
     listener.hear("the next change", |heard| first_heard(heard) == [2]).await;
-    assert_eq!(publisher.outbox.status().undeliverable, 1);
-    assert!(publisher.done().contains(&(1, DeliveryResult::Undeliverable)));
-    assert!(publisher.done().contains(&(2, DeliveryResult::Accepted)));
+    assert_eq!(publisher.outbox.status().refused, 1);
+    assert_eq!(publisher.done(), [(2, DeliveryResult::Accepted)]);
 }
 
 /// Mosquitto tells it from 2.0.15 on, in the short form shown here; rumqttc's client cannot read that form.
@@ -201,6 +201,99 @@ async fn another_instance_with_the_same_name_ends_the_publisher() {
     client.write_all(&[0xe0, 1, 0x8e]).await.expect("a DISCONNECT");
     let ended = timeout(DEADLINE, publisher.task).await.expect("an end in time").expect("no panic");
     assert_eq!(ended, Err(PublisherFault::TakenOver("publisher".to_owned())));
+}
+
+/// Brokers exist that say so; MQTT calls it a protocol error, and nothing could ever be published.
+#[tokio::test]
+async fn a_broker_that_takes_no_message_on_the_way_is_not_connected_to_and_the_reason_is_told() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("mqtt://{}", listener.local_addr().expect("its address"));
+    let publisher = Publishing::start(&url);
+    for connack in [[0x20, 6, 0, 0, 3, 0x21, 0, 0].as_slice(), &[0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 0]] {
+        let (mut client, _) = listener.accept().await.expect("a client");
+        client.write_all(connack).await.expect("a CONNACK");
+        let told = || publisher.outbox.status().last_error.is_some_and(|told| told.contains("Maximum"));
+        until("the reason is told", told).await;
+        assert!(!publisher.outbox.status().connected);
+    }
+}
+
+/// A broker that closes the connection at each alert of one patient, and counts how often it was offered.
+async fn picky_broker(
+    listener: tokio::net::TcpListener,
+    offered: Arc<Mutex<u32>>,
+    taken: Arc<Mutex<Vec<String>>>,
+) {
+    use rumqttc::v5::mqttbytes::v5::{Packet, PubAck};
+    while let Ok((mut client, _)) = listener.accept().await {
+        let (mut input, mut output) = (bytes::BytesMut::new(), bytes::BytesMut::new());
+        client.write_all(&[0x20, 3, 0, 0, 0]).await.expect("a CONNACK");
+        'connection: loop {
+            while let Ok(packet) = Packet::read(&mut input, None) {
+                let Packet::Publish(publish) = packet else { continue };
+                let payload = String::from_utf8_lossy(&publish.payload).into_owned();
+                if payload == "poison" {
+                    *offered.lock().expect("a count") += 1;
+                    break 'connection;
+                }
+                taken.lock().expect("payloads").push(payload);
+                Packet::PubAck(PubAck::new(publish.pkid, None)).write(&mut output, None).expect("a PUBACK");
+            }
+            if client.write_all(&output).await.is_err()
+                || tokio::io::AsyncReadExt::read_buf(&mut client, &mut input).await.unwrap_or(0) == 0
+            {
+                break;
+            }
+            output.clear();
+        }
+    }
+}
+
+/// Seen to fail with a closed connection blamed on nobody: it went on for ever.
+#[tokio::test]
+async fn a_change_at_which_the_broker_closes_is_offered_three_times_and_again_at_a_reload() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let url = format!("mqtt://{}", listener.local_addr().expect("its address"));
+    let (offered, taken) = (Arc::default(), Arc::default());
+    let broker = tokio::spawn(picky_broker(listener, Arc::clone(&offered), Arc::clone(&taken)));
+    let publisher = Publishing::start(&url);
+    let mut poison = change(1);
+    poison.announcement.payload = "poison".into();
+    publisher.outbox.publish(poison);
+    publisher.outbox.publish(change(2));
+    publisher.until_emptied().await;
+    until("the next is taken", || taken.lock().expect("payloads").contains(&"2".to_owned())).await;
+    let count = || *offered.lock().expect("a count");
+    assert_eq!((count(), publisher.outbox.status().refused), (3, 1));
+    publisher.outbox.publish(change(3));
+    publisher.until_emptied().await;
+    assert_eq!(count(), 3);
+    publisher.outbox.offer_refused();
+    until("it is offered again", || count() == 6).await;
+    assert_eq!(publisher.done(), [2, 3].map(|number| (number, DeliveryResult::Accepted)));
+    broker.abort();
+}
+
+/// Seen to fail with the session of before taken up: the broker's message to us ended each connection.
+#[tokio::test]
+async fn what_somebody_else_subscribed_to_under_our_name_disturbs_nothing() {
+    let broker = Mosquitto::start();
+    let mut options = rumqttc::MqttOptions::new("publisher", "127.0.0.1", broker.port());
+    options.set_clean_session(false);
+    let (client, mut events) = rumqttc::AsyncClient::new(options, 10);
+    client.subscribe("#", rumqttc::QoS::ExactlyOnce).await.expect("room for a request");
+    let is_granted = |event| matches!(event, rumqttc::Event::Incoming(rumqttc::Packet::SubAck(_)));
+    while !is_granted(events.poll().await.expect("a connection")) {}
+    drop((client, events));
+    let listener = Listener::subscribe(broker.port(), &["wardwatch/alerts/#"]).await;
+    mosquitto::publish(broker.port(), [("elsewhere".to_owned(), "queued")]).await;
+    let publisher = Publishing::start(&broker.url());
+    publisher.until_connected().await;
+    mosquitto::publish(broker.port(), [("elsewhere".to_owned(), "live")]).await;
+    (0..100).for_each(|number| publisher.outbox.publish(change(number)));
+    publisher.until_emptied().await;
+    listener.hear("all", |heard| first_heard(heard).len() == 100).await;
+    assert_eq!(publisher.links(), [false, true]);
 }
 
 #[tokio::test]

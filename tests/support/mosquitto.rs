@@ -97,6 +97,11 @@ impl Mosquitto {
         self.signal("STOP");
     }
 
+    /// Has it read its configuration and access list anew.
+    pub fn reload(&self) {
+        self.signal("HUP");
+    }
+
     /// Lets it go on.
     pub fn resume(&self) {
         self.signal("CONT");

@@ -250,6 +250,13 @@ impl Program {
         self.child.try_wait().expect("its state").is_none()
     }
 
+    /// Writes other settings into its file, and has it read that anew.
+    pub fn reload(&self, port: u16, settings: &str) {
+        let (file, other) = (self.config.as_ref().expect("a service"), config_file(port, settings));
+        fs::rename(other, file).expect("a configuration");
+        self.signal("HUP");
+    }
+
     /// Sends it a signal: `TERM`, `INT`, `KILL`.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

@@ -66,6 +66,11 @@ impl<A> Census<A> {
         }
     }
 
+    /// The site's settings changed.
+    pub fn apply(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
     /// All retained admission records have been heard; answers whether for the first time.
     pub fn records_heard(&mut self) -> bool {
         !std::mem::replace(&mut self.records_heard, true)

@@ -84,7 +84,8 @@ impl CensusActor {
     /// Enters somebody from before the restart again, whose actor confirms that it watches.
     fn restore(&mut self, Restored { patient, memory, readings }: Restored) {
         let lost = matches!(memory, Memory::Alerts { .. });
-        let memory = Patient::restored(memory, patient.clone(), &self.shard.settings, self.shard.clock.now());
+        let memory =
+            Patient::restored(memory, patient.clone(), &self.shard.settings(), self.shard.clock.now());
         let record = memory.is_recorded().then(|| Arc::clone(memory.record()));
         let devices: Vec<_> =
             memory.devices().map(|(device, heard, skew)| (device.clone(), heard, skew)).collect();

@@ -99,7 +99,7 @@ impl CensusActor {
 
     /// In registered mode, whoever was restored and has no record any more was discharged meanwhile.
     pub(super) fn begin_to_discharge_unrecorded(&mut self, ctx: &mut Context<Self>) {
-        if self.shard.settings.admission.mode == Mode::Registered {
+        if self.shard.settings().admission.mode == Mode::Registered {
             let mut left = self.census.unconfirmed();
             left.reverse();
             self.discharge_unrecorded(left, ctx);

@@ -79,6 +79,10 @@ pub enum Condition {
     BrokerLost,
     /// No more patients are admitted.
     AdmissionFull,
+    /// The broker drops messages, whoever's they are.
+    BrokerDropping,
+    /// A certificate that the connection to the broker needs ends soon.
+    CertificateExpiring,
     /// What came and went while nothing could be heard.
     BacklogSummary,
 }
@@ -99,7 +103,9 @@ impl Condition {
             | Self::DeviceFlooding(_)
             | Self::StoreLost
             | Self::BrokerLost
-            | Self::AdmissionFull => Kind::Technical,
+            | Self::AdmissionFull
+            | Self::BrokerDropping
+            | Self::CertificateExpiring => Kind::Technical,
         }
     }
 
@@ -141,6 +147,8 @@ impl fmt::Display for Condition {
             Self::StoreLost => f.write_str("store.lost"),
             Self::BrokerLost => f.write_str("broker.lost"),
             Self::AdmissionFull => f.write_str("admission.full"),
+            Self::BrokerDropping => f.write_str("broker.dropping"),
+            Self::CertificateExpiring => f.write_str("certificate.expiring"),
             Self::BacklogSummary => f.write_str("backlog.summary"),
         }
     }

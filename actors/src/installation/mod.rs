@@ -83,6 +83,11 @@ impl Installation {
         }
     }
 
+    /// The site's settings changed.
+    pub fn apply(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
     /// Something about the installation is so since `at`, or is not (no words).
     pub fn note_fact(
         &mut self,
@@ -140,14 +145,12 @@ impl Installation {
     fn judge(&mut self, at: Timestamp, now: Now) -> SubjectChanges {
         let facts = self.facts.iter();
         let findings = facts.map(|(condition, (cause, since))| {
-            let low = matches!(condition, Condition::ClockWrong(_));
-            finding(
-                condition.clone(),
-                cause.clone(),
-                if low { Priority::Low } else { Priority::High },
-                *since,
-                now,
-            )
+            let priority = match condition {
+                Condition::ClockWrong(_) => Priority::Low,
+                Condition::CertificateExpiring => Priority::Medium,
+                _ => Priority::High,
+            };
+            finding(condition.clone(), cause.clone(), priority, *since, now)
         });
         let findings = findings.collect();
         let subject = Subject::Installation;

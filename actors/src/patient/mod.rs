@@ -164,6 +164,14 @@ impl Patient {
         Some(self.inquiry(moment, None, listening))
     }
 
+    /// The site's settings changed.
+    pub fn reconsider(&mut self, settings: Arc<Settings>, listening: Listening, now: Now) -> Inquiry {
+        self.site.settings = settings;
+        self.apply_settings(now.wall);
+        self.settle(listening, now.uptime);
+        self.inquiry(Moment::without_reading(now), None, listening)
+    }
+
     /// A device of this patient says that it is gone, or back; or its last will does.
     pub fn device_status(
         &mut self,

@@ -125,6 +125,17 @@ impl PatientActor {
         }
     }
 
+    pub(super) fn reconsider(&mut self) {
+        let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
+        let settings = self.shard.settings();
+        match self.attempt(|patient| patient.reconsider(settings, listening, now)) {
+            Some((draft, inquiry)) => {
+                self.ask(draft, inquiry, VerdictCause::Status, Outcome::default(), Receipt::none());
+            }
+            None => self.tell_failure(Receipt::none()),
+        }
+    }
+
     pub(super) fn tick(&mut self, tick: &Tick) {
         let due = tick.due;
         self.armed = None;

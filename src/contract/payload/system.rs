@@ -39,7 +39,9 @@ pub struct SystemMessage<'a> {
     pub published_before_commit: u64,
     /// Changes that are missing in the log since another one has their id and sequence.
     pub store_refused: u64,
-    /// Messages that the broker will never take, and changes that made room for those of a higher priority.
+    /// Alert changes and states that the broker refuses now, with those that wait behind them.
+    pub refused: u64,
+    /// Other messages that the broker did not take, and changes that made room for those of a higher priority.
     pub undeliverable: u64,
     pub dropped: u64,
     /// Lines of the log that nobody took in time, since the start.
