@@ -56,7 +56,6 @@ impl ShardOutput {
 
     fn publish_rejections(&self, messages: Vec<RejectedMessage>) {
         for message in messages {
-            debug!(topic = message.topic, reason = message.reason, count = message.count, "rejected");
             self.publisher.rejected(&message);
             self.store.reject(message);
         }
@@ -120,6 +119,7 @@ impl Outlet for ShardOutput {
 
 impl RejectedOutput for ShardOutput {
     fn reject(&self, message: RejectedMessage) {
+        debug!(topic = message.topic, reason = message.reason, "rejected");
         let rejections = self.rejections.borrow_mut().take(message, self.clock.uptime());
         self.publish_rejections(rejections);
     }
