@@ -12,7 +12,7 @@ use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName, Stag
 use crate::alerts::standing::{Passed, Standing};
 use crate::alerts::under_way::UnderWay;
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::conditions::Condition;
+use crate::conditions::{Condition, Kind};
 
 /// How many of what passed are named in a summary; the rest is counted.
 const PASSED_NAMED: usize = 20;
@@ -107,6 +107,24 @@ impl AlertSet {
             match self.life_cycles.binary_search_by(|of| of.condition.cmp(&standing.condition)) {
                 Ok(place) => self.life_cycles[place].take_over(&standing, now),
                 Err(place) => self.life_cycles.insert(place, LifeCycle::taken_over(standing, now)),
+            }
+        }
+    }
+
+    /// What is so about the patient, as a kept track begins with it.
+    pub fn of_patient(&self) -> Self {
+        let of = self.life_cycles.iter().filter(|of| of.condition.kind() == Kind::Physiological);
+        Self { life_cycles: of.cloned().collect(), ..Self::default() }
+    }
+
+    /// Ends what a kept track that began with it found to have ended since: what is so now is another occurrence.
+    pub fn end_broken(&mut self, track: &Self, moment: &Moment, caption: &Caption<'_>) {
+        for place in 0..self.life_cycles.len() {
+            let of = &self.life_cycles[place];
+            let known = track.life_cycles.iter().find(|known| known.condition == of.condition);
+            if of.condition.kind() == Kind::Physiological && of.began_before(known) {
+                let ended = self.life_cycles[place].break_off(moment);
+                self.note_change(place, ended, caption);
             }
         }
     }

@@ -363,6 +363,21 @@ impl LifeCycle {
         }
     }
 
+    /// Whether it began before what another track, which began with it, still finds so.
+    pub fn began_before(&self, track: Option<&Self>) -> bool {
+        let onset = |of: &Self| of.level.onset().map(|since| since.measured);
+        onset(self).is_some_and(|own| track.and_then(onset).is_none_or(|known| own < known))
+    }
+
+    /// It has ended unheard: whatever is found next is another occurrence.
+    pub fn break_off(&mut self, moment: &Moment) -> Option<Open> {
+        self.level = Level::default();
+        (self.time, self.by) = (moment.at, moment.reading.clone());
+        let ended = self.open.take()?;
+        self.signal = self.signal.after(Move::Ended);
+        Some(ended)
+    }
+
     /// Whether the condition exists, published or not.
     pub fn is_open(&self) -> bool {
         self.open.is_some()

@@ -6,7 +6,7 @@ use super::missing::Unheard;
 use crate::admission::AdmissionRecord;
 use crate::alerts::{Delay, UnderWay};
 use crate::chart::Chart;
-use crate::chart::{Latest, Speakers};
+use crate::chart::{HELD_FOR, Latest, Speakers};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::Condition;
 use crate::devices::{Device, Devices};
@@ -103,10 +103,13 @@ impl View {
 
     /// Which of heart rate and pulse rate speaks for the heart, and until when, where a newer pulse waits for its turn.
     ///
-    /// The heart rate goes first as long as it holds against the pulse as against another device.
+    /// The heart rate goes first as long as it holds against the pulse as against another device. Once the pulse has
+    /// spoken, an older heart rate does not come back where the pulse falls silent.
     pub fn rate(&self) -> (Vital, Option<Uptime>) {
         let (rate, pulse) = (self.voice(Vital::HeartRate), self.voice(Vital::PulseRate));
-        let Voice::Fresh(pulse, _) = pulse else { return (Vital::HeartRate, None) };
+        let Voice::Fresh(pulse, _) = pulse else {
+            return (if self.pulse_spoke_last() { Vital::PulseRate } else { Vital::HeartRate }, None);
+        };
         let Voice::Fresh(rate, _) = rate else { return (Vital::PulseRate, None) };
         if pulse.heard <= rate.heard {
             return (Vital::HeartRate, None);
@@ -122,6 +125,13 @@ impl View {
             Some(until) => (Vital::HeartRate, Some(until)),
             None => (Vital::PulseRate, None),
         }
+    }
+
+    /// Whether the last pulse came when the last heart rate held nothing any more.
+    fn pulse_spoke_last(&self) -> bool {
+        let heard = |vital| self.chart.latest(vital).map(|latest| latest.heard);
+        let (rate, pulse) = (heard(Vital::HeartRate), heard(Vital::PulseRate));
+        rate.zip(pulse).is_some_and(|(rate, pulse)| pulse.since(rate) >= HELD_FOR)
     }
 
     /// For how long a value of this vital counts: `usual`, and where it comes as spot checks until the next is due.

@@ -11,7 +11,7 @@ use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::people::DeviceId;
 use crate::vitals::ReadingRef;
 use crate::vitals::{Consciousness, Quantity, Reading, Vital, VitalSet};
-pub use speakers::Speakers;
+pub use speakers::{HELD_FOR, Speakers};
 
 /// For how long a kept value that is the newest known speaks at least.
 const SPEAKS_FOR: Span = Span::from_mins(1);

@@ -7,7 +7,7 @@ use crate::people::DeviceId;
 use crate::vitals::Vital;
 
 /// For how long whoever spoke last keeps a vital against another device (contract, which device speaks).
-const HELD_FOR: Span = Span::from_secs(20);
+pub const HELD_FOR: Span = Span::from_secs(20);
 
 /// For how long a clock whose lag started anew yields to one that goes on.
 const CLOCK_UNSETTLED_FOR: Span = Span::from_mins(10);

@@ -59,9 +59,8 @@ impl KeptReading {
         }
         self.measured = measured;
         let wall = self.reading.received_at - self.arrival.since(measured);
-        if wall.since(self.reading.observed_at.unwrap_or(wall)).abs() > tolerance {
-            self.at = wall;
-        }
+        let sent = self.reading.observed_at.unwrap_or(wall);
+        self.at = if wall.since(sent).abs() > tolerance { wall } else { sent };
     }
 }
 

@@ -6,47 +6,139 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
+use super::clock::Parts;
 use crate::vitals::Reading;
 
 /// How many readings back a repeat is recognized. Older ones count as late, which is history too.
 const REMEMBERED: usize = 32;
 
-/// Fingerprints of the last readings of one device.
+/// The last readings of one device, and whether its count and its stamps tell one from another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Repeats(VecDeque<u64>);
+#[serde(from = "Saved", into = "Saved")]
+pub struct Repeats {
+    sent: VecDeque<Sent>,
+    last_seq: Option<u64>,
+    /// It has sent one `seq` with different values: its `seq` is ignored.
+    seq_is_void: bool,
+    /// It has sent one `time` with different values, and has no `seq` that counts: nothing of it is a repeat.
+    time_is_void: bool,
+}
+
+/// One reading, in as few bytes as will do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Sent {
+    seq: u32,
+    time: u32,
+    values: u32,
+    parts: Parts,
+}
 
 impl Repeats {
     /// Whether this reading came before; it is remembered either way.
     ///
-    /// The same `seq` and `time`, or where one was not sent, what was sent and the same values. A
-    /// reading with neither is never a repeat.
+    /// The same `seq`, `time` and values, of which what was not sent counts as equal; a reading with neither is never
+    /// a repeat. A `seq` that starts again is a restarted device's, and tells its readings apart as before.
     pub fn repeats(&mut self, reading: &Reading) -> bool {
-        let Some(fingerprint) = fingerprint(reading) else { return false };
-        if self.0.contains(&fingerprint) {
+        let sent = Sent::of(reading);
+        self.note_conflicts(sent, reading);
+        self.last_seq = reading.seq.or(self.last_seq);
+        let tells_apart = match (reading.seq, reading.observed_at) {
+            (Some(_), _) if !self.seq_is_void => true,
+            (_, Some(_)) => !self.time_is_void,
+            (_, None) => false,
+        };
+        let is_same = |known: &&Sent| {
+            (known.seq == sent.seq || self.seq_is_void)
+                && (known.time, known.values, known.parts) == (sent.time, sent.values, sent.parts)
+        };
+        if tells_apart && self.sent.iter().any(|known| is_same(&known)) {
             return true;
         }
-        if self.0.len() == REMEMBERED {
-            self.0.pop_front();
+        if self.sent.len() == REMEMBERED {
+            self.sent.pop_front();
         }
-        self.0.push_back(fingerprint);
+        self.sent.push_back(sent);
         false
+    }
+
+    /// Learns from one `seq`, or one `time`, with different values that it tells nothing apart.
+    fn note_conflicts(&mut self, sent: Sent, reading: &Reading) {
+        let differs = |known: &&Sent| known.values != sent.values && known.parts.meets(sent.parts);
+        if reading.seq.is_some() && !self.seq_is_void {
+            let same_seq = self.sent.iter().filter(differs).rfind(|known| known.seq == sent.seq);
+            let stands = |known: &Sent| {
+                reading.seq == self.last_seq || (reading.observed_at.is_some() && known.time == sent.time)
+            };
+            match same_seq {
+                Some(known) if stands(known) => self.seq_is_void = true,
+                Some(_) => self.sent.clear(),
+                None => {}
+            }
+        }
+        let seq_counts = reading.seq.is_some() && !self.seq_is_void;
+        if reading.observed_at.is_some() && !seq_counts {
+            self.time_is_void |= self.sent.iter().filter(differs).any(|known| known.time == sent.time);
+        }
     }
 }
 
-/// What tells one reading of a device from another; none where nothing can.
-fn fingerprint(reading: &Reading) -> Option<u64> {
-    let mut hasher = SipHasher13::new();
-    match (reading.seq, reading.observed_at) {
-        (None, None) => return None,
-        (Some(seq), Some(time)) => (seq, time).hash(&mut hasher),
-        (seq, time) => {
-            (seq, time).hash(&mut hasher);
-            reading.values.iter().for_each(|value| value.hash(&mut hasher));
-            (reading.consciousness, reading.supplemental_oxygen).hash(&mut hasher);
+impl Sent {
+    fn of(reading: &Reading) -> Self {
+        let values = |hasher: &mut SipHasher13| {
+            reading.values.iter().for_each(|value| value.hash(hasher));
+            (reading.consciousness, reading.supplemental_oxygen).hash(hasher);
+        };
+        Self {
+            seq: short(|hasher| reading.seq.hash(hasher)),
+            time: short(|hasher| reading.observed_at.hash(hasher)),
+            values: short(values),
+            parts: Parts::of(reading),
         }
     }
-    Some(hasher.finish())
+}
+
+/// Half a hash: there are few readings to be told apart.
+#[expect(clippy::cast_possible_truncation, reason = "half of it is enough")]
+fn short(hash: impl FnOnce(&mut SipHasher13)) -> u32 {
+    let mut hasher = SipHasher13::new();
+    hash(&mut hasher);
+    hasher.finish() as u32
+}
+
+/// As it is written: four numbers a reading, one after the other.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Saved {
+    Now {
+        sent: Vec<u32>,
+        last_seq: Option<u64>,
+        #[serde(default)]
+        seq_is_void: bool,
+        #[serde(default)]
+        time_is_void: bool,
+    },
+    /// Fingerprints that older versions wrote: of no use any more.
+    Before(Vec<u64>),
+}
+
+impl From<Saved> for Repeats {
+    fn from(saved: Saved) -> Self {
+        let Saved::Now { sent, last_seq, seq_is_void, time_is_void } = saved else { return Self::default() };
+        let sent = sent.chunks_exact(4).map(|sent| Sent {
+            seq: sent[0],
+            time: sent[1],
+            values: sent[2],
+            parts: Parts::of_bits(sent[3]),
+        });
+        Self { sent: sent.collect(), last_seq, seq_is_void, time_is_void }
+    }
+}
+
+impl From<Repeats> for Saved {
+    fn from(Repeats { sent, last_seq, seq_is_void, time_is_void }: Repeats) -> Self {
+        let numbers = |sent: Sent| [sent.seq, sent.time, sent.values, sent.parts.bits()];
+        Self::Now { sent: sent.into_iter().flat_map(numbers).collect(), last_seq, seq_is_void, time_is_void }
+    }
 }
 
 #[cfg(test)]
@@ -55,34 +147,80 @@ mod tests {
     use crate::clock::Timestamp;
     use crate::vitals::{Quantity, Vital};
 
-    fn reading(seq: Option<u64>, time: Option<i64>, heart_rate: i32) -> Reading {
+    fn of(vital: Vital, seq: Option<u64>, time: Option<i64>, value: i32) -> Reading {
         let mut reading = Reading::empty(Timestamp::from_unix_ms(0));
         (reading.seq, reading.observed_at) = (seq, time.map(Timestamp::from_unix_ms));
-        reading.values.set(Vital::HeartRate, Quantity::whole(heart_rate));
+        reading.values.set(vital, Quantity::whole(value));
         reading
     }
 
-    fn repeats(first: &Reading, second: &Reading) -> bool {
+    fn reading(seq: Option<u64>, time: Option<i64>, heart_rate: i32) -> Reading {
+        of(Vital::HeartRate, seq, time, heart_rate)
+    }
+
+    /// Which of these readings, one after the other, are repeats; a restart after each changes nothing.
+    fn repeats(readings: impl IntoIterator<Item = Reading>) -> Vec<bool> {
         let mut sent = Repeats::default();
-        assert!(!sent.repeats(first));
-        sent.repeats(second)
+        let answers = readings.into_iter().map(|reading| {
+            sent = serde_json::from_str(&serde_json::to_string(&sent).unwrap()).unwrap();
+            sent.repeats(&reading)
+        });
+        answers.collect()
     }
 
     #[test]
-    fn the_same_seq_and_time_is_a_repeat() {
-        assert!(repeats(&reading(Some(1), Some(5), 70), &reading(Some(1), Some(5), 70)));
-        assert!(!repeats(&reading(Some(1), Some(5), 70), &reading(Some(1), Some(6), 70)));
-        assert!(!repeats(&reading(Some(1), Some(5), 70), &reading(Some(2), Some(5), 70)));
+    fn the_same_seq_time_and_values_are_a_repeat() {
+        let first = reading(Some(1), Some(5), 70);
+        let others = [reading(Some(1), Some(6), 70), reading(Some(2), Some(5), 70)];
+        assert_eq!(repeats([first.clone(), first.clone()]), [false, true]);
+        others.into_iter().for_each(|other| assert_eq!(repeats([first.clone(), other]), [false, false]));
     }
 
     #[test]
-    fn without_a_seq_the_same_time_and_values_are_a_repeat() {
-        assert!(repeats(&reading(None, Some(5), 70), &reading(None, Some(5), 70)));
-        assert!(!repeats(&reading(None, Some(5), 70), &reading(None, Some(5), 71)));
+    fn what_was_not_sent_counts_as_equal() {
+        for (seq, time) in [(None, Some(5)), (Some(1), None)] {
+            assert_eq!(repeats([70, 70].map(|rate| reading(seq, time, rate))), [false, true]);
+        }
+        assert_eq!(repeats([70, 70].map(|rate| reading(None, None, rate))), [false, false]);
+    }
+
+    /// Seen to fail with `seq` and `time` alone: a device with one of each for ever was judged once.
+    #[test]
+    fn one_seq_and_one_time_for_ever_with_values_that_change_have_no_repeats() {
+        for (seq, time) in [(Some(1), Some(5)), (None, Some(5)), (Some(1), None)] {
+            let readings = [70, 0, 0, 70, 70].map(|rate| reading(seq, time, rate));
+            assert_eq!(repeats(readings), [false; 5], "{seq:?} {time:?}");
+        }
+    }
+
+    /// Its `seq` is ignored then, and its `time` tells its readings apart.
+    #[test]
+    fn a_seq_that_stands_still_is_ignored() {
+        let readings = [(5, 70), (6, 71), (6, 71), (7, 71)].map(|(time, rate)| reading(Some(1), Some(time), rate));
+        assert_eq!(repeats(readings), [false, false, true, false]);
+        let again = [(1, 5, 70), (1, 6, 71), (2, 6, 71)].map(|(seq, time, rate)| reading(Some(seq), Some(time), rate));
+        assert_eq!(repeats(again), [false, false, true]);
     }
 
     #[test]
-    fn a_reading_with_neither_seq_nor_time_is_never_a_repeat() {
-        assert!(!repeats(&reading(None, None, 70), &reading(None, None, 70)));
+    fn a_seq_that_starts_again_goes_on_to_count() {
+        let before = (1..4).map(|seq| reading(Some(seq), Some(seq.cast_signed()), 70));
+        let after = [(1, 11), (2, 12), (2, 12)].map(|(seq, time)| reading(Some(seq), Some(time), 80));
+        assert_eq!(repeats(before.chain(after)), [false, false, false, false, false, true]);
+        let untimed = [(1, 70), (2, 70), (1, 80), (2, 80), (2, 80)].map(|(seq, rate)| reading(Some(seq), None, rate));
+        assert_eq!(repeats(untimed), [false, false, false, false, true]);
+    }
+
+    /// A gateway that sends each vital by itself has repeats as any other.
+    #[test]
+    fn different_vitals_of_one_seq_and_time_are_no_different_values() {
+        let heart = of(Vital::HeartRate, Some(1), Some(5), 70);
+        let oxygen = of(Vital::OxygenSaturation, Some(1), Some(5), 97);
+        assert_eq!(repeats([heart.clone(), oxygen.clone(), heart, oxygen]), [false, false, true, true]);
+    }
+
+    #[test]
+    fn what_an_older_version_wrote_is_read() {
+        assert_eq!(serde_json::from_str::<Repeats>("[1,18446744073709551615]").unwrap(), Repeats::default());
     }
 }

@@ -26,6 +26,12 @@ pub(super) struct Drain {
     /// What was known of the patient when the first of them came, and which conditions were so.
     known: Arc<Chart>,
     open: Vec<Condition>,
+    /// What was so then, with its delays. It goes on on the kept track where all that is kept is newer than what was known.
+    #[serde(default)]
+    begun: AlertSet,
+    /// Whether something live has decided since: what was so then has gone on, and is not ended by what was kept.
+    #[serde(default)]
+    decided: bool,
     pub waiting: KeptReadings,
     /// How many of them have been charted for the live track.
     charted: usize,
@@ -40,13 +46,15 @@ pub(super) struct Drain {
 
 impl Drain {
     /// Begins with the first kept reading.
-    pub fn new(device: DeviceId, known: &Arc<Chart>, open: Vec<Condition>) -> Self {
+    pub fn new(device: DeviceId, known: &Arc<Chart>, alerts: &AlertSet) -> Self {
         let mut chart = Chart::default();
         (chart.consciousness, chart.oxygen) = (known.consciousness, known.oxygen);
         Self {
             device,
             known: Arc::clone(known),
-            open,
+            open: alerts.published().map(|change| change.condition.clone()).collect(),
+            begun: alerts.of_patient(),
+            decided: false,
             waiting: KeptReadings::default(),
             charted: 0,
             judged: 0,
@@ -93,7 +101,31 @@ impl Drain {
         readings.extend(readings_of(live));
         readings.sort_by_key(|kept| kept.measured);
         readings.dedup();
-        (self.gone.clone(), readings)
+        (self.start(self.begins()), readings)
+    }
+
+    /// On what it is judged: what is gone already, or what was so when it began.
+    fn start(&self, begins: Uptime) -> Track {
+        let mut track = self.gone.clone();
+        if self.goes_on_from_what_was_known(begins) {
+            track.alerts = self.begun.clone();
+        }
+        track
+    }
+
+    fn goes_on_from_what_was_known(&self, begins: Uptime) -> bool {
+        let is_older = |vital| self.known.latest(vital).is_none_or(|latest| latest.measured <= begins);
+        !self.begun.is_quiet() && self.known.present().iter().all(is_older)
+    }
+
+    /// Whether what was so when it began, and is not on the kept track any more, has ended unheard.
+    pub fn may_end_what_began(&self) -> bool {
+        !self.decided && self.goes_on_from_what_was_known(self.begins())
+    }
+
+    /// Something live has decided.
+    pub fn note_decided(&mut self) {
+        self.decided = true;
     }
 
     /// From when on rules are asked: what was live before has been judged.
@@ -103,11 +135,14 @@ impl Drain {
 
     /// The oldest, of which too many waited, and on what they are to be judged.
     pub fn oldest(&mut self) -> (Track, Vec<KeptReading>) {
-        (self.gone.clone(), std::mem::take(&mut self.leaving).iter().cloned().collect())
+        let leaving: Vec<_> = std::mem::take(&mut self.leaving).iter().cloned().collect();
+        let begins = leaving.iter().map(|kept| kept.measured).min().unwrap_or(self.counts_from);
+        (self.start(begins), leaving)
     }
 
     /// The oldest have been judged.
     pub fn note_gone(&mut self, track: Track) {
+        (self.begun, self.decided) = (AlertSet::default(), true);
         self.gone = track;
     }
 
@@ -139,6 +174,7 @@ impl Drain {
         Arc::make_mut(&mut self.known).shift(by);
         Arc::make_mut(&mut self.gone.chart).shift(by);
         self.gone.alerts.shift(by);
+        self.begun.shift(by);
         self.waiting.shift(by);
         self.leaving.shift(by);
         self.counts_from = self.counts_from + by;

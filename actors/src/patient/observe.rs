@@ -49,7 +49,7 @@ impl Patient {
         }
         let judged = known.clock.judge(reading.observed_at, Parts::of(reading), arrival, &settings.alerts);
         let max = settings.admission.max_rate;
-        if known.rate.exceeds(max, judged.at) {
+        if known.rate.exceeds(max, judged.at, reading.observed_at) {
             known.clock.forget_reading(judged.kept);
             return Observed::Refused(Refusal::Flooding { device, max });
         }
@@ -76,6 +76,8 @@ impl Patient {
         let (listening, now) = (*listening, *now);
         let settled = self.settle(listening, now.uptime);
         let account = self.end_catch_up(device, listening, now);
+        let decides = |drain: &&mut Drain| account.is_none() || drain.device != **device;
+        self.drains.iter_mut().filter(decides).for_each(Drain::note_decided);
         let Judged { at, measured, .. } = arrived.judged;
         let charted =
             self.enter(&Timed { reading, device, origin, at, measured, live: true }, listening, now);
@@ -136,8 +138,7 @@ impl Patient {
     /// What this device brings from the past.
     fn drain_of(&mut self, device: &DeviceId) -> &mut Drain {
         let place = self.drains.iter().position(|drain| drain.device == *device).unwrap_or_else(|| {
-            let open = self.alerts.published().map(|change| change.condition.clone()).collect();
-            self.drains.push(Drain::new(device.clone(), &self.chart, open));
+            self.drains.push(Drain::new(device.clone(), &self.chart, &self.alerts));
             self.drains.len() - 1
         });
         &mut self.drains[place]

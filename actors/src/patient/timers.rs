@@ -9,11 +9,13 @@ use super::{Listening, Patient, STATE_EVERY};
 use crate::alerts::Moment;
 use crate::chart::Charted;
 use crate::clock::{Now, Span, Uptime};
+use crate::conditions::Condition;
 use crate::devices::Devices;
 use crate::devices::clock::{CatchUpEnd, Parts};
 use crate::devices::kept::KeptReading;
 use crate::people::{DeviceId, Subject};
 use crate::settings::AlertSettings;
+use crate::vitals::{Reading, Vital};
 
 impl Patient {
     /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
@@ -118,7 +120,9 @@ impl Patient {
         let (device, end) = first_ended(Arc::make_mut(&mut self.devices), due, since, now, rules)?;
         self.last_saved.at = None;
         match end {
-            CatchUpEnd::SetBack { readings, by } => self.was_set_back(device, readings, by, listening, now),
+            CatchUpEnd::SetBack { readings, by, lone } => {
+                self.was_set_back(device, (readings, by, lone), listening, now)
+            }
             CatchUpEnd::FellSilent => self.fell_silent(device, listening, now),
         }
     }
@@ -127,8 +131,7 @@ impl Patient {
     fn was_set_back(
         &mut self,
         device: DeviceId,
-        readings: usize,
-        by: Span,
+        (readings, by, lone): (usize, Span, bool),
         listening: Listening,
         now: Now,
     ) -> Option<Inquiry> {
@@ -142,27 +145,66 @@ impl Patient {
         let mut live: Vec<_> = drain.waiting.from(first).cloned().collect();
         live.sort_by_key(|kept| kept.measured);
         let newest = live.last()?.clone();
+        if lone {
+            drain.note_decided();
+        }
         for kept in older.iter().take(older.len().saturating_sub(live.len())) {
             self.chart_past(kept, listening, now);
         }
-        for kept in &live {
-            self.chart_live(kept, &device, listening, now);
+        for kept in &mut live {
+            self.hear_live_after_all(kept, &device, listening, now);
+            if lone {
+                self.take_back_what_would_end(&mut kept.reading);
+            }
+            self.chart_live(kept, listening, now);
         }
         self.heard = now.uptime;
-        self.hear_live(&device, &newest.reading, listening, now);
         Some(self.decide_by_timer(device, &newest, listening, now))
     }
 
-    /// What was kept is live after all.
-    fn chart_live(&mut self, kept: &KeptReading, device: &DeviceId, listening: Listening, now: Now) {
-        let (reading, at, measured) = (&kept.reading, kept.at, kept.measured);
+    /// What was kept is live after all: it was a sign of life when it arrived.
+    fn hear_live_after_all(&mut self, kept: &KeptReading, device: &DeviceId, listening: Listening, now: Now) {
+        let reading = &kept.reading;
         if let Some(known) = Arc::make_mut(&mut self.devices).get_mut(device) {
             let time = reading.observed_at.unwrap_or(reading.received_at);
             known.clock.note_live_after_all(Parts::of(reading), time, kept.arrival);
         }
+        let arrival = kept.arrival.min(now.uptime);
+        let arrived = Now { uptime: arrival, wall: now.wall - now.uptime.since(arrival) };
+        self.hear_live(device, reading, listening, arrived);
+    }
+
+    /// Charts what is live after all.
+    fn chart_live(&mut self, kept: &KeptReading, listening: Listening, now: Now) {
+        let (reading, at, measured) = (&kept.reading, kept.at, kept.measured);
         self.simulated = reading.simulated;
-        let timed = Timed { reading, device, origin: kept.origin(), at, measured, live: true };
+        let device = kept.device();
+        let timed = Timed { reading, device: &device, origin: kept.origin(), at, measured, live: true };
         self.chart_reading(&timed, listening, now);
+    }
+
+    /// One reading alone turned a clock. It may be old all the same: it raises what it raises, and ends or holds back
+    /// nothing that live readings decided.
+    fn take_back_what_would_end(&self, reading: &mut Reading) {
+        for vital in Vital::ALL {
+            let judged = if vital == Vital::PulseRate { Vital::HeartRate } else { vital };
+            let [low, high] = [Condition::Low(judged), Condition::High(judged)]
+                .map(|condition| self.site.tracked.iter().any(|of| of.condition == condition));
+            if !low && !high {
+                continue;
+            }
+            reading.not_measured.remove(vital);
+            let (Some(value), Some(known)) = (reading.values.get(vital), self.chart.latest(vital)) else {
+                continue;
+            };
+            let limits = self.site.limits.get(judged);
+            let is_low = limits.low.is_some_and(|limit| value < limit);
+            let is_high = limits.high.is_some_and(|limit| value > limit);
+            let is_better = (low && value > known.value && !is_high) || (high && value < known.value && !is_low);
+            if is_better {
+                reading.values.remove(vital);
+            }
+        }
     }
 
     /// A backlog fell silent: its newest values decide at their own times, where nothing newer is known.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Patient;
 use super::backlog::summary;
-use super::drain::Track;
+use super::drain::{Drain, Track};
 use super::failure::{CORE, failure};
 use super::outcome::{Answers, Inquiry, Judgement, Notice, Outcome};
 use super::replay::{Account, Purpose, Replay};
@@ -26,7 +26,10 @@ impl Patient {
                 *replay
             }
             None if self.rests_on_past(&inquiry, &answers) => self.begin_replay(inquiry, answers),
-            None => return Judgement::Done(self.decide(&inquiry, answers)),
+            None => {
+                self.note_decided(&inquiry);
+                return Judgement::Done(self.decide(&inquiry, answers));
+            }
         };
         let Some((view, moment)) = self.next_question(&mut replay) else {
             return Judgement::Done(self.conclude_replay(replay));
@@ -40,7 +43,18 @@ impl Patient {
         let Some(account) = &inquiry.account else { return false };
         let findings =
             || answers.iter().filter_map(|(_, analysis)| analysis.as_ref()).flat_map(|a| &a.findings);
-        !matches!(account.purpose, Purpose::Decide) || findings().any(|found| is_new(found, &inquiry.view))
+        let drain = || self.drains.iter().find(|drain| drain.device == account.device);
+        let may_end = |found: &Finding| is_about_patient(found) && found.reached.is_some();
+        !matches!(account.purpose, Purpose::Decide)
+            || findings().any(|found| is_new(found, &inquiry.view))
+            || (drain().is_some_and(Drain::may_end_what_began) && findings().any(may_end))
+    }
+
+    /// A live reading decided by itself: what it left so is not ended by what was kept.
+    fn note_decided(&mut self, inquiry: &Inquiry) {
+        let Some(account) = &inquiry.account else { return };
+        let drain = self.drains.iter_mut().find(|drain| drain.device == account.device);
+        drain.into_iter().for_each(Drain::note_decided);
     }
 
     /// All that was kept has been judged: the verdict that waited for it.
@@ -50,7 +64,7 @@ impl Patient {
             return self.decide(&inquiry, answers);
         };
         match *purpose {
-            Purpose::Decide | Purpose::DecideByTimer => self.take_over(&track, &inquiry.moment),
+            Purpose::Decide | Purpose::DecideByTimer => self.take_over(device, &track, &inquiry.moment),
             Purpose::Summarize => self.end_drain(device, &track),
             Purpose::Oldest => {
                 let drain = self.drains.iter_mut().find(|drain| drain.device == *device);
@@ -61,7 +75,17 @@ impl Patient {
     }
 
     /// What is still so on the kept track began there; what begins with the reading that decides did not wait.
-    fn take_over(&mut self, track: &Track, moment: &Moment) {
+    ///
+    /// What was so before, and ended on it, has ended: what is so now began anew.
+    fn take_over(&mut self, device: &DeviceId, track: &Track, moment: &Moment) {
+        let subject = Subject::Patient(self.id.clone());
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        if let Some(drain) = self.drains.iter_mut().find(|drain| drain.device == *device) {
+            if drain.may_end_what_began() {
+                self.alerts.end_broken(&track.alerts, moment, &caption);
+            }
+            drain.note_decided();
+        }
         let mut standing = track.alerts.standing();
         for onset in standing.iter_mut().flat_map(|standing: &mut Standing| &mut standing.onsets) {
             onset.take_if(|onset| onset.reading == moment.reading);
@@ -74,6 +98,7 @@ impl Patient {
         let Some(place) = self.drains.iter().position(|drain| drain.device == *device) else { return };
         let drain = self.drains.remove(place);
         self.passed.add(&drain, track);
+        self.last_saved.at = None;
     }
 
     /// Alerts change by what the rules found.
@@ -105,6 +130,7 @@ impl Patient {
         if self.drains.is_empty() && !self.passed.is_empty() {
             let passed = std::mem::take(&mut self.passed);
             outcome.changes.push(summary(&passed, &mut self.alerts, moment, &caption));
+            self.last_saved.at = None; // told once, across a restart too
         }
         outcome.scores = self.new_scores(scores);
         outcome.notices = self.notices(moment, !inquiry.is_backlog());
@@ -156,5 +182,9 @@ impl Patient {
 /// Whether a finding reaches what was not so before, about the patient.
 fn is_new(found: &Finding, view: &View) -> bool {
     let was = view.under_way(&found.condition).and_then(|under_way| under_way.priority);
-    found.reached > was && found.condition.kind() == Kind::Physiological
+    found.reached > was && is_about_patient(found)
+}
+
+fn is_about_patient(found: &Finding) -> bool {
+    found.condition.kind() == Kind::Physiological
 }

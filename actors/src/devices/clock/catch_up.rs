@@ -25,8 +25,8 @@ pub struct KeptArrival {
 /// What a catch-up turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ending {
-    /// The clock was set back: these delays are its lag from here on.
-    SetBack { delays: Delays, newest: Stamp },
+    /// The clock was set back: these delays are its lag from here on. Where one reading alone says so it is `lone`.
+    SetBack { delays: Delays, newest: Stamp, lone: bool },
     /// A backlog fell silent before it reached what is live.
     FellSilent,
 }
@@ -53,12 +53,28 @@ pub struct CatchUp {
     overtaken: Parts,
     /// The last reading was kept for its stamps' order alone.
     young: bool,
+    /// One reading alone proves nothing: this device has just sent live and kept readings in turn.
+    #[serde(default)]
+    doubted: bool,
+    /// Its readings come newest first, which no clock does.
+    #[serde(default)]
+    backwards: bool,
+    /// The last stamp, in milliseconds since 1970.
+    #[serde(default)]
+    last_ms: i64,
+    /// It fell silent, and what follows is compared with it.
+    #[serde(default)]
+    rests: bool,
 }
 
 impl CatchUp {
-    /// The first kept reading sets the mark.
-    pub fn begin(first: KeptArrival) -> Self {
+    /// The first kept reading sets the mark; `doubted`, where it needs another to turn a clock.
+    pub fn begin(first: KeptArrival, doubted: bool) -> Self {
         Self {
+            doubted,
+            backwards: false,
+            last_ms: first.time.unix_ms(),
+            rests: false,
             counts_from: first.arrival,
             mark_delay: first.delay,
             mark_time: first.time,
@@ -75,18 +91,28 @@ impl CatchUp {
     /// Takes a further kept reading; answers whether it is a jump.
     ///
     /// `coarse` is how long one stamp lasts: by so much ages play with nothing being caught up.
-    pub fn take(&mut self, kept: KeptArrival, live_within: Span, coarse: Span) -> bool {
+    pub fn take(&mut self, kept: KeptArrival, live_within: Span, coarse: Span, doubted: bool) -> bool {
+        let jumps = kept.delay - self.mark_delay > live_within;
+        if self.rests {
+            return self.resume(kept, jumps || self.shrinks(kept, coarse), doubted);
+        }
         if !self.young && !kept.overtaken.is_empty() {
             return false; // Sent before the clock was set back, and overtaken on its way.
         }
-        let jumps = kept.delay - self.mark_delay > live_within;
+        self.note_order(kept, jumps);
         if jumps {
             (self.jump_delay, self.newest) = (kept.delay, Stamp { time: kept.time, first: kept.arrival });
         }
         self.newest = Stamp::newest(Some(self.newest), kept.time, kept.arrival);
         if jumps || self.shrinks(kept, coarse) {
-            (self.counts_from, self.mark_delay, self.mark_time) = (kept.arrival, kept.delay, kept.time);
-            (self.jumped, self.went_on, self.delays) = (jumps, false, Delays::only(kept.delay));
+            self.doubted |= jumps && doubted;
+            self.set_mark(kept, jumps);
+        } else if kept.time > self.mark_time && self.doubted {
+            // A second one agrees with the first: from here on they count as any others.
+            let first = self.mark_delay;
+            self.doubted = false;
+            self.set_mark(kept, false);
+            self.delays.note(first);
         } else {
             self.went_on |= kept.time > self.mark_time;
             self.delays.note(kept.delay);
@@ -94,6 +120,32 @@ impl CatchUp {
         self.overtaken = self.overtaken.and(kept.overtaken);
         self.young = !kept.overtaken.is_empty();
         jumps
+    }
+
+    fn set_mark(&mut self, kept: KeptArrival, jumped: bool) {
+        (self.counts_from, self.mark_delay, self.mark_time) = (kept.arrival, kept.delay, kept.time);
+        (self.jumped, self.went_on, self.delays) = (jumped, false, Delays::only(kept.delay));
+    }
+
+    /// Newest first is the order of a buffer; a jump is in no order.
+    fn note_order(&mut self, kept: KeptArrival, jumps: bool) {
+        if !jumps && kept.time.unix_ms() != self.last_ms {
+            self.backwards = kept.time.unix_ms() < self.last_ms;
+        }
+        self.last_ms = kept.time.unix_ms();
+    }
+
+    /// The first reading after it fell silent: it begins anew, and is doubted unless it goes on where the mark stood.
+    fn resume(&mut self, kept: KeptArrival, differs: bool, doubted: bool) -> bool {
+        let agrees = !differs && kept.time > self.mark_time;
+        let backwards = self.backwards && kept.time.unix_ms() < self.last_ms;
+        let mut anew = Self::begin(kept, !agrees && (doubted || backwards));
+        anew.backwards = backwards;
+        if agrees {
+            anew.delays.note(self.mark_delay);
+        }
+        *self = anew;
+        !agrees
     }
 
     /// Whether the age fell by at least half of the time since the mark: something is being caught up.
@@ -119,9 +171,19 @@ impl CatchUp {
         self.counts_from = self.counts_from.max(hearing_since);
     }
 
-    /// When it ends by itself.
-    pub fn deadline(&self, catch_up: Span) -> Uptime {
-        self.counts_from + catch_up
+    /// When it ends by itself; none once it fell silent.
+    pub fn deadline(&self, catch_up: Span) -> Option<Uptime> {
+        (!self.rests).then(|| self.counts_from + catch_up)
+    }
+
+    /// It fell silent: what follows is compared with it.
+    pub fn rest(&mut self) {
+        self.rests = true;
+    }
+
+    /// Whether it has not fallen silent.
+    pub fn is_under_way(&self) -> bool {
+        !self.rests
     }
 
     /// What it was, now that its time is up.
@@ -130,10 +192,11 @@ impl CatchUp {
     /// sent with the oldest or with the newest first.
     pub fn ending(&self) -> Ending {
         let buffered = self.jumped || self.jump_delay - self.mark_delay > BACKLOG_FELL;
-        if buffered && !self.went_on {
+        if !self.went_on && (buffered || self.backwards || self.doubted) {
             Ending::FellSilent
         } else {
-            Ending::SetBack { delays: self.delays, newest: self.newest }
+            let lone = self.delays.count() == 1;
+            Ending::SetBack { delays: self.delays, newest: self.newest, lone }
         }
     }
 

@@ -2,11 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::lag::Delays;
 use crate::clock::{Span, Uptime};
 use crate::settings::AlertSettings;
 
 /// How long a clock must have been right to be told to be.
 const RIGHT_FOR: Span = Span::from_secs(60);
+
+/// So many delays must be known to say that they agree: two entries by hand may be late by the same.
+const AGREE: usize = 8;
 
 /// In which direction a clock is off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,14 +35,14 @@ impl ClockFault {
         Self { lag, wrong, ..Self::default() }
     }
 
-    /// Notes the lag after a live reading. Delays that vary by `spread` are no wrong clock.
-    pub fn note(&mut self, lag: Span, spread: Span, now: Uptime, rules: &AlertSettings) {
-        let allowed = rules.clock_tolerance + spread;
+    /// Notes the lag after a live reading: the least of these delays. Such as vary are no wrong clock.
+    pub fn note(&mut self, lag: Span, delays: &Delays, now: Uptime, rules: &AlertSettings) {
+        let allowed = rules.clock_tolerance + delays.spread();
         self.lag = lag;
         self.beyond_since = (lag.abs() > allowed).then(|| self.beyond_since.unwrap_or(now));
         self.right_since = (lag.abs() * 2 < allowed).then(|| self.right_since.unwrap_or(now));
         let lasted = |since: Option<Uptime>, span| since.is_some_and(|since| now.since(since) >= span);
-        if lasted(self.beyond_since, rules.catch_up) {
+        if lasted(self.beyond_since, rules.catch_up) && delays.count() >= AGREE {
             self.wrong = true;
         } else if lasted(self.right_since, RIGHT_FOR) {
             self.wrong = false;
@@ -70,11 +74,29 @@ mod tests {
     fn wrong_at(notes: impl IntoIterator<Item = (i64, i64, i64)>) -> Vec<i64> {
         let (mut fault, rules) = (ClockFault::default(), AlertSettings::default());
         let wrong = notes.into_iter().filter(|(at, lag, spread)| {
-            let (lag, spread) = (Span::from_secs(*lag), Span::from_secs(*spread));
-            fault.note(lag, spread, Uptime::from_ms(at * 1000), &rules);
+            fault.note(Span::from_secs(*lag), &delays(8, *spread), Uptime::from_ms(at * 1000), &rules);
             fault.off_by().is_some()
         });
         wrong.map(|(at, ..)| at).collect()
+    }
+
+    /// So many delays, the last of which is longer by so many seconds.
+    fn delays(count: usize, spread: i64) -> Delays {
+        let mut delays = vec![Span::ZERO; count];
+        delays.push(Span::from_secs(spread));
+        delays.split_off(1).into()
+    }
+
+    /// Seen to fail with one delay alone taken for the spread of many.
+    #[test]
+    fn a_few_delays_that_happen_to_agree_are_no_wrong_clock() {
+        for (count, wrong) in [(1, false), (7, false), (8, true)] {
+            let (mut fault, rules) = (ClockFault::default(), AlertSettings::default());
+            for at in [0, 600] {
+                fault.note(Span::from_mins(5), &delays(count, 0), Uptime::from_ms(at * 1000), &rules);
+            }
+            assert_eq!(fault.off_by().is_some(), wrong, "{count}");
+        }
     }
 
     #[test]
@@ -103,7 +125,7 @@ mod tests {
     fn its_direction_is_known_at_once() {
         let mut fault = ClockFault::default();
         for (lag, skew) in [(60, Some(Skew::Behind)), (-60, Some(Skew::Ahead)), (4, None)] {
-            fault.note(Span::from_secs(lag), Span::ZERO, Uptime::START, &AlertSettings::default());
+            fault.note(Span::from_secs(lag), &delays(8, 0), Uptime::START, &AlertSettings::default());
             assert_eq!(fault.skew(), skew);
         }
     }

@@ -55,6 +55,11 @@ impl Delays {
         self.known().iter().min().copied()
     }
 
+    /// How many are known.
+    pub fn count(&self) -> usize {
+        self.known().len()
+    }
+
     /// By how much they differ.
     pub fn spread(&self) -> Span {
         let most = self.known().iter().max().copied();

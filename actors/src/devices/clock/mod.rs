@@ -48,10 +48,16 @@ pub enum Kept {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CatchUpEnd {
     /// The clock was set back: the last `readings` kept readings are live by a lag that is greater by `by`.
-    SetBack { readings: usize, by: Span },
+    ///
+    /// Where one reading alone says so it is `lone`: whatever it brings, it ends nothing that live readings decided.
+    SetBack { readings: usize, by: Span, lone: bool },
     /// The backlog fell silent: its newest values decide at their own times.
     FellSilent,
 }
+
+/// For so many live readings what a lag was before is remembered, and that one reading alone was wrong about it.
+#[expect(clippy::cast_possible_truncation, reason = "sixteen")]
+const READINGS_REMEMBERED: u8 = REMEMBERED as u8;
 
 /// The lag before the one that started anew, for as long as what follows may prove that it still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +65,9 @@ struct Before {
     delays: Delays,
     /// After how many more live readings it is forgotten.
     forgotten_after: u8,
+    /// One reading alone started the lag anew: the next one shows which of the two holds.
+    #[serde(default)]
+    lone: bool,
 }
 
 /// What the arrivals of one device's readings say of its clock.
@@ -71,6 +80,9 @@ pub struct DeviceClock {
     /// How many readings were kept since the last jump.
     since_jump: usize,
     anew_at: Option<Uptime>,
+    /// For so many more live readings one kept reading alone turns no clock: the last time it was a backlog after all.
+    #[serde(default)]
+    doubted_for: u8,
     fault: ClockFault,
 }
 
@@ -142,9 +154,14 @@ impl DeviceClock {
     fn return_to_lag_before(&mut self, delay: Span, arrival: Now, rules: &AlertSettings) {
         let Some(before) = &self.before else { return };
         let too_young = |lag: Span| lag - delay > rules.live_within;
-        if too_young(self.lag(arrival)) && before.delays.lag().is_some_and(|lag| !too_young(lag)) {
+        let (lag, Some(lag_before)) = (self.lag(arrival), before.delays.lag()) else { return };
+        let is_nearer = before.lone && (delay - lag_before).abs() < (delay - lag).abs();
+        let is_kept = delay - lag > rules.live_within;
+        if (too_young(lag) && !too_young(lag_before)) || is_nearer {
             self.delays = before.delays;
-            (self.before, self.anew_at) = (None, None);
+            (self.before, self.anew_at, self.doubted_for) = (None, None, READINGS_REMEMBERED);
+        } else if !is_kept {
+            self.before.iter_mut().for_each(|before| before.lone = false);
         }
     }
 
@@ -156,10 +173,11 @@ impl DeviceClock {
     /// Takes a reading, or a part of one, that is from the past.
     fn keep(&mut self, kept: KeptArrival, live_within: Span) {
         let coarse = self.stamps.longest();
+        let doubted = self.doubted_for > 0;
         let jumps = match &mut self.catch_up {
-            Some(catch_up) => catch_up.take(kept, live_within, coarse),
+            Some(catch_up) => catch_up.take(kept, live_within, coarse, doubted),
             none => {
-                *none = Some(Box::new(CatchUp::begin(kept)));
+                *none = Some(Box::new(CatchUp::begin(kept, doubted)));
                 true
             }
         };
@@ -168,6 +186,7 @@ impl DeviceClock {
 
     fn note_live(&mut self, delay: Span, arrival: Now, rules: &AlertSettings) {
         self.delays.note(delay);
+        self.doubted_for = self.doubted_for.saturating_sub(1);
         self.before.take_if(|before| before.forgotten_after <= 1);
         if let Some(before) = &mut self.before {
             before.forgotten_after -= 1;
@@ -177,7 +196,7 @@ impl DeviceClock {
 
     fn note_fault(&mut self, now: Now, rules: &AlertSettings) {
         let lag = self.lag(now) - delay_of_wall(now);
-        self.fault.note(lag, self.delays.spread(), now.uptime, rules);
+        self.fault.note(lag, &self.delays, now.uptime, rules);
     }
 
     /// A live reading ends the catch-up, where it proves that the clock was not set back.
@@ -195,12 +214,12 @@ impl DeviceClock {
 
     /// Whether kept readings came of which time will tell what they are.
     pub fn is_catching_up(&self) -> bool {
-        self.catch_up.is_some()
+        self.catch_up.as_ref().is_some_and(|catch_up| catch_up.is_under_way())
     }
 
     /// When a catch-up ends that no live reading ends.
     pub fn deadline(&self, rules: &AlertSettings) -> Option<Uptime> {
-        self.catch_up.as_ref().map(|catch_up| catch_up.deadline(rules.catch_up))
+        self.catch_up.as_ref()?.deadline(rules.catch_up)
     }
 
     /// Ends a catch-up whose time is up, of the time in which we could hear.
@@ -213,21 +232,21 @@ impl DeviceClock {
     ) -> Option<CatchUpEnd> {
         let catch_up = self.catch_up.as_mut()?;
         catch_up.count_from(hearing_since);
-        if catch_up.deadline(rules.catch_up) > due {
-            return None;
-        }
-        let ending = catch_up.ending();
+        catch_up.deadline(rules.catch_up).filter(|deadline| *deadline <= due)?;
+        let Ending::SetBack { delays, newest, lone } = catch_up.ending() else {
+            catch_up.rest();
+            return Some(CatchUpEnd::FellSilent);
+        };
         self.catch_up = None;
-        let Ending::SetBack { delays, newest } = ending else { return Some(CatchUpEnd::FellSilent) };
         let before = self.lag(now);
         let remembered = if self.delays.lag().is_some() { self.delays } else { Delays::only(before) };
-        let forgotten_after = u8::try_from(REMEMBERED).unwrap_or(u8::MAX);
-        self.before = Some(Box::new(Before { delays: remembered, forgotten_after }));
+        let forgotten_after = READINGS_REMEMBERED;
+        self.before = Some(Box::new(Before { delays: remembered, forgotten_after, lone }));
         self.delays = delays;
         self.stamps.start_anew(Some(newest));
         self.anew_at = Some(due);
         self.note_fault(now, rules);
-        Some(CatchUpEnd::SetBack { readings: self.since_jump, by: self.lag(now) - before })
+        Some(CatchUpEnd::SetBack { readings: self.since_jump, by: self.lag(now) - before, lone })
     }
 
     /// Notes what of a kept reading is live after all, since the clock was set back.

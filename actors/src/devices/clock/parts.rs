@@ -27,6 +27,16 @@ impl Parts {
         Self(bits | consciousness | u16::from(reading.supplemental_oxygen.is_some()) << OXYGEN)
     }
 
+    /// As it is written in one number with others.
+    pub const fn bits(self) -> u32 {
+        self.0 as u32
+    }
+
+    /// What was written so; what is no part is left out.
+    pub fn of_bits(bits: u32) -> Self {
+        Self((0..Self::COUNT).filter(|place| bits & (1 << place) != 0).fold(0, |set, place| set | 1 << place))
+    }
+
     /// Whether there are none.
     pub const fn is_empty(self) -> bool {
         self.0 == 0

@@ -189,6 +189,7 @@ impl Owner {
         while let Some(due) = self.clock.deadline(rules).filter(|due| due.as_ms() <= until) {
             match self.clock.run_out(due, Uptime::START, now(due.as_ms()), rules) {
                 Some(CatchUpEnd::SetBack { readings, .. }) => {
+                    let readings = readings.min(self.waiting.len());
                     self.decide(due.as_ms(), self.waiting.len() - readings, false);
                     self.decide(due.as_ms(), readings, true);
                 }

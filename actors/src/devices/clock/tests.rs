@@ -78,7 +78,7 @@ fn a_first_reading_hours_behind_is_live_after_ten_seconds() {
     assert_eq!(bench.arrives(5.0, -7200.0), None);
     assert_eq!((bench.deadline(), bench.runs_out(14, 0)), (Some(15), None));
     let by = Span::from_secs(7205);
-    assert_eq!(bench.runs_out(15, 0), Some(CatchUpEnd::SetBack { readings: 1, by }));
+    assert_eq!(bench.runs_out(15, 0), Some(CatchUpEnd::SetBack { readings: 1, by, lone: true }));
     assert_eq!(bench.arrives(65.0, -7140.0), Some(65.0));
 }
 
@@ -98,7 +98,7 @@ fn a_clock_set_back_is_followed_after_ten_seconds() {
             assert_eq!(bench.arrives(at as f64, (at - behind) as f64), None, "{at}, {behind} s");
         }
         let by = Span::from_secs(behind);
-        assert_eq!(bench.runs_out(30, 0), Some(CatchUpEnd::SetBack { readings: 11, by }), "{behind}");
+        assert_eq!(bench.runs_out(30, 0), Some(CatchUpEnd::SetBack { readings: 11, by, lone: false }), "{behind}");
         bench.each_second(31..50, behind);
     }
 }
@@ -167,7 +167,7 @@ fn a_jump_further_into_the_past_is_another_clock() {
     (0..5).for_each(|n| assert_eq!(bench.arrives(100.0, 20.0 + n as f64), None));
     (0..=10).for_each(|n| assert_eq!(bench.arrives(101.0 + n as f64, n as f64 - 5000.0), None));
     let by = Span::from_secs(5101);
-    assert_eq!(bench.runs_out(111, 0), Some(CatchUpEnd::SetBack { readings: 11, by }));
+    assert_eq!(bench.runs_out(111, 0), Some(CatchUpEnd::SetBack { readings: 11, by, lone: false }));
 }
 
 #[test]
@@ -278,5 +278,5 @@ fn a_restart_of_ours_changes_nothing() {
     again.shift(Span::from_secs(-20));
     assert_eq!(again.deadline(&bench.rules), Some(Uptime::from_ms(10_000)));
     let end = again.run_out(Uptime::from_ms(10_000), Uptime::START, now(10_000, 20_000), &bench.rules);
-    assert_eq!(end, Some(CatchUpEnd::SetBack { readings: 5, by: Span::from_secs(3593) }));
+    assert_eq!(end, Some(CatchUpEnd::SetBack { readings: 5, by: Span::from_secs(3593), lone: false }));
 }
