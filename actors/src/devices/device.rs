@@ -90,13 +90,15 @@ impl Device {
         if !self.was_heard() {
             self.back = now.uptime;
         }
-        (self.heard, self.heard_at) = (now.uptime, now.wall);
+        if now.uptime >= self.heard {
+            (self.heard, self.heard_at) = (now.uptime, now.wall);
+        }
     }
 
     /// Notes a live reading with these vital signs: whoever sends it is online.
     pub fn hear_live(&mut self, vitals: VitalSet, now: Now, listening_since: Uptime) {
         self.hear_kept(now);
-        (self.live, self.gone) = (now.uptime, None);
+        (self.live, self.gone) = (self.live.max(now.uptime), None);
         match &mut self.arrivals {
             Some(arrivals) => arrivals.hear(now.uptime, listening_since),
             None => self.arrivals = Some(Rhythm::begun(now.uptime)),

@@ -196,9 +196,11 @@ mod tests {
     /// Its `seq` is ignored then, and its `time` tells its readings apart.
     #[test]
     fn a_seq_that_stands_still_is_ignored() {
-        let readings = [(5, 70), (6, 71), (6, 71), (7, 71)].map(|(time, rate)| reading(Some(1), Some(time), rate));
+        let readings =
+            [(5, 70), (6, 71), (6, 71), (7, 71)].map(|(time, rate)| reading(Some(1), Some(time), rate));
         assert_eq!(repeats(readings), [false, false, true, false]);
-        let again = [(1, 5, 70), (1, 6, 71), (2, 6, 71)].map(|(seq, time, rate)| reading(Some(seq), Some(time), rate));
+        let again = [(1, 5, 70), (1, 6, 71), (2, 6, 71)]
+            .map(|(seq, time, rate)| reading(Some(seq), Some(time), rate));
         assert_eq!(repeats(again), [false, false, true]);
     }
 
@@ -207,7 +209,8 @@ mod tests {
         let before = (1..4).map(|seq| reading(Some(seq), Some(seq.cast_signed()), 70));
         let after = [(1, 11), (2, 12), (2, 12)].map(|(seq, time)| reading(Some(seq), Some(time), 80));
         assert_eq!(repeats(before.chain(after)), [false, false, false, false, false, true]);
-        let untimed = [(1, 70), (2, 70), (1, 80), (2, 80), (2, 80)].map(|(seq, rate)| reading(Some(seq), None, rate));
+        let untimed =
+            [(1, 70), (2, 70), (1, 80), (2, 80), (2, 80)].map(|(seq, rate)| reading(Some(seq), None, rate));
         assert_eq!(repeats(untimed), [false, false, false, false, true]);
     }
 

@@ -46,8 +46,11 @@ impl Rhythm {
         Self { heard, counted: heard, readings: noted.saturating_add(1), intervals_ms, noted }
     }
 
-    /// It came again. An interval in which we could not hear is none.
+    /// It came again. An interval in which we could not hear is none. What is noted late changes nothing.
     pub fn hear(&mut self, now: Uptime, listening_since: Uptime) {
+        if now < self.heard {
+            return;
+        }
         self.heard = now;
         let interval = now.since(self.counted);
         if interval < ONE_ARRIVAL {

@@ -17,6 +17,9 @@ use crate::people::{DeviceId, Subject};
 use crate::settings::AlertSettings;
 use crate::vitals::{Reading, Vital};
 
+/// By the lag that started anew, what is older than this was sent by another clock.
+const LIVE_AFTER_ALL: Span = Span::from_mins(1);
+
 impl Patient {
     /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
     pub fn tick(&mut self, due: Uptime, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
@@ -139,20 +142,28 @@ impl Patient {
         let (within, tolerance) = (rules.live_within, rules.clock_tolerance);
         let drain = self.drains.iter_mut().find(|drain| drain.device == device)?;
         let first = drain.waiting.len().saturating_sub(readings);
-        let older: Vec<_> = drain.uncharted();
+        let uncharted: Vec<_> = drain.uncharted();
         drain.waiting.retime(readings, by, within, tolerance);
         drain.note_retimed();
-        let mut live: Vec<_> = drain.waiting.from(first).cloned().collect();
-        live.sort_by_key(|kept| kept.measured);
-        let newest = live.last()?.clone();
+        // What another clock sent stays from the past: it was drained in between.
+        let (mut live, past): (Vec<_>, Vec<_>) = drain
+            .waiting
+            .from(first)
+            .cloned()
+            .partition(|kept| kept.arrival.since(kept.measured) <= LIVE_AFTER_ALL);
         if lone {
             drain.note_decided();
         }
-        for kept in older.iter().take(older.len().saturating_sub(live.len())) {
+        let older = uncharted.len().saturating_sub(live.len() + past.len());
+        for kept in uncharted.iter().take(older).chain(&past) {
             self.chart_past(kept, listening, now);
         }
-        for kept in &mut live {
+        for kept in &live {
             self.hear_live_after_all(kept, &device, listening, now);
+        }
+        live.sort_by_key(|kept| kept.measured);
+        let newest = live.last()?.clone();
+        for kept in &mut live {
             if lone {
                 self.take_back_what_would_end(&mut kept.reading);
             }
@@ -200,7 +211,8 @@ impl Patient {
             let limits = self.site.limits.get(judged);
             let is_low = limits.low.is_some_and(|limit| value < limit);
             let is_high = limits.high.is_some_and(|limit| value > limit);
-            let is_better = (low && value > known.value && !is_high) || (high && value < known.value && !is_low);
+            let is_better =
+                (low && value > known.value && !is_high) || (high && value < known.value && !is_low);
             if is_better {
                 reading.values.remove(vital);
             }

@@ -64,7 +64,8 @@ impl Patient {
             return self.decide(&inquiry, answers);
         };
         match *purpose {
-            Purpose::Decide | Purpose::DecideByTimer => self.take_over(device, &track, &inquiry.moment),
+            Purpose::Decide => self.take_over(device, &track, &inquiry.moment, true),
+            Purpose::DecideByTimer => self.take_over(device, &track, &inquiry.moment, false),
             Purpose::Summarize => self.end_drain(device, &track),
             Purpose::Oldest => {
                 let drain = self.drains.iter_mut().find(|drain| drain.device == *device);
@@ -74,10 +75,10 @@ impl Patient {
         self.decide(&inquiry, answers)
     }
 
-    /// What is still so on the kept track began there; what begins with the reading that decides did not wait.
+    /// What is still so on the kept track began there; what begins with a reading that is `live` did not wait.
     ///
     /// What was so before, and ended on it, has ended: what is so now began anew.
-    fn take_over(&mut self, device: &DeviceId, track: &Track, moment: &Moment) {
+    fn take_over(&mut self, device: &DeviceId, track: &Track, moment: &Moment, live: bool) {
         let subject = Subject::Patient(self.id.clone());
         let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
         if let Some(drain) = self.drains.iter_mut().find(|drain| drain.device == *device) {
@@ -88,7 +89,7 @@ impl Patient {
         }
         let mut standing = track.alerts.standing();
         for onset in standing.iter_mut().flat_map(|standing: &mut Standing| &mut standing.onsets) {
-            onset.take_if(|onset| onset.reading == moment.reading);
+            onset.take_if(|onset| live && onset.reading == moment.reading);
         }
         self.alerts.take_over(standing, moment.now);
     }

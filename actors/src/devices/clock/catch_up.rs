@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::lag::Delays;
+use super::parallel::Parallel;
 use super::parts::Parts;
 use super::stamps::{Stamp, as_ms};
 use crate::clock::{Span, Timestamp, Uptime};
@@ -65,6 +66,9 @@ pub struct CatchUp {
     /// It fell silent, and what follows is compared with it.
     #[serde(default)]
     rests: bool,
+    /// A clock that may be going on beside what is drained.
+    #[serde(default)]
+    parallel: Option<Parallel>,
 }
 
 impl CatchUp {
@@ -75,6 +79,7 @@ impl CatchUp {
             backwards: false,
             last_ms: first.time.unix_ms(),
             rests: false,
+            parallel: None,
             counts_from: first.arrival,
             mark_delay: first.delay,
             mark_time: first.time,
@@ -99,7 +104,14 @@ impl CatchUp {
         if !self.young && !kept.overtaken.is_empty() {
             return false; // Sent before the clock was set back, and overtaken on its way.
         }
+        if jumps && self.parallel.as_mut().is_some_and(|parallel| parallel.take(kept, live_within)) {
+            return false;
+        }
         self.note_order(kept, jumps);
+        if self.mark_delay - kept.delay > live_within && !self.parallel.is_some_and(|known| known.went_on()) {
+            let newest = Stamp { time: self.mark_time, first: self.counts_from };
+            self.parallel = Some(Parallel::begun(self.counts_from, self.mark_delay, self.delays, newest));
+        }
         if jumps {
             (self.jump_delay, self.newest) = (kept.delay, Stamp { time: kept.time, first: kept.arrival });
         }
@@ -169,16 +181,24 @@ impl CatchUp {
     /// What could not be heard does not count.
     pub fn count_from(&mut self, hearing_since: Uptime) {
         self.counts_from = self.counts_from.max(hearing_since);
+        self.parallel.iter_mut().for_each(|parallel| parallel.count_from(hearing_since));
     }
 
     /// When it ends by itself; none once it fell silent.
     pub fn deadline(&self, catch_up: Span) -> Option<Uptime> {
-        (!self.rests).then(|| self.counts_from + catch_up)
+        let own = (!self.rests).then(|| self.counts_from + catch_up)?;
+        let parallel = self.parallel.as_ref().and_then(|parallel| parallel.deadline(catch_up));
+        Some(parallel.map_or(own, |parallel| own.min(parallel)))
     }
 
     /// It fell silent: what follows is compared with it.
     pub fn rest(&mut self) {
         self.rests = true;
+    }
+
+    /// Whether one reading alone would prove nothing.
+    pub fn is_doubted(&self) -> bool {
+        self.doubted
     }
 
     /// Whether it has not fallen silent.
@@ -190,7 +210,14 @@ impl CatchUp {
     ///
     /// A clock that was set back goes on. Ages that fell, or jumped, until nothing newer came are a buffer's,
     /// sent with the oldest or with the newest first.
-    pub fn ending(&self) -> Ending {
+    ///
+    /// Where a clock went on beside what was drained for `catch_up`, it is the one that holds.
+    pub fn ending(&self, due: Uptime, catch_up: Span) -> Ending {
+        let of_parallel = |parallel: &Parallel| parallel.deadline(catch_up).is_some_and(|end| end <= due);
+        if let Some((delays, newest)) = self.parallel.as_ref().filter(|p| of_parallel(p)).map(Parallel::clock)
+        {
+            return Ending::SetBack { delays, newest, lone: false };
+        }
         let buffered = self.jumped || self.jump_delay - self.mark_delay > BACKLOG_FELL;
         if !self.went_on && (buffered || self.backwards || self.doubted) {
             Ending::FellSilent
@@ -206,5 +233,6 @@ impl CatchUp {
         (self.mark_delay, self.jump_delay) = (self.mark_delay + by, self.jump_delay + by);
         self.delays.shift(by);
         self.newest.shift(by);
+        self.parallel.iter_mut().for_each(|parallel| parallel.shift(by));
     }
 }

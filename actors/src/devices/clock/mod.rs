@@ -6,6 +6,7 @@
 mod catch_up;
 mod fault;
 pub mod lag;
+mod parallel;
 pub mod parts;
 #[cfg(test)]
 mod simulation;
@@ -58,6 +59,9 @@ pub enum CatchUpEnd {
 /// For so many live readings what a lag was before is remembered, and that one reading alone was wrong about it.
 #[expect(clippy::cast_possible_truncation, reason = "sixteen")]
 const READINGS_REMEMBERED: u8 = REMEMBERED as u8;
+
+/// So many live readings, from the one on that showed it, one kept reading alone turns no clock.
+const DOUBTED_FOR: u8 = READINGS_REMEMBERED + 1;
 
 /// The lag before the one that started anew, for as long as what follows may prove that it still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -150,19 +154,26 @@ impl DeviceClock {
         lasted
     }
 
-    /// Younger than the lag allows, and not younger than the one before allows: it was a backlog after all.
+    /// What the lag of now does not allow and the one before does is judged by that: it was a backlog after all, or
+    /// one stamp alone that was ahead.
     fn return_to_lag_before(&mut self, delay: Span, arrival: Now, rules: &AlertSettings) {
-        let Some(before) = &self.before else { return };
-        let too_young = |lag: Span| lag - delay > rules.live_within;
-        let (lag, Some(lag_before)) = (self.lag(arrival), before.delays.lag()) else { return };
-        let is_nearer = before.lone && (delay - lag_before).abs() < (delay - lag).abs();
-        let is_kept = delay - lag > rules.live_within;
-        if (too_young(lag) && !too_young(lag_before)) || is_nearer {
-            self.delays = before.delays;
-            (self.before, self.anew_at, self.doubted_for) = (None, None, READINGS_REMEMBERED);
-        } else if !is_kept {
-            self.before.iter_mut().for_each(|before| before.lone = false);
+        let (lag, Some(before)) = (self.lag(arrival), &mut self.before) else { return };
+        let Some(lag_before) = before.delays.lag() else { return };
+        let (age, age_before) = (delay - lag, delay - lag_before);
+        let is_nearer = before.lone && age_before.abs() < age.abs();
+        let least = Span::ZERO - rules.live_within;
+        let too_young = age < least && age_before >= least;
+        let was_ahead = lag < lag_before && age > rules.live_within && age_before.abs() <= rules.live_within;
+        if was_ahead {
+            self.stamps.start_anew(None);
+        } else if too_young || is_nearer {
+            (self.anew_at, self.doubted_for) = (None, DOUBTED_FOR);
+        } else {
+            before.lone &= age > rules.live_within;
+            return;
         }
+        self.delays = before.delays;
+        self.before = None;
     }
 
     /// The lag; before the first, a clock is taken to say what ours does.
@@ -185,6 +196,11 @@ impl DeviceClock {
     }
 
     fn note_live(&mut self, delay: Span, arrival: Now, rules: &AlertSettings) {
+        if self.before.is_none() && self.delays.lag().is_some_and(|lag| lag - delay > rules.live_within) {
+            let (delays, forgotten_after) = (self.delays, READINGS_REMEMBERED + 1);
+            self.before = Some(Box::new(Before { delays, forgotten_after, lone: false }));
+            self.delays = Delays::default();
+        }
         self.delays.note(delay);
         self.doubted_for = self.doubted_for.saturating_sub(1);
         self.before.take_if(|before| before.forgotten_after <= 1);
@@ -201,7 +217,10 @@ impl DeviceClock {
 
     /// A live reading ends the catch-up, where it proves that the clock was not set back.
     fn end_catch_up(&mut self, live: Parts) {
-        self.catch_up.take_if(|catch_up| catch_up.is_ended_by(live));
+        let ended = self.catch_up.take_if(|catch_up| catch_up.is_ended_by(live));
+        if self.doubted_for > 0 && ended.is_some_and(|ended| ended.is_doubted()) {
+            self.doubted_for = DOUBTED_FOR;
+        }
     }
 
     /// A clock that is right within the tolerance is not corrected in what is published.
@@ -233,7 +252,7 @@ impl DeviceClock {
         let catch_up = self.catch_up.as_mut()?;
         catch_up.count_from(hearing_since);
         catch_up.deadline(rules.catch_up).filter(|deadline| *deadline <= due)?;
-        let Ending::SetBack { delays, newest, lone } = catch_up.ending() else {
+        let Ending::SetBack { delays, newest, lone } = catch_up.ending(due, rules.catch_up) else {
             catch_up.rest();
             return Some(CatchUpEnd::FellSilent);
         };
