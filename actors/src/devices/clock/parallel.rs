@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::catch_up::Arrived;
+use super::catch_up::KeptArrival;
 use super::lag::Delays;
 use super::stamps::Stamp;
 use crate::clock::{Span, Uptime};
@@ -26,7 +26,7 @@ impl Parallel {
     }
 
     /// Takes a reading that goes on where it stood; whether this one does.
-    pub fn take(&mut self, kept: Arrived, live_within: Span) -> bool {
+    pub fn take(&mut self, kept: KeptArrival, live_within: Span) -> bool {
         let goes_on = (kept.delay - self.delay).abs() <= live_within && kept.time >= self.newest.time;
         if goes_on {
             self.went_on |= kept.time > self.newest.time;
