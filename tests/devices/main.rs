@@ -13,6 +13,7 @@
 //! - (g) What is over, and said to be over, is not kept open.
 //! - (r) No reading is rejected.
 //!
+//! The long form belongs to `tests/run.sh --long`.
 //! `WARDWATCH_DEVICES=300000` runs so many beds, `WARDWATCH_DEVICES_SEED=7` others than usual, and
 //! `WARDWATCH_DEVICES_BED=123` one bed alone, told in full.
 
@@ -32,20 +33,36 @@ mod ward;
 /// How many beds the short form tries.
 const SHORT: u64 = 10_000;
 
+/// How many the long form tries, of three seeds.
+const LONG: u64 = 300_000;
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
-#[test]
-fn no_device_silences_its_patient() {
-    if let Some(bed) = number("WARDWATCH_DEVICES_BED") {
-        return println!("{}", trial::tell(bed));
-    }
-    let Some(beds) = number("WARDWATCH_DEVICES") else {
-        return println!("skipped: WARDWATCH_DEVICES={SHORT} runs it");
-    };
-    let first = number("WARDWATCH_DEVICES_SEED").unwrap_or(1) << 32;
+/// Tries so many beds of this seed, or of the one that is asked for.
+fn try_out(seed: u64, beds: u64) {
+    let first = number("WARDWATCH_DEVICES_SEED").unwrap_or(seed) << 32;
     let failed = trial::run(first, beds);
     println!("{beds} beds from {first}");
     assert!(failed.is_empty(), "\n\n{}", report::of(&failed));
+}
+
+#[test]
+fn no_device_silences_its_patient() {
+    match number("WARDWATCH_DEVICES_BED") {
+        Some(bed) => println!("{}", trial::tell(bed)),
+        None => match number("WARDWATCH_DEVICES") {
+            Some(beds) => try_out(1, beds),
+            None => println!("skipped: WARDWATCH_DEVICES={SHORT} runs it"),
+        },
+    }
+}
+
+#[test]
+#[ignore = "takes a quarter of an hour: tests/run.sh --long"]
+fn no_device_of_many_silences_its_patient() {
+    for seed in 1..=3 {
+        try_out(seed, LONG / 3);
+    }
 }

@@ -107,9 +107,10 @@ impl View {
     /// spoken, an older heart rate does not come back where the pulse falls silent.
     pub fn rate(&self) -> (Vital, Option<Uptime>) {
         let (rate, pulse) = (self.voice(Vital::HeartRate), self.voice(Vital::PulseRate));
-        let Voice::Fresh(pulse, _) = pulse else {
-            return (if self.pulse_spoke_last() { Vital::PulseRate } else { Vital::HeartRate }, None);
-        };
+        if self.pulse_spoke_last() {
+            return (Vital::PulseRate, None);
+        }
+        let Voice::Fresh(pulse, _) = pulse else { return (Vital::HeartRate, None) };
         let Voice::Fresh(rate, _) = rate else { return (Vital::PulseRate, None) };
         if pulse.heard <= rate.heard {
             return (Vital::HeartRate, None);

@@ -109,6 +109,11 @@ impl Device {
         self.measure(vitals, now.uptime, listening_since);
     }
 
+    /// Notes a reading that is kept though it is not old: its vitals are measured.
+    pub fn hear_overtaken(&mut self, vitals: VitalSet, now: Now, listening_since: Uptime) {
+        self.measure(vitals, now.uptime, listening_since);
+    }
+
     /// After how long without any live reading it is silent, whatever it measures.
     pub fn silent_after(&self) -> Option<Span> {
         self.arrivals.as_ref()?.silent_after()

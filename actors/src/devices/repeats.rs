@@ -14,9 +14,9 @@ const REMEMBERED: usize = 32;
 
 /// The last readings of one device, and whether its count and its stamps tell one from another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Saved", into = "Saved")]
+#[serde(from = "SavedRepeats", into = "SavedRepeats")]
 pub struct Repeats {
-    sent: VecDeque<Sent>,
+    sent: VecDeque<SentReading>,
     last_seq: Option<u64>,
     /// It has sent one `seq` with different values: its `seq` is ignored.
     seq_is_void: bool,
@@ -26,7 +26,7 @@ pub struct Repeats {
 
 /// One reading, in as few bytes as will do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Sent {
+struct SentReading {
     seq: u32,
     time: u32,
     values: u32,
@@ -39,7 +39,7 @@ impl Repeats {
     /// The same `seq`, `time` and values, of which what was not sent counts as equal; a reading with neither is never
     /// a repeat. A `seq` that starts again is a restarted device's, and tells its readings apart as before.
     pub fn repeats(&mut self, reading: &Reading) -> bool {
-        let sent = Sent::of(reading);
+        let sent = SentReading::of(reading);
         self.note_conflicts(sent, reading);
         self.last_seq = reading.seq.or(self.last_seq);
         let tells_apart = match (reading.seq, reading.observed_at) {
@@ -47,7 +47,7 @@ impl Repeats {
             (_, Some(_)) => !self.time_is_void,
             (_, None) => false,
         };
-        let is_same = |known: &&Sent| {
+        let is_same = |known: &&SentReading| {
             (known.seq == sent.seq || self.seq_is_void)
                 && (known.time, known.values, known.parts) == (sent.time, sent.values, sent.parts)
         };
@@ -62,11 +62,11 @@ impl Repeats {
     }
 
     /// Learns from one `seq`, or one `time`, with different values that it tells nothing apart.
-    fn note_conflicts(&mut self, sent: Sent, reading: &Reading) {
-        let differs = |known: &&Sent| known.values != sent.values && known.parts.meets(sent.parts);
+    fn note_conflicts(&mut self, sent: SentReading, reading: &Reading) {
+        let differs = |known: &&SentReading| known.values != sent.values && known.parts.meets(sent.parts);
         if reading.seq.is_some() && !self.seq_is_void {
             let same_seq = self.sent.iter().filter(differs).rfind(|known| known.seq == sent.seq);
-            let stands = |known: &Sent| {
+            let stands = |known: &SentReading| {
                 reading.seq == self.last_seq || (reading.observed_at.is_some() && known.time == sent.time)
             };
             match same_seq {
@@ -82,7 +82,7 @@ impl Repeats {
     }
 }
 
-impl Sent {
+impl SentReading {
     fn of(reading: &Reading) -> Self {
         let values = |hasher: &mut SipHasher13| {
             reading.values.iter().for_each(|value| value.hash(hasher));
@@ -108,7 +108,7 @@ fn short(hash: impl FnOnce(&mut SipHasher13)) -> u32 {
 /// As it is written: four numbers a reading, one after the other.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(untagged)]
-enum Saved {
+enum SavedRepeats {
     Now {
         sent: Vec<u32>,
         last_seq: Option<u64>,
@@ -121,10 +121,12 @@ enum Saved {
     Before(Vec<u64>),
 }
 
-impl From<Saved> for Repeats {
-    fn from(saved: Saved) -> Self {
-        let Saved::Now { sent, last_seq, seq_is_void, time_is_void } = saved else { return Self::default() };
-        let sent = sent.chunks_exact(4).map(|sent| Sent {
+impl From<SavedRepeats> for Repeats {
+    fn from(saved: SavedRepeats) -> Self {
+        let SavedRepeats::Now { sent, last_seq, seq_is_void, time_is_void } = saved else {
+            return Self::default();
+        };
+        let sent = sent.chunks_exact(4).map(|sent| SentReading {
             seq: sent[0],
             time: sent[1],
             values: sent[2],
@@ -134,9 +136,9 @@ impl From<Saved> for Repeats {
     }
 }
 
-impl From<Repeats> for Saved {
+impl From<Repeats> for SavedRepeats {
     fn from(Repeats { sent, last_seq, seq_is_void, time_is_void }: Repeats) -> Self {
-        let numbers = |sent: Sent| [sent.seq, sent.time, sent.values, sent.parts.bits()];
+        let numbers = |sent: SentReading| [sent.seq, sent.time, sent.values, sent.parts.bits()];
         Self::Now { sent: sent.into_iter().flat_map(numbers).collect(), last_seq, seq_is_void, time_is_void }
     }
 }

@@ -10,6 +10,7 @@ use super::{Listening, Patient};
 use crate::alerts::Moment;
 use crate::chart::Charted;
 use crate::clock::{Now, Span, Uptime};
+use crate::devices::Device;
 use crate::devices::clock::{Judged, Kept, Parts};
 use crate::devices::kept::{KeptReading, part};
 use crate::people::DeviceId;
@@ -53,15 +54,13 @@ impl Patient {
             known.clock.forget_reading(judged.kept);
             return Observed::Refused(Refusal::Flooding { device, max });
         }
-        if !matches!(judged.kept, Kept::Nothing) {
-            known.hear_kept(now);
-        }
+        hear_kept(known, reading, judged.kept, listening, now);
         let origin =
             Arc::new(ReadingRef { generation: known.count.note(reading), ..ReadingRef::of(reading) });
         let arrived = TimedReading { device: &device, origin, judged, at: arrival.uptime, listening, now };
         match judged.kept {
             Kept::Nothing => self.observe_live(reading, &arrived),
-            Kept::All => self.observe_past(reading.clone(), &arrived),
+            Kept::Overtaken | Kept::All => self.observe_past(reading.clone(), &arrived),
             Kept::Some(parts) => {
                 let (past, live) = part(reading, parts);
                 self.keep(past, &arrived);
@@ -142,6 +141,16 @@ impl Patient {
             self.drains.len() - 1
         });
         &mut self.drains[place]
+    }
+}
+
+/// What is kept is a sign of life of its device; what is kept though it is not old, of its vitals too.
+fn hear_kept(device: &mut Device, reading: &Reading, kept: Kept, listening: Listening, now: Now) {
+    if !matches!(kept, Kept::Nothing) {
+        device.hear_kept(now);
+    }
+    if matches!(kept, Kept::Overtaken | Kept::Some(_)) {
+        device.hear_overtaken(reading.values.present(), now, listening.since.unwrap_or(now.uptime));
     }
 }
 

@@ -164,10 +164,7 @@ impl Patient {
         live.sort_by_key(|kept| kept.measured);
         let newest = live.last()?.clone();
         for kept in &mut live {
-            if lone {
-                self.take_back_what_would_end(&mut kept.reading);
-            }
-            self.chart_live(kept, listening, now);
+            self.chart_live(kept, lone, listening, now);
         }
         self.heard = now.uptime;
         Some(self.decide_by_timer(device, &newest, listening, now))
@@ -180,18 +177,19 @@ impl Patient {
             let time = reading.observed_at.unwrap_or(reading.received_at);
             known.clock.note_live_after_all(Parts::of(reading), time, kept.arrival);
         }
-        let arrival = kept.arrival.min(now.uptime);
-        let arrived = Now { uptime: arrival, wall: now.wall - now.uptime.since(arrival) };
-        self.hear_live(device, reading, listening, arrived);
+        self.hear_live(device, reading, listening, arrival_of(kept, now));
     }
 
-    /// Charts what is live after all.
-    fn chart_live(&mut self, kept: &KeptReading, listening: Listening, now: Now) {
+    /// Charts what is live after all, as of when it arrived; where it is `lone`, what it may.
+    fn chart_live(&mut self, kept: &mut KeptReading, lone: bool, listening: Listening, now: Now) {
+        if lone {
+            self.take_back_what_would_end(&mut kept.reading);
+        }
         let (reading, at, measured) = (&kept.reading, kept.at, kept.measured);
         self.simulated = reading.simulated;
         let device = kept.device();
         let timed = Timed { reading, device: &device, origin: kept.origin(), at, measured, live: true };
-        self.chart_reading(&timed, listening, now);
+        self.chart_reading(&timed, listening, arrival_of(kept, now));
     }
 
     /// One reading alone turned a clock. It may be old all the same: it raises what it raises, and ends or holds back
@@ -255,6 +253,12 @@ impl Patient {
         inquiry.account = Some(Account { device, purpose: Purpose::Summarize });
         Some(inquiry)
     }
+}
+
+/// When a reading arrived, on both clocks.
+fn arrival_of(kept: &KeptReading, now: Now) -> Now {
+    let uptime = kept.arrival.min(now.uptime);
+    Now { uptime, wall: now.wall - now.uptime.since(uptime) }
 }
 
 /// The first device whose catch-up is over, and what it was.

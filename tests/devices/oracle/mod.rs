@@ -32,7 +32,7 @@ pub fn judge(bed: &Bed, changes: &[Change], restarts: &[Ms]) -> Vec<Violation> {
     for (number, patient) in bed.patients.iter().enumerate() {
         let of_patient: Vec<_> = changes.iter().filter(|change| change.subject == *patient).collect();
         let course = statements::Course::of(bed, number);
-        told::check(&course, &of_patient, bed.end, &mut found);
+        told::check(&course, &of_patient, restarts, bed.end, &mut found);
         past::check(&course, &of_patient, restarts, &mut found);
         form::check(&of_patient, &mut found);
         silence::check(bed, number, &course, &of_patient, restarts, &mut found);

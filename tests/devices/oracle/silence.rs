@@ -58,9 +58,12 @@ fn is_told(
         let until = readings.get(place).map_or(bed.end, |next| next.at);
         let recent = &readings[place.saturating_sub(13)..place];
         let longest = recent.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap_or(0);
-        let live = recent.iter().rev().take(5).all(|came| came.age == Age::Live);
-        let dead_from =
-            last.at.max(restarts.iter().copied().filter(|at| *at < until).max().unwrap_or(last.at));
+        // What comes within three seconds is no rhythm.
+        let has_rhythm = last.at - recent[0].at >= 3 * SECOND;
+        let live = has_rhythm && recent.iter().rev().take(5).all(|came| came.age == Age::Live);
+        // A restart begins silence anew, and whoever says that it is online is there.
+        let anew = restarts.iter().copied().chain(onlines(bed, name)).filter(|at| *at < until).max();
+        let dead_from = last.at.max(anew.unwrap_or(last.at));
         let by = dead_from + LEAST.max(3 * longest) + 2 * SECOND;
         let signs = device.readings.iter().any(|came| came.at > last.at && came.at < until);
         if longest > SPOT || !live || signs || by >= until || moved(bed, patient, name, by) {
@@ -76,6 +79,12 @@ fn is_told(
             return;
         }
     }
+}
+
+/// When the device said that it is online.
+fn onlines(bed: &Bed, name: &str) -> impl Iterator<Item = Ms> {
+    let online = move |said: &Said| matches!(said, Said::Status { device, online: true } if device == name);
+    bed.messages.iter().filter(move |message| online(&message.said)).map(|message| message.at)
 }
 
 /// Whether the alert of this change was open at `at`.

@@ -72,6 +72,8 @@ pub struct Came {
     pub age: Age,
     /// Whether it has a value.
     pub measures: bool,
+    /// Whether it is old, and its stamp says that it is not: as new as the newest, or newer.
+    pub looks_new: bool,
 }
 
 /// What was taken at most so long ago has come at once.
@@ -86,16 +88,24 @@ impl Course {
         let mut course = Self { groups: Vec::new(), devices: Vec::new() };
         let mut came: Vec<Vec<&Measured>> = Vec::new();
         let mut newest: Vec<((usize, Vital), Ms)> = Vec::new();
+        let mut stamps: Vec<Option<Ms>> = Vec::new();
         for message in bed.messages.iter().filter(|message| message.patient == patient) {
             let mut readings: Vec<&Measured> = message.readings().iter().collect();
             readings.sort_by_key(|reading| reading.stamp);
             for reading in readings {
                 let place = course.device(reading, &mut came);
-                let again = came[place].iter().any(|before| before.looks_like(reading));
-                let mut age = age(message.at - reading.taken, again);
+                let looks_like = came[place].iter().any(|before| before.looks_like(reading));
+                let mut age = age(message.at - reading.taken, reading.again || looks_like);
+                stamps.resize(course.devices.len(), None);
+                let is_newest = reading.stamp.is_some() && reading.stamp >= stamps[place];
+                stamps[place] = stamps[place].max(reading.stamp);
                 for (vital, value) in &reading.values {
                     let value = if let Value::Of(value) = value { Some(*value) } else { None };
-                    let of_vital = age_of_vital(&mut newest, reading, *vital, age);
+                    let of_vital = match age_of_vital(&mut newest, reading, *vital, age) {
+                        // A count that starts again may say just what was said before.
+                        Age::Again if !reading.again => Age::Grey,
+                        of_vital => of_vital,
+                    };
                     if of_vital == Age::Late {
                         age = Age::Late;
                     }
@@ -105,7 +115,8 @@ impl Course {
                 }
                 let measures = reading.values.iter().any(|(_, value)| matches!(value, Value::Of(_)));
                 let (at, taken) = (message.at, reading.taken);
-                course.devices[place].readings.push(Came { at, taken, age, measures });
+                let looks_new = is_newest && (at - taken > LIVE || age == Age::Late);
+                course.devices[place].readings.push(Came { at, taken, age, measures, looks_new });
                 came[place].push(reading);
             }
         }
@@ -199,8 +210,10 @@ impl Device {
             }
         }
         let at_once = |came: &Came| came.age == Age::Live && came.at - came.taken <= 2 * SECOND;
-        self.well =
-            self.spread <= SECOND && self.readings.iter().all(at_once) && most.abs() < 25 * MINUTE * 60 * 24;
+        self.well = self.spread <= SECOND
+            && self.turned == 0
+            && self.readings.iter().all(at_once)
+            && most.abs() < 25 * MINUTE * 60 * 24;
     }
 
     /// The moments from and until which what came of it may be taken for live by whoever knows only stamps and
@@ -211,20 +224,34 @@ impl Device {
     pub fn taken_for_live(&self) -> Vec<(Ms, Ms)> {
         let mut spans: Vec<(Ms, Ms)> = Vec::new();
         let mut mark: Option<Mark> = None;
+        let mut lone: Option<Mark> = None;
         let mut open: Option<Ms> = None;
         // So many live ones until another backlog may be taken for a clock.
         let mut shown = 0;
         let readings = self.readings.iter().filter(|came| came.age != Age::Again);
-        let end = Came { at: Ms::MAX / 2, taken: Ms::MAX / 2, age: Age::Live, measures: false };
+        let (at, age) = (Ms::MAX / 2, Age::Live);
+        let end = Came { at, taken: at, age, measures: false, looks_new: false };
+        // The first after a pause whose stamp stands, or is ahead, is live until the next says otherwise.
+        let old = readings.clone().filter(|came| came.looks_new);
+        spans.extend(
+            old.map(|old| {
+                (old.at, readings.clone().find(|came| came.at > old.at).map_or(at, |next| next.at))
+            }),
+        );
         for came in readings.chain([&end]) {
             if mark.is_some_and(|mark| mark.turns_clock(came.at)) {
                 open = open.or(mark.map(|mark| mark.at));
             }
             if came.at - came.taken > LIVE {
-                let may_turn = shown == 0 || mark.is_some();
-                mark = may_turn.then(|| Mark::after(mark, came));
+                // Where a live one has shown that it was a backlog, it takes a second that goes on where the first stood.
+                let agrees = |first: Mark| first.agrees(came);
+                if shown == 0 || mark.is_some() || lone.is_some_and(agrees) {
+                    mark = Some(Mark::after(mark.or(lone), came));
+                } else {
+                    lone = Some(Mark::after(None, came));
+                }
             } else {
-                mark = None;
+                (mark, lone) = (None, None);
                 shown = if open.is_some() { 16 } else { (shown - 1).max(0) };
                 spans.extend(open.take().map(|from| (from, came.at)));
             }
@@ -259,6 +286,14 @@ impl Mark {
             true => Self { jump_age: if jumps { age } else { mark.jump_age }, backwards, ..new },
             false => Self { followed: true, last_taken, backwards: mark.backwards || backwards, ..mark },
         }
+    }
+
+    /// Whether this goes on where the mark stood, as a clock does.
+    fn agrees(&self, came: &Came) -> bool {
+        let age = came.at - came.taken;
+        came.taken > self.last_taken
+            && age <= self.age + 30 * SECOND
+            && age > self.age - (came.at - self.at) / 2
     }
 
     /// Whether, by the arrival of the next, the clock may be held to have been set back.

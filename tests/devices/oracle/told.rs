@@ -17,15 +17,15 @@ const CLEAR_DELAY: Ms = 10 * SECOND;
 /// How late a timer may be.
 const SLACK: Ms = 50;
 
-pub fn check(course: &Course, changes: &[&Change], end: Ms, found: &mut Vec<Violation>) {
+pub fn check(course: &Course, changes: &[&Change], restarts: &[Ms], end: Ms, found: &mut Vec<Violation>) {
     for (group, statements) in &course.groups {
         for high_side in [false, true] {
             for extreme in [false, true] {
                 let least = Danger { group: *group, high_side, extreme };
-                is_told(course, statements, &least, changes, end, found);
+                is_told(course, statements, &least, changes, (restarts, end), found);
             }
             let least = Danger { group: *group, high_side, extreme: false };
-            ends(course, statements, &least, changes, end, found);
+            ends(course, statements, &least, changes, (restarts, end), found);
         }
     }
 }
@@ -33,7 +33,8 @@ pub fn check(course: &Course, changes: &[&Change], end: Ms, found: &mut Vec<Viol
 /// By how much whoever knows only stamps and arrivals may be later than the delay and its timer.
 fn tolerance(course: &Course, statements: &[Statement]) -> Ms {
     let ill_twice = |device: &super::statements::Device| {
-        device.turned > 0 && device.readings.iter().any(|came| came.at - came.taken > 20 * SECOND)
+        let late = || device.readings.iter().any(|came| came.at - came.taken > 20 * SECOND);
+        device.turned > 1 || (device.turned > 0 && late())
     };
     let catch_up = match () {
         () if course.is_well() => 0,
@@ -41,6 +42,15 @@ fn tolerance(course: &Course, statements: &[Statement]) -> Ms {
         () => CATCH_UP,
     };
     if Course::sources(statements) > 1 { catch_up.max(HOLD) } else { catch_up }
+}
+
+/// A catch-up, and who holds a vital, count the time in which we can hear: a restart in it begins it anew.
+fn deaf(course: &Course, restarts: &[Ms], (from, until): (Ms, Ms), several: bool) -> Ms {
+    match restarts.iter().any(|restart| (from - HOLD..=until).contains(restart)) {
+        true if several => HOLD,
+        true if !course.is_well() => CATCH_UP,
+        _ => 0,
+    }
 }
 
 /// A dangerous stretch as it arrives.
@@ -57,7 +67,7 @@ fn is_told(
     statements: &[Statement],
     least: &Danger,
     changes: &[&Change],
-    end: Ms,
+    (restarts, end): (&[Ms], Ms),
     found: &mut Vec<Violation>,
 ) {
     // Of a danger that is not extreme, an extreme one is a part, and its own delay may be shorter.
@@ -65,8 +75,13 @@ fn is_told(
     let mut run: Option<Run> = None;
     let open = Open::of(&least.condition(), changes);
     let mut judge = |run: Option<Run>, until: Ms| {
-        let Some(run) = run.filter(|run| run.from + within < until) else { return };
-        let (by, rank) = (run.from + within, if least.extreme { 3 } else { 2 });
+        let Some(run) = run else { return };
+        let several = Course::sources(statements) > 1;
+        let by = run.from + within + deaf(course, restarts, (run.from, run.from + within), several);
+        if by >= until {
+            return;
+        }
+        let rank = if least.extreme { 3 } else { 2 };
         if let Some(at) = open.first_gap(by, until, rank) {
             let what = if least.extreme { "high" } else { "medium or high" };
             let said = format!(
@@ -114,15 +129,17 @@ fn ends(
     statements: &[Statement],
     least: &Danger,
     changes: &[&Change],
-    end: Ms,
+    (restarts, end): (&[Ms], Ms),
     found: &mut Vec<Violation>,
 ) {
     let within = CLEAR_DELAY + tolerance(course, statements) + SECOND + SLACK;
     let open = Open::of(&least.condition(), changes);
     let mut since: Option<Ms> = None;
+    // One reading alone that a clock was set back, or is ahead, ends nothing: the next one does.
+    let mut longest = 0;
     for (place, said) in statements.iter().enumerate() {
         if said.value.is_none() || said.danger().is_some() {
-            since = None;
+            (since, longest) = (None, 0);
             continue;
         }
         let more_at_once = statements.get(place + 1).is_some_and(|next| next.at <= said.at + SLACK);
@@ -131,6 +148,11 @@ fn ends(
         }
         let since = *since.get_or_insert(said.at);
         let at = said.at + SLACK;
+        if !course.is_well() && place > 0 {
+            longest = longest.max(said.at - statements[place - 1].at.max(since));
+        }
+        let several = Course::sources(statements) > 1;
+        let within = within + longest + deaf(course, restarts, (since, said.at), several);
         if said.at >= since + within && at < end && open.rank_at(at) > 0 {
             let condition = least.condition();
             found.push(Violation::new('g', at, format!("{condition} is open, though normal since {since}")));

@@ -104,14 +104,10 @@ impl CatchUp {
         if !self.young && !kept.overtaken.is_empty() {
             return false; // Sent before the clock was set back, and overtaken on its way.
         }
-        if jumps && self.parallel.as_mut().is_some_and(|parallel| parallel.take(kept, live_within)) {
+        if self.goes_on_beside(kept, live_within) {
             return false;
         }
         self.note_order(kept, jumps);
-        if self.mark_delay - kept.delay > live_within && !self.parallel.is_some_and(|known| known.went_on()) {
-            let newest = Stamp { time: self.mark_time, first: self.counts_from };
-            self.parallel = Some(Parallel::begun(self.counts_from, self.mark_delay, self.delays, newest));
-        }
         if jumps {
             (self.jump_delay, self.newest) = (kept.delay, Stamp { time: kept.time, first: kept.arrival });
         }
@@ -132,6 +128,19 @@ impl CatchUp {
         self.overtaken = self.overtaken.and(kept.overtaken);
         self.young = !kept.overtaken.is_empty();
         jumps
+    }
+
+    /// Whether it goes on where another clock stood; what is left for another order may go on later.
+    fn goes_on_beside(&mut self, kept: KeptArrival, live_within: Span) -> bool {
+        if (kept.delay - self.mark_delay).abs() <= live_within {
+            return false;
+        }
+        let goes_on = self.parallel.as_mut().is_some_and(|parallel| parallel.take(kept, live_within));
+        if !goes_on && !self.parallel.is_some_and(|known| known.went_on()) {
+            let newest = Stamp { time: self.mark_time, first: self.counts_from };
+            self.parallel = Some(Parallel::begun(self.counts_from, self.mark_delay, self.delays, newest));
+        }
+        goes_on
     }
 
     fn set_mark(&mut self, kept: KeptArrival, jumped: bool) {

@@ -42,6 +42,8 @@ pub enum Kept {
     Nothing,
     /// These parts: newer ones are known.
     Some(Parts),
+    /// All of it, for newer ones are known of all its parts: it is not old.
+    Overtaken,
     All,
 }
 
@@ -135,7 +137,7 @@ impl DeviceClock {
         }
         let live = parts.without(overtaken);
         if !overtaken.is_empty() && live.is_empty() {
-            return self.judged(stamp, arrival, rules, Kept::All);
+            return self.judged(stamp, arrival, rules, Kept::Overtaken);
         }
         self.note_live(delay, arrival, rules);
         self.stamps.note(live, time, arrival.uptime);

@@ -29,7 +29,7 @@ impl Parallel {
     pub fn take(&mut self, kept: KeptArrival, live_within: Span) -> bool {
         let goes_on = (kept.delay - self.delay).abs() <= live_within && kept.time >= self.newest.time;
         if goes_on {
-            self.went_on |= kept.time > self.newest.time;
+            self.went_on = true;
             self.newest = Stamp::newest(Some(self.newest), kept.time, kept.arrival);
             self.delays.note(kept.delay);
         }
