@@ -44,8 +44,7 @@ fn number(name: &str) -> Option<u64> {
 fn try_out(seed: u64, beds: u64) {
     let first = number("WARDWATCH_DEVICES_SEED").unwrap_or(seed) << 32;
     let failed = trial::run(first, beds);
-    println!("{beds} beds from {first}");
-    assert!(failed.is_empty(), "\n\n{}", report::of(&failed));
+    assert!(failed.is_empty(), "\n\nof {beds} beds from {first} {}", report::of(&failed));
 }
 
 #[test]
