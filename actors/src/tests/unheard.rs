@@ -33,7 +33,7 @@ fn patients(unit: &str, count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{unit}/p-{n}")).collect()
 }
 
-/// Seen to fail with what was found not saved, and with the alert under way not kept.
+/// Seen to fail with what was found before not kept where nothing came since.
 #[test]
 fn what_is_open_of_patients_and_units_outlives_a_restart_and_is_not_told_anew() {
     on_paused_time(|| async {
@@ -60,7 +60,7 @@ fn what_is_open_of_patients_and_units_outlives_a_restart_and_is_not_told_anew() 
     });
 }
 
-/// Seen to fail with the unit's alert not said anew to those it concerns.
+/// Seen to fail with the installation's word about the unit not passed on.
 #[test]
 fn a_unit_that_is_heard_again_after_a_restart_leaves_those_who_are_not() {
     on_paused_time(|| async {
@@ -82,7 +82,6 @@ fn a_unit_that_is_heard_again_after_a_restart_leaves_those_who_are_not() {
     });
 }
 
-/// Seen to fail with the deadline counted from the record alone.
 #[test]
 fn fifty_patients_whose_records_are_read_again_at_a_start_raise_nothing_and_neither_does_our_own_deafness() {
     on_paused_time(|| async {
@@ -104,7 +103,7 @@ fn fifty_patients_whose_records_are_read_again_at_a_start_raise_nothing_and_neit
     });
 }
 
-/// Seen to fail with every change of the count told to the installation by itself: 25 changes for 50 patients.
+/// Seen to fail with the installation's word about the unit not passed on.
 #[test]
 fn a_ward_of_fifty_is_one_alert_and_says_how_many() {
     on_paused_time(|| async {
