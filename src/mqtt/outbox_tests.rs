@@ -267,7 +267,6 @@ impl Bench {
     }
 }
 
-/// Seen to fail with the refused change given up, and with what waits behind it sent.
 #[test]
 fn a_refused_change_is_kept_and_offered_again_and_later_ones_of_its_alert_wait_behind_it() {
     let (mut bench, ring) = (Bench::connected(), std::sync::Arc::new(Ring::default()));
@@ -317,7 +316,6 @@ fn an_offer_that_a_lost_connection_cuts_off_is_made_again_and_its_followers_wait
     assert_eq!(bench.send(), ["a2"]);
 }
 
-/// Seen to fail with a change being done once its last topic has it.
 #[test]
 fn a_change_that_one_of_its_topics_refuses_is_told_on_the_other_and_kept_for_the_first() {
     let (mut bench, ring) = (Bench::connected(), std::sync::Arc::new(Ring::default()));
@@ -344,7 +342,6 @@ fn of_one_alert_one_change_is_on_the_way_at_a_time_and_the_order_of_all_is_kept(
     assert_eq!(bench.send(), ["a2", "b1"]);
 }
 
-/// Seen to fail with the bound taken out.
 #[test]
 fn what_is_refused_is_bounded_like_the_outbox_and_the_lightest_go_first() {
     let mut bench = Bench::with_bound(2);
@@ -385,7 +382,6 @@ fn what_is_tried_again_for_a_minute_holds_up_no_receipt_any_more() {
     assert_eq!((bench.outcomes(), bench.queue.refused()), (vec![(1, Accepted), (2, Accepted)], 0));
 }
 
-/// Seen to fail with messages sent as many as ever after two such losses: the innocent one was blamed.
 #[test]
 fn what_costs_three_connections_is_found_and_offered_only_at_a_reload() {
     let mut bench = Bench::connected();
@@ -462,7 +458,6 @@ fn a_state_that_was_refused_is_offered_again_unless_a_newer_one_goes_in_its_plac
     assert_eq!(bench.outcomes(), [(2, Superseded), (3, Accepted), (1, Accepted)]);
 }
 
-/// Seen to fail with rejections among the changes.
 #[test]
 fn rejections_and_states_never_go_before_alerts_nor_fill_the_window() {
     let mut bench = Bench::with_bound(100);
@@ -518,8 +513,7 @@ fn what_is_larger_than_the_broker_takes_is_shortened() {
     assert_eq!(bench.queue.refused(), 1, "it cannot be cut any further");
 }
 
-/// Mosquitto 2.0.11 with `max_queued_messages 0` refuses, and closes. Seen to fail with what was refused offered at each
-/// connection: it went on for ever.
+/// Mosquitto 2.0.11 with `max_queued_messages 0` refuses, and closes.
 #[test]
 fn a_broker_that_closes_after_each_refusal_is_offered_one_a_minute_and_all_once_it_takes_one() {
     let (mut bench, ring) = (Bench::connected(), std::sync::Arc::new(Ring::default()));

@@ -10,7 +10,6 @@ fn of<'a>(alerts: &'a [Value], patient: &str) -> Vec<(&'a Value, &'a Value)> {
     of_patient.map(|alert| (&alert["event"], &alert["priority"])).collect()
 }
 
-/// Seen to fail with patients going by the limits that held when they came.
 #[tokio::test]
 async fn limits_change_while_it_runs_and_nothing_is_forgotten() {
     let broker = Mosquitto::start();

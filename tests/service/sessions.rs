@@ -11,7 +11,6 @@ fn newer(instance: &str) -> String {
     format!(r#"{{"instance":"{instance}","started":"2099-01-01T00:00:00Z","status":"online"}}"#)
 }
 
-/// Seen to fail with the newer heartbeat alone ending the service: it ended with 75.
 #[tokio::test]
 async fn forged_heartbeats_end_nothing_and_are_told_and_the_true_one_stands_again() {
     let ward = Ward::open(AT_ONCE).await;
@@ -33,7 +32,6 @@ async fn forged_heartbeats_end_nothing_and_are_told_and_the_true_one_stands_agai
     ward.service.end().await.expect("no fault");
 }
 
-/// A forged heartbeat that was kept by the broker ended each start.
 #[tokio::test]
 async fn a_forged_heartbeat_that_is_retained_keeps_nobody_from_starting() {
     let broker = Mosquitto::start();
@@ -51,7 +49,6 @@ async fn a_forged_heartbeat_that_is_retained_keeps_nobody_from_starting() {
     assert_eq!(program.ended().await.code(), Some(0), "{}", program.complained());
 }
 
-/// Seen to fail with what is not ours left subscribed: every message of it was rejected, for ever.
 #[tokio::test]
 async fn subscriptions_of_an_earlier_configuration_are_taken_back() {
     let broker = Mosquitto::start();
@@ -79,7 +76,6 @@ async fn subscriptions_of_an_earlier_configuration_are_taken_back() {
 }
 
 /// Mosquitto 2.0.11 ends the connection for each message that its access list forbids.
-/// Seen to fail with PINGREQ taken out: the delay never ran out.
 #[tokio::test]
 async fn with_probes_forbidden_timers_run_all_the_same_and_the_heartbeat_says_so() {
     let acl = super::ward::scratch("acl");
@@ -102,7 +98,6 @@ async fn with_probes_forbidden_timers_run_all_the_same_and_the_heartbeat_says_so
     let _ = std::fs::remove_file(acl);
 }
 
-/// Seen to fail with the broker's count not being listened to.
 #[tokio::test]
 async fn a_broker_that_drops_messages_is_an_alert() {
     let config = mosquitto::CONFIG.replace("max_queued_messages 0", "max_queued_messages 5");
