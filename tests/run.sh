@@ -82,6 +82,9 @@ cargo fmt --all --check
 say "lints"
 cargo clippy --workspace --all-targets --locked -- -D warnings
 
+say "the service alone, as the container image and the package build it"
+cargo clippy --lib --bins --no-default-features --locked -- -D warnings
+
 say "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 

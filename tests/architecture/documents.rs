@@ -69,6 +69,19 @@ fn every_file_that_a_document_names_is_there() {
 }
 
 #[test]
+fn every_field_of_the_heartbeat_is_explained() {
+    let read = |path: &str| std::fs::read_to_string(Path::new(ROOT).join(path)).unwrap();
+    let (payload, readme) = (read("src/contract/payload/system.rs"), read("README.md"));
+    let (_, message) = payload.split_once("pub struct SystemMessage").unwrap();
+    let fields = message.lines().filter_map(|line| line.trim().strip_prefix("pub ")?.split(':').next());
+    let (_, section) = readme.split_once("\n## Heartbeat").unwrap();
+    let (table, _) = section.split_once("\n## ").unwrap();
+    let explained: HashSet<&str> = quoted(table).map(|(_, words)| words).collect();
+    let missing: Vec<_> = fields.filter(|field| !explained.contains(field)).map(str::to_owned).collect();
+    nowhere(missing, "whoever watches the heartbeat looks it up in README.md");
+}
+
+#[test]
 fn a_test_is_told_from_a_setting_by_its_length() {
     let text = "a `row` of `a_full_ring_stops_the_reading` and\n`alerts.live_within`, `src/mqtt/ring.rs`";
     let found: Vec<_> = quoted(text).collect();
