@@ -13,9 +13,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use thiserror::Error;
 use tokio::sync::Notify;
+use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::analyzers;
 use wardwatch_actors::census_actor::{CensusActor, IngestProgress, ShardParts};
 use wardwatch_actors::clock::{Clock, Timestamp, TimestampFault};
+use wardwatch_actors::commands::RefusedCommand;
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
 use wardwatch_actors::patient::outcome::Refused;
@@ -164,7 +166,14 @@ impl Assessment {
         census.do_send(IngestProgress::RecordsRead);
         census.do_send(IngestProgress::Live);
         let translator = Translator::new(topics, settings.sources.clone(), Arc::clone(&settings.settings));
-        let door = Door { translator, clock: clock.clone(), counters, census, rejected: scribe.clone() };
+        let door = Door {
+            translator,
+            clock: clock.clone(),
+            counters,
+            census,
+            rejected: scribe.clone(),
+            draining: Default::default(),
+        };
         Self { at, clock, door, owed: Arc::default(), scribe }
     }
 
@@ -269,6 +278,9 @@ impl Outlet for Scribe {
                 self.write(&announcement::state(&self.topics, patient, state));
             }
         }
+        for reply in &kept.outcome.replies {
+            self.write(&announcement::reply(&self.topics, reply));
+        }
         kept.receipt.settle();
     }
 
@@ -288,6 +300,14 @@ impl Outlet for Scribe {
 
     fn empty_record(&self, patient: &PatientId) {
         self.write(&Announcement { topic: self.topics.record(patient), payload: Bytes::new() });
+    }
+
+    fn publish_record(&self, patient: &PatientId, record: &AdmissionRecord) {
+        self.write(&announcement::record(&self.topics, patient, record));
+    }
+
+    fn refuse_command(&self, refused: RefusedCommand) {
+        self.reject(RejectedMessage::of_command(&self.topics, &refused));
     }
 
     fn died(&self, actor: &'static str) {

@@ -17,6 +17,9 @@ use crate::config::given::Givens;
 use crate::config::{Config, Override, StoreUrl};
 use crate::link::{Link, LinkSettings};
 
+/// What is allowed and may not be meant.
+const NOBODY_CALLED: &str = "warning: no [[escalation]] step is given: nobody is called where an alert of high priority has no answer";
+
 /// What `check` found.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -132,7 +135,12 @@ impl fmt::Display for Report {
         };
         writeln!(f, "{}: {count}", self.path.display())?;
         match &self.settings {
-            Some(settings) => effective(f, settings),
+            Some(settings) => {
+                if settings.policy.escalation.is_empty() {
+                    writeln!(f, "{NOBODY_CALLED}")?;
+                }
+                effective(f, settings)
+            }
             None => Ok(()),
         }
     }

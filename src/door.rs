@@ -1,12 +1,13 @@
 //! The door into the census: whatever protocol a message came by, it enters here, with the receipt it is acknowledged by.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use actix::Addr;
 use bytes::Bytes;
 use wardwatch_actors::admission::AdmissionRecord;
-use wardwatch_actors::census_actor::{Arrived, CensusActor, DeviceStatus, Discharge, Recorded};
+use wardwatch_actors::census_actor::{Arrived, CensusActor, Commanded, DeviceStatus, Discharge, Recorded};
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::people::{DeviceId, PatientId};
@@ -29,6 +30,8 @@ pub struct Door {
     pub counters: Arc<Counters>,
     pub census: Addr<CensusActor>,
     pub rejected: Rc<dyn RejectedOutput>,
+    /// Whether what comes waited in a queue before we listened.
+    pub draining: Cell<bool>,
 }
 
 impl Door {
@@ -41,7 +44,8 @@ impl Door {
     /// The same of a message of so many bytes, of which perhaps only the beginning has been read.
     pub fn take_beginning(&self, topic: &str, payload: Bytes, size: usize, retain: bool, receipt: Receipt) {
         let received_at = self.clock.now().wall;
-        let message = InboundMessage { topic, payload: &payload, size, retain, received_at };
+        let queued = self.draining.get();
+        let message = InboundMessage { topic, payload: &payload, size, retain, queued, received_at };
         let translation = self.translator.translate(message);
         if translation.unknown_fields > 0 {
             self.counters.unknown_fields.add(translation.unknown_fields as u64);
@@ -52,6 +56,7 @@ impl Door {
             Inbound::Record { patient, record: Some(record) } => self.record(patient, record, receipt),
             Inbound::Record { patient, record: None } => self.discharge(patient, receipt),
             Inbound::DeviceStatus { device, online } => self.device_status(device, online, receipt),
+            Inbound::Command(command) => self.census.do_send(Commanded { command, receipt }),
             Inbound::Nothing => receipt.settle(),
         }
     }

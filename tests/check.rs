@@ -43,7 +43,7 @@ news2 = true
 format = "jsno"
 "#;
     let (found, shown) = report("faults", text);
-    let expected = r#"site.toml:2: dashbord: unknown key, did you mean dashboard?; allowed is mqtt, admission, limits, units, missing, scores, alerts, sources, store, log, dashboard
+    let expected = r#"site.toml:2: dashbord: unknown key, did you mean dashboard?; allowed is mqtt, admission, limits, units, missing, scores, alerts, signals, escalation, senders, bounds, sources, store, log, dashboard
 site.toml:4: mqtt.url: "tcp://broker:1883" does not begin with mqtt:// or mqtts://; allowed is mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS (ports 1883 and 8883 may be left out)
 site.toml:5: mqtt.password: a password may not stand in this file; allowed is password_file, or the variable WARDWATCH__MQTT__PASSWORD
 site.toml:6: mqtt.max_unacknowledged: 0 is not allowed; allowed is 1 to 65535
@@ -118,6 +118,7 @@ listen = "off"
     let (found, shown) = report("effective", text);
     assert_eq!(found.faults, []);
     let adults = r#"site.toml: no fault
+warning: no [[escalation]] step is given: nobody is called where an alert of high priority has no answer
 
 Limits, adult                       extreme low     low    high  extreme high  hysteresis   delay  extreme delay  clear delay
   heart_rate /min                            40      50     125           150           3     5 s            5 s         10 s

@@ -82,7 +82,14 @@ fn translator() -> Translator {
 }
 
 fn translate<'t>(translator: &Translator, topic: &'t str, payload: &[u8]) -> Translation<'t> {
-    let message = InboundMessage { topic, payload, size: payload.len(), retain: false, received_at: now() };
+    let message = InboundMessage {
+        topic,
+        payload,
+        size: payload.len(),
+        retain: false,
+        queued: false,
+        received_at: now(),
+    };
     let translation = translator.translate(message);
     for rejected in &translation.rejected {
         assert!(!rejected.reason.is_empty());
@@ -107,6 +114,9 @@ fn no_topic_does_harm_and_whatever_names_somebody_is_spelled_as_we_spell_it() {
                 Ok(Address::Vitals(id)) => assert_eq!(topics.vitals(&id.parse().expect("an id")), *topic),
                 Ok(Address::Record(id)) => assert_eq!(topics.record(&id.parse().expect("an id")), *topic),
                 Ok(Address::DeviceStatus(device)) => assert_eq!(topics.device_status(device), *topic),
+                Ok(Address::Command { sender, patient }) => {
+                    assert_eq!(topics.command(sender, &patient.parse().expect("an id")), *topic);
+                }
                 Ok(Address::Probe(instance)) => assert_eq!(topics.probe(instance), *topic),
                 Err(fault) => assert!(!fault.to_string().is_empty()),
             }

@@ -179,7 +179,14 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
         census.do_send(IngestProgress::Live);
         let (sources, topics) = (Config::default().sources(), Topics::new("wardwatch"));
         let translator = Translator::new(topics, sources, settings);
-        let door = Door { translator, clock, counters, census, rejected: desk.clone() };
+        let door = Door {
+            translator,
+            clock,
+            counters,
+            census,
+            rejected: desk.clone(),
+            draining: Default::default(),
+        };
         let debts = Arc::new(Debts(AtomicUsize::new(1)));
         let ledger: Arc<dyn Ledger> = debts.clone();
         let payload = Bytes::copy_from_slice(payload);
@@ -244,6 +251,10 @@ impl Outlet for ShardOutput {
     fn unfollow(&self, _: &PatientId) {}
 
     fn empty_record(&self, _: &PatientId) {}
+
+    fn publish_record(&self, _: &PatientId, _: &wardwatch_actors::admission::AdmissionRecord) {}
+
+    fn refuse_command(&self, _: wardwatch_actors::commands::RefusedCommand) {}
 
     fn died(&self, actor: &'static str) {
         self.died.set(Some(actor));

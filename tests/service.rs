@@ -7,6 +7,8 @@ mod ward;
 
 #[path = "service/admission.rs"]
 mod admission;
+#[path = "service/alerts_managed.rs"]
+mod alerts_managed;
 #[path = "service/commands.rs"]
 mod commands;
 #[path = "service/devices.rs"]

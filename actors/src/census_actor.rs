@@ -1,5 +1,6 @@
 //! The actor that knows who is here: it brings each message to its patient, and wakes patients in time.
 
+mod commands;
 mod notices;
 mod reload;
 mod restart;
@@ -18,6 +19,7 @@ use crate::analyzers::Analyzer;
 use crate::census::progress::Progress;
 use crate::census::{Census, Entry};
 use crate::clock::{Clock, Timestamp, Uptime};
+use crate::commands::{AnsweredCommands, CommandGate, UsedCommandIds};
 use crate::counters::Counters;
 use crate::installation::ShardReport;
 use crate::installation_actor::{InstallationActor, JoinShard};
@@ -30,6 +32,7 @@ use crate::settings::Settings;
 use crate::shard::{PanicReporter, ShardContext};
 use crate::vitals::Reading;
 
+pub use commands::Commanded;
 pub use notices::{Notify, OwnClockJudged, ShowPatients, UnitJudged};
 pub use reload::Reload;
 pub use restart::{Restore, WatchedAgain};
@@ -59,6 +62,12 @@ pub struct CensusActor {
     progress: Progress,
     /// Readings of unknown patients, until the admission records have been heard.
     held: Vec<Arrived>,
+    /// Who may command what.
+    gate: CommandGate,
+    /// Which commands came before, and for whom.
+    used_ids: UsedCommandIds,
+    /// What was answered to commands about who is here.
+    answered: AnsweredCommands,
     /// Whether somebody was not admitted, and no place has become free since.
     full: bool,
     /// What the installation was last told of this shard.
@@ -109,6 +118,9 @@ impl CensusActor {
             installation,
             progress: Progress::default(),
             held: Vec::new(),
+            gate: CommandGate::default(),
+            used_ids: UsedCommandIds::default(),
+            answered: AnsweredCommands::default(),
             full: false,
             reported: ShardReport::default(),
             timer: None,

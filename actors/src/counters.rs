@@ -39,6 +39,10 @@ pub struct Counters {
     pub late: Counter,
     /// Readings that came before.
     pub duplicates: Counter,
+    /// Commands that came.
+    pub commands: Counter,
+    /// Commands that were not carried out.
+    pub commands_refused: Counter,
     /// Fields that nobody knows.
     pub unknown_fields: Counter,
 }

@@ -10,6 +10,7 @@ pub mod census;
 pub mod census_actor;
 pub mod chart;
 pub mod clock;
+pub mod commands;
 pub mod conditions;
 pub mod counters;
 pub mod devices;

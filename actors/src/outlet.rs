@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::admission::AdmissionRecord;
+use crate::commands::RefusedCommand;
 use crate::patient::outcome::{LivePatient, Outcome, Refused};
 use crate::patient::snapshot::Saved;
 use crate::people::{PatientId, Subject};
@@ -50,6 +51,10 @@ pub trait Outlet: 'static {
     fn unfollow(&self, patient: &PatientId);
     /// The patient was transferred: its record here is to be emptied.
     fn empty_record(&self, patient: &PatientId);
+    /// The patient's record is to be this from now on.
+    fn publish_record(&self, patient: &PatientId, record: &AdmissionRecord);
+    /// A command that nobody can be answered was not carried out.
+    fn refuse_command(&self, refused: RefusedCommand);
     /// An actor died: the process must end, since what it held would be lost in silence.
     fn died(&self, actor: &'static str);
 }

@@ -16,6 +16,7 @@ use crate::admission::AdmissionRecord;
 use crate::analyzer_actor::{Analyze, Found};
 use crate::census_actor::WatchedAgain;
 use crate::clock::Uptime;
+use crate::commands::Command;
 use crate::patient::Patient;
 use crate::patient::outcome::{Inquiry, Outcome};
 use crate::people::{Departure, DeviceId, PatientId};
@@ -66,7 +67,7 @@ macro_rules! tasks {
     };
 }
 
-tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice HearOfUnit Reconsider Tick Leave HandOver Inherit Show);
+tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice HearOfUnit Reconsider Obey Tick Leave HandOver Inherit Show);
 
 /// Every task is done now, or in its turn.
 impl<M> Handler<M> for PatientActor
@@ -108,6 +109,7 @@ enum VerdictCause {
     Record,
     /// A device's word, or one about the unit.
     Status,
+    Command,
     Timer {
         due: Uptime,
     },
@@ -159,6 +161,7 @@ impl PatientActor {
             Task::HearOfDevice(status) => self.hear_of_device(status),
             Task::HearOfUnit(unit) => self.hear_of_unit(unit),
             Task::Reconsider(_) => self.reconsider(),
+            Task::Obey(obey) => self.obey(obey),
             Task::Tick(tick) => self.tick(&tick),
             Task::Leave(leave) => self.leave(leave, ctx),
             Task::HandOver(hand_over) => self.hand_over(hand_over, ctx),
@@ -276,6 +279,14 @@ pub struct HearOfDevice {
 #[rtype(result = "()")]
 pub struct HearOfUnit {
     pub unheard: bool,
+}
+
+/// Something is commanded of this patient, by somebody who may.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct Obey {
+    pub command: Box<Command>,
+    pub receipt: Receipt,
 }
 
 /// The time has come that the patient asked to be woken for. Answered by [`Ticked`](crate::census_actor::Ticked).

@@ -39,6 +39,10 @@ impl Outlet for Slow {
 
     fn empty_record(&self, _: &PatientId) {}
 
+    fn publish_record(&self, _: &PatientId, _: &wardwatch_actors::admission::AdmissionRecord) {}
+
+    fn refuse_command(&self, _: wardwatch_actors::commands::RefusedCommand) {}
+
     fn died(&self, _: &'static str) {}
 }
 

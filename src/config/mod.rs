@@ -20,8 +20,9 @@ use serde::Deserialize;
 use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::UnitId;
 use wardwatch_actors::settings::{
-    AdmissionSettings, AlertSettings, ByClass, LimitOverrides, LimitTable, MissingTable, ScoreSettings,
-    Settings, SilenceOverrides, duration,
+    AdmissionSettings, AlertSettings, BoundTable, ByClass, EscalationStep, LimitOverrides, LimitTable,
+    MissingTable, ScoreSettings, SenderRights, Settings, SignalPolicy, SignalSettings, SilenceOverrides,
+    duration,
 };
 
 pub use dashboard::DashboardConfig;
@@ -50,6 +51,14 @@ pub struct Config {
     pub missing: MissingConfig,
     pub scores: ScoreSettings,
     pub alerts: AlertSettings,
+    /// What is heard of an alert.
+    pub signals: SignalSettings,
+    /// Who is called when nobody answers, one after the other.
+    pub escalation: Vec<EscalationStep>,
+    /// Who may command what.
+    pub senders: BTreeMap<String, SenderRights>,
+    /// What a command may set limits to.
+    pub bounds: BoundTable,
     pub sources: BTreeMap<sources::Pattern, SourceConfig>,
     pub store: StoreConfig,
     pub log: LogConfig,
@@ -158,6 +167,9 @@ impl Config {
             },
             scores: self.scores.clone(),
             alerts: self.alerts.clone(),
+            policy: SignalPolicy { signals: self.signals.clone(), escalation: self.escalation.clone() },
+            senders: self.senders.clone(),
+            bounds: self.bounds.clone(),
         })
     }
 
@@ -242,8 +254,13 @@ mod tests {
             let of_a_vital = key.iter().find_map(|name| wardwatch_actors::vitals::Vital::named(name));
             match (&*key[0], of_a_vital) {
                 ("missing", Some(_)) => assert!(text.contains(&format!("[missing.{}]", key[1])), "{key:?}"),
+                ("escalation", _) => assert!(text.contains("# [[escalation]]"), "{key:?}"),
+                ("signals", Some(_)) => assert!(text.contains("# [signals.depth]"), "{key:?}"),
+                ("bounds", _) => assert!(text.contains("# [bounds."), "{key:?}"),
                 ("limits", Some(vital)) if !wardwatch_actors::settings::Limits::VITALS.contains(&vital) => {}
-                ("units" | "sources", _) => assert!(text.contains(&format!("# [{}.", key[0])), "{key:?}"),
+                ("units" | "sources" | "senders", _) => {
+                    assert!(text.contains(&format!("# [{}.", key[0])), "{key:?}")
+                }
                 _ => assert!(
                     givens.exact_place(&key).is_some() || commented(leaf),
                     "{key:?} is not in the file"

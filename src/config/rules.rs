@@ -8,7 +8,7 @@ use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::Class;
 use wardwatch_actors::people::check_name;
 use wardwatch_actors::settings::{
-    LONGEST_SILENCE, LimitFault, LimitKey, SilenceOverrides, TableFault, Watch,
+    DelayByPriority, LONGEST_SILENCE, LimitFault, LimitKey, Limits, SilenceOverrides, TableFault, Watch,
 };
 
 use super::Config;
@@ -25,6 +25,8 @@ pub fn faults(config: &Config, givens: &Givens, unread: &[Vec<String>]) -> Vec<F
     rules.admission(config);
     rules.scores(config);
     rules.alerts(config);
+    rules.signals(config);
+    rules.commands(config);
     rules.missing(config);
     rules.store(config);
     for fault in config.settings().err().unwrap_or_default() {
@@ -120,6 +122,70 @@ impl Rules<'_> {
         if alerts.live_within <= alerts.clock_tolerance {
             let allowed = format!("allowed is more than clock_tolerance ({})", alerts.clock_tolerance);
             self.tell("alerts.live_within", format!("{} is not allowed; {allowed}", alerts.live_within));
+        }
+    }
+
+    fn signals(&mut self, config: &Config) {
+        let signals = &config.signals;
+        let (second, hour) = (Span::from_secs(1), Span::from_hours(1));
+        self.within("signals.pause", signals.pause, second..=hour);
+        self.within("signals.longest_pause", signals.longest_pause, second..=Span::from_hours(4));
+        self.within("signals.accepted_holds", signals.accepted_holds, second..=hour);
+        self.within("signals.answer_within", signals.answer_within, second..=hour);
+        self.within("signals.longest_standby", signals.longest_standby, second..=Span::from_hours(24));
+        self.reminder("signals.reminder", signals.reminder);
+        if let Some(night) = &signals.night {
+            self.reminder("signals.night.reminder", night.reminder);
+            self.signal_delay("signals.night.delay", &night.delay);
+        }
+        self.signal_delay("signals.delay", &signals.delay);
+        if signals.longest_pause < signals.pause {
+            let allowed = format!("allowed is pause ({}) or more", signals.pause);
+            self.tell(
+                "signals.longest_pause",
+                format!("{} is not allowed; {allowed}", signals.longest_pause),
+            );
+        }
+        for (place, step) in config.escalation.iter().enumerate() {
+            if !(Span::ZERO..=hour).contains(&step.after) {
+                let wrong =
+                    format!("step {}: after {} is not allowed; allowed is 0 s to 1 h", place + 1, step.after);
+                self.tell("escalation", wrong);
+            }
+            if let Err(fault) = check_name(&step.to) {
+                self.tell("escalation", format!("step {}: to: {fault}", place + 1));
+            }
+        }
+    }
+
+    fn reminder(&mut self, key: &str, reminder: Watch) {
+        if let Watch::After(span) = reminder {
+            self.within(key, span, Span::from_secs(1)..=Span::from_hours(24));
+        }
+    }
+
+    fn signal_delay(&mut self, key: &str, delay: &DelayByPriority) {
+        for (priority, delay) in [("low", delay.low), ("medium", delay.medium), ("high", delay.high)] {
+            self.within(&format!("{key}.{priority}"), delay, Span::ZERO..=Span::from_mins(10));
+        }
+    }
+
+    fn commands(&mut self, config: &Config) {
+        for sender in config.senders.keys() {
+            if let Err(fault) = check_name(sender) {
+                self.tell_at(&["senders".to_owned(), sender.clone()], fault.to_string());
+            }
+        }
+        for (vital, bounds) in &config.bounds {
+            let key = ["bounds".to_owned(), vital.name().to_owned()];
+            if !Limits::VITALS.contains(vital) {
+                self.tell_at(&key, format!("{vital} has no limits; allowed is to leave it out"));
+            } else if bounds
+                .lowest
+                .is_some_and(|lowest| bounds.highest.is_some_and(|highest| highest < lowest))
+            {
+                self.tell_at(&key, "lowest is above highest; allowed is the other way round".to_owned());
+            }
         }
     }
 

@@ -1,14 +1,17 @@
 //! What a decision looks like on the bus: topics and payloads of changes, scores and states.
 
 use bytes::Bytes;
+use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::commands::Reply;
 use wardwatch_actors::conditions::Priority;
 use wardwatch_actors::patient::outcome::StateChange;
 use wardwatch_actors::people::{PatientId, Subject};
 
 use super::payload::alert::AlertMessage;
+use super::payload::command::ReplyMessage;
 use super::payload::json;
 use super::payload::rejected::RejectedMessage;
 use super::payload::state::{ScoreMessage, StateMessage};
@@ -44,6 +47,16 @@ pub fn state(topics: &Topics, patient: &PatientId, state: &StateChange) -> Annou
         StateChange::Emptied => Bytes::new(),
     };
     Announcement { topic: topics.state(patient), payload }
+}
+
+/// An answer to a command.
+pub fn reply(topics: &Topics, reply: &Reply) -> Announcement {
+    Announcement { topic: topics.reply(&reply.to), payload: json(&ReplyMessage::from(reply)).into() }
+}
+
+/// The record of somebody who is here from now on, or of whom it says something else.
+pub fn record(topics: &Topics, patient: &PatientId, record: &AdmissionRecord) -> Announcement {
+    Announcement { topic: topics.record(patient), payload: json(record).into() }
 }
 
 /// What was rejected.

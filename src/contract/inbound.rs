@@ -10,13 +10,14 @@ use std::sync::Arc;
 
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::commands::{Command, MalformedCommand, ReplyTo};
 use wardwatch_actors::people::{DeviceId, PatientId};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::Reading;
 
 use super::payload::reading::{self, FieldFault, Rejection, UnknownFields};
-use super::payload::record;
 use super::payload::rejected::RejectedMessage;
+use super::payload::{command, record};
 use super::topics::{Address, Topics};
 use super::unknown_names::{self, ToldNames};
 use crate::causes::Causes;
@@ -32,6 +33,8 @@ pub struct InboundMessage<'t, 'p> {
     pub size: usize,
     /// Whether the broker kept it from before we subscribed.
     pub retain: bool,
+    /// Whether it waited in a queue before we listened.
+    pub queued: bool,
     pub received_at: Timestamp,
 }
 
@@ -52,6 +55,8 @@ pub enum Inbound<'t> {
         device: DeviceId,
         online: bool,
     },
+    /// A command, or what is no whole one.
+    Command(Result<Box<Command>, Box<MalformedCommand>>),
     /// Nothing that concerns anybody: an emptied topic, our own probe, or all of it was rejected.
     Nothing,
 }
@@ -124,6 +129,7 @@ impl Translator {
             Ok(Address::Vitals(patient)) => self.vitals(patient, message),
             Ok(Address::Record(patient)) => self.record(patient, message),
             Ok(Address::DeviceStatus(device)) => status(device, message),
+            Ok(Address::Command { sender, patient }) => self.command(sender, patient, message),
             Ok(Address::Probe(_)) => Translation::of(Inbound::Nothing),
             Err(fault) => Translation::rejected(message, &fault),
         }
@@ -163,6 +169,17 @@ impl Translator {
             rejected: rejected.all,
             unknown_fields,
         }
+    }
+
+    /// A command that came without a way to answer but the usual one.
+    fn command<'t>(&self, sender: &str, patient: &str, message: InboundMessage<'t, '_>) -> Translation<'t> {
+        let Ok(patient) = patient.parse() else { return Translation::of(Inbound::Nothing) };
+        let InboundMessage { payload, retain, queued, received_at, .. } = message;
+        let reply_to = ReplyTo { sender: sender.to_owned(), ..ReplyTo::default() };
+        let heard = command::CommandEnvelope { patient, reply_to, received_at, retained: retain, queued };
+        let settings = Arc::clone(&self.policy.0.borrow().1);
+        let parsed = command::parse(payload, heard, &settings);
+        Translation::of(Inbound::Command(parsed))
     }
 
     fn record<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
@@ -229,7 +246,14 @@ mod tests {
     fn rejected(translator: &Translator, topic: &str, payload: &str) -> Vec<String> {
         let received_at = Timestamp::from_unix_ms(0);
         let size = payload.len();
-        let message = InboundMessage { topic, payload: payload.as_bytes(), size, retain: false, received_at };
+        let message = InboundMessage {
+            topic,
+            payload: payload.as_bytes(),
+            size,
+            retain: false,
+            queued: false,
+            received_at,
+        };
         let rejected = translator.translate(message).rejected;
         let line = |message: &RejectedMessage| {
             format!("{}: {}", message.field.as_deref().unwrap_or("-"), message.reason)
@@ -260,7 +284,14 @@ mod tests {
         assert_eq!(rejected(&translator, topic, payload), [""; 0]);
         let received_at = Timestamp::from_unix_ms(0);
         let size = payload.len();
-        let message = InboundMessage { topic, payload: payload.as_bytes(), size, retain: true, received_at };
+        let message = InboundMessage {
+            topic,
+            payload: payload.as_bytes(),
+            size,
+            retain: true,
+            queued: false,
+            received_at,
+        };
         let Inbound::Record { record: Some(record), .. } = translator.translate(message).inbound else {
             panic!("no record");
         };
@@ -275,6 +306,7 @@ mod tests {
             payload: payload.as_bytes(),
             size: payload.len(),
             retain: false,
+            queued: false,
             received_at: Timestamp::from_unix_ms(0),
         };
         let rejected = translator().translate(message).rejected;

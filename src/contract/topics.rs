@@ -1,6 +1,7 @@
 //! Every topic of the contract: the one file that says how a topic is spelled.
 
 use thiserror::Error;
+use wardwatch_actors::commands::ReplyTo;
 use wardwatch_actors::patient::outcome::{Refused, RefusedMessage};
 use wardwatch_actors::people::{NameFault, PatientId, check_name, unit_and_patient};
 
@@ -16,6 +17,8 @@ pub enum Address<'a> {
     Record(&'a str),
     /// The status of a device, its name checked.
     DeviceStatus(&'a str),
+    /// A command of this sender about the patient `unit/patient`, names checked.
+    Command { sender: &'a str, patient: &'a str },
     /// A mark on the probe topic of the instance of this name.
     Probe(&'a str),
 }
@@ -57,6 +60,11 @@ impl Topics {
                 Some(device) => check_name(device).map(|()| Address::DeviceStatus(device)).map_err(named),
                 None => Err(unknown()),
             },
+            "commands" => {
+                let (sender, patient) = rest.split_once('/').ok_or_else(unknown)?;
+                check_name(sender).and_then(|()| check_patient(patient)).map_err(named)?;
+                Ok(Address::Command { sender, patient })
+            }
             "probe" => Ok(Address::Probe(rest)),
             _ => Err(unknown()),
         }
@@ -120,6 +128,33 @@ impl Topics {
         format!("{}/scores/{score}/{patient}", self.prefix)
     }
 
+    /// A command of this sender.
+    pub fn command(&self, sender: &str, patient: &PatientId) -> String {
+        format!("{}/commands/{sender}/{patient}", self.prefix)
+    }
+
+    /// Every command.
+    pub fn all_commands(&self) -> String {
+        format!("{}/commands/#", self.prefix)
+    }
+
+    /// Answers to this sender.
+    pub fn replies(&self, sender: &str) -> String {
+        format!("{}/replies/{sender}", self.prefix)
+    }
+
+    /// Where this answer goes: to the Response Topic, where one was given.
+    pub fn reply(&self, to: &ReplyTo) -> String {
+        to.topic.clone().unwrap_or_else(|| self.replies(&to.sender))
+    }
+
+    /// Whether a Response Topic is the sender's own.
+    pub fn may_reply_on(&self, sender: &str, topic: &str) -> bool {
+        let own = self.replies(sender);
+        let below = topic.strip_prefix(&own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        below && !topic.contains(['+', '#', '\0'])
+    }
+
     /// What was refused, and why.
     pub fn rejected(&self) -> String {
         format!("{}/rejected", self.prefix)
@@ -157,6 +192,22 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_goes_to_its_sender_alone() {
+        let topics = Topics::new("wardwatch");
+        let command = Ok(Address::Command { sender: "pager", patient: "icu-1/p-17" });
+        assert_eq!(topics.read("wardwatch/commands/pager/icu-1/p-17"), command);
+        for (topic, own) in [
+            ("wardwatch/replies/pager", true),
+            ("wardwatch/replies/pager/7", true),
+            ("wardwatch/replies/pager2", false),
+            ("wardwatch/replies/pager/#", false),
+            ("wardwatch/alerts/high/icu-1/p-17", false),
+        ] {
+            assert_eq!(topics.may_reply_on("pager", topic), own, "{topic}");
+        }
+    }
+
+    #[test]
     fn a_malformed_topic_is_refused_with_its_reason() {
         let topics = Topics::new("wardwatch");
         for bad in [
@@ -164,6 +215,8 @@ mod tests {
             "wardwatch/vitals/icu 1/p",
             "wardwatch/vitals/a/b/c",
             "wardwatch/vitals/_/p",
+            "wardwatch/commands/_/a/b",
+            "wardwatch/commands/pager/a",
         ] {
             assert!(matches!(topics.read(bad), Err(TopicFault::Name { .. })), "{bad}");
         }

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::commands::Reply;
 use wardwatch_actors::patient::outcome::StateChange;
 use wardwatch_actors::people::Subject;
 use wardwatch_actors::receipt::Receipt;
@@ -35,6 +36,8 @@ pub struct Emission {
     pub scores: Vec<Score>,
     /// The retained state; it says what the changes say, so it comes only after their commit.
     pub state: Option<StateChange>,
+    /// Answers to commands, after the commit of what they say.
+    pub replies: Vec<Reply>,
     /// A consumer that has not finished with it keeps a clone.
     pub receipt: Receipt,
 }
@@ -42,7 +45,7 @@ pub struct Emission {
 impl Emission {
     /// Whether it is a receipt alone.
     pub fn says_nothing(&self) -> bool {
-        self.changes.is_empty() && self.scores.is_empty() && self.state.is_none()
+        self.changes.is_empty() && self.scores.is_empty() && self.state.is_none() && self.replies.is_empty()
     }
 }
 
@@ -120,6 +123,7 @@ mod tests {
             changes: Vec::new(),
             scores: Vec::new(),
             state,
+            replies: Vec::new(),
             receipt: Receipt::none(),
         }
     }

@@ -30,7 +30,8 @@ impl Waiting {
     fn take_before_commit(&mut self) -> Emission {
         let Emission { subject, at, changes, scores, receipt, .. } = &mut self.emission;
         let (changes, scores) = (std::mem::take(changes), std::mem::take(scores));
-        Emission { subject: subject.clone(), at: *at, changes, scores, state: None, receipt: receipt.clone() }
+        let (state, replies, receipt) = (None, Vec::new(), receipt.clone());
+        Emission { subject: subject.clone(), at: *at, changes, scores, state, replies, receipt }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The feed's consumer that speaks to the bus: changes, scores and states as messages in the outbox.
 
 use bytes::Bytes;
+use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::conditions::Priority;
 use wardwatch_actors::people::PatientId;
@@ -45,6 +46,11 @@ impl BusPublisher {
         self.send(emptied, DeliveryClass::Latest);
     }
 
+    /// Publishes, retained, that somebody is here.
+    pub fn record(&self, patient: &PatientId, record: &AdmissionRecord) {
+        self.send(announcement::record(&self.topics, patient, record), DeliveryClass::Latest);
+    }
+
     fn send(&self, announcement: Announcement, class: DeliveryClass) {
         self.outbox.publish(Outgoing::new(announcement, class));
     }
@@ -54,6 +60,13 @@ impl Consumer for BusPublisher {
     fn take(&self, emission: &Emission) {
         for change in &emission.changes {
             self.change(change, &emission.receipt);
+        }
+        for reply in &emission.replies {
+            let class = DeliveryClass::Change(DropOrder::Info);
+            let mut outgoing = Outgoing::new(announcement::reply(&self.topics, reply), class);
+            outgoing.receipts.push(emission.receipt.clone());
+            outgoing.correlation.clone_from(&reply.to.correlation);
+            self.outbox.publish(outgoing);
         }
         let Some(patient) = announcement::patient(&emission.subject) else { return };
         for score in &emission.scores {

@@ -6,7 +6,7 @@ use std::collections::{HashSet, VecDeque};
 
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::Publish;
+use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
 use uuid::Uuid;
 
 use super::cuts::Cuts;
@@ -234,8 +234,13 @@ impl OutboxQueue {
         let retain = outgoing.class == DeliveryClass::Latest;
         self.deferrable_sent += usize::from(outgoing.class.is_deferrable());
         self.alerts_sent.extend(outgoing.alert);
+        let correlation_data = outgoing.correlation.clone();
+        let properties = correlation_data
+            .is_some()
+            .then(|| PublishProperties { correlation_data, ..PublishProperties::default() });
         self.sent.push_back(Some(outgoing));
-        Publish { qos: QoS::AtLeastOnce, topic, payload, pkid, retain, ..Publish::default() }
+        let qos = QoS::AtLeastOnce;
+        Publish { qos, topic, payload, pkid, retain, properties, ..Publish::default() }
     }
 
     /// The broker has answered the message with this packet identifier.

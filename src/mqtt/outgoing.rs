@@ -1,5 +1,6 @@
 //! A message on its way out: how it goes, what it is done with, and what may become of it.
 
+use bytes::Bytes;
 use uuid::Uuid;
 use wardwatch_actors::receipt::Receipt;
 
@@ -53,6 +54,8 @@ pub struct Outgoing {
     pub class: DeliveryClass,
     /// Settled once the broker has the message or refuses it, or nobody will bring it there any more.
     pub receipts: Vec<Receipt>,
+    /// What whoever asked wants back with the answer.
+    pub correlation: Option<Bytes>,
     /// The feed's number of the change, told to `OutboxListener::done`.
     pub number: Option<u64>,
     /// The alert of which it is a change: of one alert one change is on the way at a time.
@@ -77,6 +80,7 @@ impl Outgoing {
             further: Vec::new(),
             class,
             receipts: Vec::new(),
+            correlation: None,
             number: None,
             alert: None,
             place: 0,

@@ -42,7 +42,12 @@ impl Inbox for InboundRouter {
     fn hearing(&mut self, progress: ConnectionProgress) {
         log(&progress);
         match &progress {
-            ConnectionProgress::Connected { .. } => self.duplicate_instance.connected(),
+            ConnectionProgress::Connected { .. } => {
+                self.duplicate_instance.connected();
+                self.door.draining.set(true);
+            }
+            ConnectionProgress::Behind => self.door.draining.set(true),
+            ConnectionProgress::Drained => self.door.draining.set(false),
             ConnectionProgress::Lost { .. } => self.duplicate_instance.lost(self.door.clock.uptime()),
             _ => {}
         }

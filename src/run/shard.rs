@@ -151,7 +151,7 @@ fn door(setup: &Setup, census: Addr<CensusActor>, output: Rc<ShardOutput>) -> Do
     let translator =
         Translator::new(topics, sources, Arc::clone(&setup.settings)).with_max_payload(max_payload);
     let (clock, counters) = (setup.clock.clone(), Arc::clone(&setup.counters));
-    Door { translator, clock, counters, census, rejected: output }
+    Door { translator, clock, counters, census, rejected: output, draining: Default::default() }
 }
 
 fn ingest_settings(setup: &Setup) -> IngestSettings {
@@ -161,7 +161,11 @@ fn ingest_settings(setup: &Setup) -> IngestSettings {
         probe: topics.probe(instance),
         records: vec![topics.all_records(), topics.all_devices(), topics.system(instance)],
         optional: vec![BROKER_DROPPED.to_owned()],
-        vitals: if setup.is_registered() { Vec::new() } else { vec![topics.all_vitals()] },
+        vitals: if setup.is_registered() {
+            vec![topics.all_commands()]
+        } else {
+            vec![topics.all_vitals(), topics.all_commands()]
+        },
         mark_every: PROBE_EVERY,
         max_payload: setup.config.mqtt.max_payload.bytes(),
         drain_within: DRAIN_WITHIN,

@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
+use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::clock::Clock;
+use wardwatch_actors::commands::RefusedCommand;
 use wardwatch_actors::outlet::{Kept, Outlet};
 use wardwatch_actors::patient::outcome::{LivePatient, Refused};
 use wardwatch_actors::people::PatientId;
@@ -110,6 +112,14 @@ impl Outlet for ShardOutput {
 
     fn empty_record(&self, patient: &PatientId) {
         self.publisher.empty_record(patient);
+    }
+
+    fn publish_record(&self, patient: &PatientId, record: &AdmissionRecord) {
+        self.publisher.record(patient, record);
+    }
+
+    fn refuse_command(&self, refused: RefusedCommand) {
+        self.reject(RejectedMessage::of_command(&self.publisher.topics, &refused));
     }
 
     fn died(&self, actor: &'static str) {

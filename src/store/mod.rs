@@ -194,11 +194,11 @@ impl InMemory {
             return receipt.settle();
         }
         let turn = self.feed.turn();
-        let Outcome { changes, scores, state, .. } = outcome;
+        let Outcome { changes, scores, state, replies, .. } = outcome;
         let number = || self.last.fetch_add(1, Ordering::Relaxed) + 1;
         let numbered = |change| NumberedChange { number: number(), change: Arc::new(change) };
         let changes = changes.into_iter().map(numbered).collect();
-        turn.emit(Emission { subject, at, changes, scores, state, receipt });
+        turn.emit(Emission { subject, at, changes, scores, state, replies, receipt });
     }
 }
 

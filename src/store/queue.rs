@@ -124,13 +124,17 @@ impl CommitQueue {
     /// Something was caused at this time.
     pub fn push(&mut self, kept: Kept, at: Timestamp, now: Instant) {
         let Kept { subject, reading, outcome, saved, record, receipt } = kept;
-        let Outcome { changes, scores, state, .. } = outcome;
+        let Outcome { changes, scores, state, replies, .. } = outcome;
         let arrived = self.running.at(now);
         let changes: Vec<_> = changes.into_iter().map(|change| self.numbered(change)).collect();
         let number = self.number();
         let stay = self.save(&subject, number, saved).or(record.map(Stay::Described));
         let row = Row { number, at, subject: subject.clone(), reading, changes: changes.clone(), stay };
-        self.uncommitted.push(number, arrived, Emission { subject, at, changes, scores, state, receipt });
+        self.uncommitted.push(
+            number,
+            arrived,
+            Emission { subject, at, changes, scores, state, replies, receipt },
+        );
         if row.is_urgent() || row.reading.is_some() {
             self.lanes.push(row);
         }

@@ -3,7 +3,6 @@
 use rusqlite::{CachedStatement, ErrorCode, OptionalExtension, Transaction, params};
 use tracing::{error, warn};
 use wardwatch_actors::alerts::AlertChange;
-use wardwatch_actors::alerts::change::Event;
 use wardwatch_actors::patient::snapshot::Snapshot;
 use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
@@ -123,7 +122,7 @@ impl<'a> Tables<'a> {
             change.id.as_bytes(),
             change.sequence,
             change.subject.to_string(),
-            event_name(change.event),
+            change.event.name(),
             change.time.unix_ms(),
             json,
         ]);
@@ -142,7 +141,7 @@ impl<'a> Tables<'a> {
             same.query_row(params![change.id.as_bytes(), change.sequence], |row| row.get(0)).optional()?;
         if known.as_deref() != Some(json) {
             let (alert, sequence) = (&change.id, change.sequence);
-            error!(%alert, sequence, subject = %change.subject, event = event_name(change.event),
+            error!(%alert, sequence, subject = %change.subject, event = change.event.name(),
                 "two different alert changes share their id and sequence, or their number; the later one was published and is missing in the log");
             self.refusals.changes += 1;
         }
@@ -189,17 +188,6 @@ impl<'a> Tables<'a> {
             }
         };
         tolerate(done, "an admission", patient)
-    }
-}
-
-/// As it stands in the log's own column.
-fn event_name(event: Event) -> &'static str {
-    match event {
-        Event::Raised => "raised",
-        Event::Updated => "updated",
-        Event::Escalated => "escalated",
-        Event::Deescalated => "deescalated",
-        Event::Cleared => "cleared",
     }
 }
 

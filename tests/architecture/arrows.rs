@@ -27,6 +27,7 @@ const DECISIONS: &[&[&str]] = &[
     &["census"],
     &["installation"],
     &["patient"],
+    &["commands"],
     &["analyzers"],
     &["alerts"],
     &["chart"],

@@ -45,6 +45,8 @@ fn rules_know_no_clock_and_no_waiting() {
         "patient",
         "installation",
         "census",
+        "commands",
+        "settings",
     ]
     .map(|folder| format!("actors/src/{folder}/"));
     let found = places(

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::sources::{only_where_excepted, sources};
 
 /// Names that several types share, and why that is plain.
-const SHARED: [(&str, &str); 0] = [];
+const SHARED: [(&str, &str); 1] =
+    [("Command", "cli: what somebody types; commands: what somebody asks for on the bus. No file sees both")];
 
 fn defined(line: &str) -> Option<&str> {
     // What is indented belongs to a trait, a function or a type.

@@ -148,7 +148,14 @@ fn door(clock: &Clock, memory: &Rc<Notes>) -> Door {
     };
     let census: Addr<CensusActor> = CensusActor::start_alone(parts);
     let translator = Translator::new(Topics::new("wardwatch"), config.sources(), settings);
-    Door { translator, clock: clock.clone(), counters, census, rejected: memory.clone() }
+    Door {
+        translator,
+        clock: clock.clone(),
+        counters,
+        census,
+        rejected: memory.clone(),
+        draining: Default::default(),
+    }
 }
 
 /// What a store has of a patient: the memory saved last, and what was kept after it.
@@ -267,6 +274,10 @@ impl Outlet for Notes {
     fn unfollow(&self, _: &PatientId) {}
 
     fn empty_record(&self, _: &PatientId) {}
+
+    fn publish_record(&self, _: &PatientId, _: &wardwatch_actors::admission::AdmissionRecord) {}
+
+    fn refuse_command(&self, _: wardwatch_actors::commands::RefusedCommand) {}
 
     fn died(&self, actor: &'static str) {
         assert!(self.over.get(), "an actor died: {actor}");

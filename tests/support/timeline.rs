@@ -12,10 +12,13 @@
 //! Sent: `measured [of PATIENT] [by DEVICE] VITAL VALUE, …`, where `nothing` is null, and after a semicolon `clock 60 s
 //! behind` or `ahead`, `kept since 20 s each 1 s` (a backlog), `taken at 5 s`, `seq 5`, `counted from 5`, `without time`,
 //! `without seq`, `without device`, `array of 60 each 1 s` (the last as new as its arrival); `repeated` (the last reading once more); `record [of PATIENT] {…}`; `discharged [of PATIENT]`;
-//! `device NAME offline`; `sent TOPIC PAYLOAD`. Patient and device are icu-1/p-17 and mon-17 where none is named.
+//! `device NAME offline`; `commanded COMMAND [CONDITION] [of PATIENT] [by PERSON] [from SENDER] [until TIME] [as ID] [{…}]`;
+//! `sent TOPIC PAYLOAD`. Patient and device are icu-1/p-17 and mon-17 where none is named.
 //!
-//! Published: `raised`, `updated`, `escalated`, `deescalated` or `cleared`, then CONDITION PRIORITY "message", `since`
-//! (its onset), `of`, `by` (the device it is about), `because` (its reason), `backlog`, `unknown` (its presence);
+//! Published: `raised`, `updated`, `escalated`, `deescalated`, `acknowledged`, `unacknowledged`, `paused`, `resumed`, `reminder`,
+//! `latched` or `cleared`, then CONDITION PRIORITY "message", `since`
+//! (its onset), `of`, `by` (the device it is about), `because` (its reason), `backlog`, `unknown` (its presence),
+//! `signal` (what is heard), `to` (who is called); `answered ok` or `answered "part of the reason"` (to a command);
 //! `rejected "part of the reason"`, `field`, `times`; `emptied record` or `emptied state`. Of these, nothing else may
 //! come than what is written, but for conditions named by a line `ignored CONDITION, …`. `state {…}` and `score {…}` say a part of what was published last.
 
@@ -26,6 +29,8 @@ use wardwatch_actors::clock::Span;
 
 use crate::assessed::Published;
 
+#[path = "timeline/commands.rs"]
+mod commands;
 #[path = "timeline/words.rs"]
 mod words;
 use words::{Said, contains, repeated, said, span, stamped, start, time};
@@ -54,6 +59,15 @@ struct Sent {
     payload: Value,
     /// Whether the device's count is still to be put in.
     counted: bool,
+    /// The condition whose alert a command is about, until its id is looked up.
+    about: Option<String>,
+}
+
+impl Sent {
+    /// As a line of a recording.
+    fn line(&self) -> String {
+        format!("{}\n", json!({"at": time(self.at), "topic": self.topic, "payload": self.payload}))
+    }
 }
 
 /// What must be published.
@@ -134,6 +148,10 @@ impl Timeline {
                 let (device, status) = rest.split_once(' ')?;
                 (format!("wardwatch/devices/{device}/status"), json!(status), false)
             }
+            "commanded" => {
+                self.sent.push(commands::command(at, self.sent.len(), rest)?);
+                return Some(());
+            }
             "sent" => {
                 let (topic, payload) = rest.split_once(' ')?;
                 (topic.to_owned(), serde_json::from_str(payload).ok()?, false)
@@ -144,7 +162,7 @@ impl Timeline {
                 return Some(());
             }
         };
-        self.sent.push(Sent { at, topic, payload, counted });
+        self.sent.push(Sent { at, topic, payload, counted, about: None });
         Some(())
     }
 
@@ -176,7 +194,13 @@ impl Timeline {
         if let Some(array) = array {
             (payload, counted) = (repeated(&payload, at, array)?, false);
         }
-        self.sent.push(Sent { at, topic: format!("wardwatch/vitals/{patient}"), payload, counted });
+        self.sent.push(Sent {
+            at,
+            topic: format!("wardwatch/vitals/{patient}"),
+            payload,
+            counted,
+            about: None,
+        });
         Some(())
     }
 
@@ -194,10 +218,7 @@ impl Timeline {
 
     /// What is sent, as a recording.
     pub fn recording(&self) -> String {
-        let line = |sent: &Sent| {
-            format!("{}\n", json!({"at": time(sent.at), "topic": sent.topic, "payload": sent.payload}))
-        };
-        self.sent.iter().map(line).collect()
+        self.sent.iter().map(Sent::line).collect()
     }
 
     /// How long time runs on after the last message.
@@ -247,6 +268,9 @@ impl Timeline {
             return Some(format!("{at:>8}  rejected {:?}{field}{times}", message.text("reason")));
         }
         let (kind, patient) = message.topic.split_once('/')?;
+        if kind == "replies" {
+            return Some(format!("{at:>8}  {}", commands::answer(message)));
+        }
         let what = match kind {
             "patients" => "record",
             "state" => "state",
@@ -276,6 +300,11 @@ impl Expected {
                     && message.payload["field"].as_str() == self.named("field")
                     && message.payload["count"].as_u64() == times
             }
+            "answered" => {
+                let is_ok = self.says("ok") == (message.payload["ok"] == true);
+                let reason = self.said.quoted.as_deref().unwrap_or_default();
+                message.topic.starts_with("replies/") && is_ok && message.text("reason").contains(reason)
+            }
             "emptied" => {
                 let kind = if self.says("record") { "patients" } else { "state" };
                 message.topic == format!("{kind}/{}", self.named("of").unwrap_or(PATIENT))
@@ -294,6 +323,8 @@ impl Expected {
             && self.says(message.text("priority"))
             && self.said.quoted.as_deref().is_none_or(|said| said == message.text("message"))
             && subject == Some(self.named("of").unwrap_or(PATIENT))
+            && self.named("signal").is_none_or(|signal| message.text("signal") == signal)
+            && self.named("to").is_none_or(|route| message.text("route") == route)
             && self.named("by").is_none_or(|device| message.text("device") == device)
             && message.payload["reason"].as_str() == self.named("because")
             && message.payload["backlog"] == self.says("backlog")
@@ -329,6 +360,8 @@ fn change(message: &Published) -> String {
         ("of", subject),
         ("by", message.payload["device"].as_str()),
         ("because", message.payload["reason"].as_str()),
+        ("to", message.payload["route"].as_str()),
+        ("signal", Some(message.text("signal")).filter(|signal| !matches!(*signal, "on" | "off"))),
     ];
     for (name, value) in named.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         words.push_str(&format!(" {name} {value}"));

@@ -8,11 +8,13 @@ use uuid::Uuid;
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::Finding;
 use crate::alerts::identity::Ids;
-use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, RuleName, Stage};
+use crate::alerts::inactivations::{Author, Inactivations};
+use crate::alerts::life_cycle::{Caption, LifeCycle, Moment, Open, Publication, RuleName, Stage};
 use crate::alerts::standing::{Passed, Standing};
 use crate::alerts::under_way::UnderWay;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Kind};
+use crate::settings::SignalPolicy;
 
 /// How many of what passed are named in a summary; the rest is counted.
 const PASSED_NAMED: usize = 20;
@@ -24,7 +26,9 @@ const NO_RULE: &str = "no longer watched";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "SavedAlerts")]
 pub struct AlertSet {
-    life_cycles: Vec<LifeCycle>,
+    pub(super) life_cycles: Vec<LifeCycle>,
+    /// What somebody paused or switched off.
+    pub(super) inactivations: Inactivations,
     ids: Ids,
     passed: Vec<Passed>,
     passed_in_all: u32,
@@ -56,19 +60,46 @@ impl AlertSet {
         self.note_change(place, ended, caption);
     }
 
-    /// Ends the first delay that is over at `due`, by deadline, then condition; false when none is.
-    pub fn run_out(&mut self, due: Uptime, caption: &Caption<'_>) -> bool {
+    /// Ends the first delay, or pause or the like, that is over at `due`, by deadline, then condition; answers when it was.
+    pub fn run_out(&mut self, due: Uptime, now: Now, caption: &Caption<'_>) -> Option<Uptime> {
         let deadlines = self.life_cycles.iter().enumerate();
         let first = deadlines.filter_map(|(place, of)| of.deadline().map(|deadline| (deadline, place))).min();
-        let Some((_, place)) = first.filter(|(deadline, _)| *deadline <= due) else { return false };
-        let ended = self.life_cycles[place].run_out();
+        let signals = caption.policy.and_then(|policy| Some((policy, self.next_signal_deadline()?)));
+        if let Some((policy, at)) = signals.filter(|(_, at)| *at <= due)
+            && first.is_none_or(|(deadline, _)| at < deadline)
+        {
+            self.run_out_signals(policy, at, now);
+            return Some(at);
+        }
+        let (at, place) = first.filter(|(deadline, _)| *deadline <= due)?;
+        let ended = self.life_cycles[place].run_out(caption.policy, now);
         self.note_change(place, ended, caption);
-        true
+        Some(at)
+    }
+
+    /// When the next delay, or whatever else, ends by itself.
+    pub fn next_deadline(&self) -> Option<Uptime> {
+        self.next_delay().into_iter().chain(self.next_signal_deadline()).min()
     }
 
     /// When the next delay ends by itself.
-    pub fn next_deadline(&self) -> Option<Uptime> {
+    pub fn next_delay(&self) -> Option<Uptime> {
         self.life_cycles.iter().filter_map(LifeCycle::deadline).min()
+    }
+
+    /// When the next pause, signal delay, reminder or step of the escalation is due.
+    fn next_signal_deadline(&self) -> Option<Uptime> {
+        let signals = self.life_cycles.iter().filter_map(LifeCycle::signal_deadline);
+        signals.chain(self.inactivations.deadline()).min()
+    }
+
+    /// All of one moment: pauses first, then each alert's own, in the order of their conditions.
+    fn run_out_signals(&mut self, policy: &SignalPolicy, at: Uptime, now: Now) {
+        let now = Now { uptime: at, wall: now.wall_at(at) };
+        self.inactivations.run_out(at);
+        for of in &mut self.life_cycles {
+            of.run_out_signal(policy, now);
+        }
     }
 
     /// Gives up every timer that is due.
@@ -79,15 +110,30 @@ impl AlertSet {
     /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         self.life_cycles.iter_mut().for_each(|of| of.shift(by));
+        self.inactivations.shift(by);
     }
 
     /// Publishes the difference between what is so and what has been published.
     ///
     /// `backlog` marks the changes as held back until a backlog was drained.
-    pub fn publish(&mut self, caption: &Caption<'_>, backlog: bool) -> Vec<AlertChange> {
+    pub fn publish(&mut self, caption: &Caption<'_>, backlog: bool, now: Now) -> Vec<AlertChange> {
+        self.publish_by(caption, backlog, now, None)
+    }
+
+    /// The same where `author` commanded what led to it.
+    pub fn publish_by(
+        &mut self,
+        caption: &Caption<'_>,
+        backlog: bool,
+        now: Now,
+        author: Option<&Author>,
+    ) -> Vec<AlertChange> {
+        self.follow_signals(caption, now);
+        self.judge_unanswered(caption, now);
         let mut changes = Vec::new();
+        let publication = Publication { caption, backlog, now, author, inactivations: &self.inactivations };
         for of in &mut self.life_cycles {
-            of.publish(caption, backlog, &mut changes);
+            of.publish(&publication, &mut changes);
         }
         self.life_cycles.retain(|of| !of.is_over());
         changes
@@ -135,9 +181,9 @@ impl AlertSet {
     }
 
     /// Ends everything for a reason: discharged, transferred, left.
-    pub fn end(&mut self, reason: &str, at: Timestamp, caption: &Caption<'_>) -> Vec<AlertChange> {
-        self.life_cycles.iter_mut().for_each(|of| of.end(reason, at));
-        self.publish(caption, false)
+    pub fn end(&mut self, reason: &str, now: Now, caption: &Caption<'_>) -> Vec<AlertChange> {
+        self.life_cycles.iter_mut().for_each(|of| of.end(reason, now.wall));
+        self.publish(caption, false, now)
     }
 
     /// What is open goes on under another subject, where nothing of it has been published yet.
@@ -163,6 +209,7 @@ impl AlertSet {
         caption: &Caption<'_>,
     ) {
         self.ids.inherit(moved.ids);
+        self.inactivations.inherit(moved.inactivations);
         for mut of in moved.life_cycles {
             of.continue_unpublished();
             if outdated(&of.condition) {
@@ -203,7 +250,7 @@ impl AlertSet {
 
     /// Whether nothing is under way.
     pub fn is_quiet(&self) -> bool {
-        self.life_cycles.is_empty()
+        self.life_cycles.is_empty() && self.inactivations.iter().next().is_none()
     }
 
     /// The rules that found what is under way.
@@ -242,7 +289,7 @@ impl AlertSet {
     }
 
     /// Names what began, remembers what names the next such alert, and what came and went unpublished.
-    fn note_change(&mut self, place: usize, ended: Option<Open>, caption: &Caption<'_>) {
+    pub(super) fn note_change(&mut self, place: usize, ended: Option<Open>, caption: &Caption<'_>) {
         let Some(ended) = ended else { return self.name(place, caption) };
         let of = &self.life_cycles[place];
         if ended.onset_reading.is_none() {
@@ -273,11 +320,15 @@ struct SavedAlerts {
     ends: Vec<(Condition, Timestamp)>,
     passed: Vec<Passed>,
     passed_in_all: u32,
+    #[serde(default)]
+    inactivations: Inactivations,
 }
 
 impl From<SavedAlerts> for AlertSet {
-    fn from(SavedAlerts { life_cycles, mut ids, ends, passed, passed_in_all }: SavedAlerts) -> Self {
+    fn from(
+        SavedAlerts { life_cycles, mut ids, ends, passed, passed_in_all, inactivations }: SavedAlerts,
+    ) -> Self {
         ids.ends.extend(ends);
-        Self { life_cycles, ids, passed, passed_in_all }
+        Self { life_cycles, inactivations, ids, passed, passed_in_all }
     }
 }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::alerts::finding::{Cause, Presence};
+use crate::alerts::inactivations::Author;
+use crate::alerts::life_cycle::Caption;
 use crate::alerts::signal::Signal;
 use crate::clock::Timestamp;
 use crate::conditions::Kind;
@@ -24,8 +26,39 @@ pub enum Event {
     Escalated,
     /// Its priority fell.
     Deescalated,
+    /// Somebody has seen it.
+    Acknowledged,
+    /// Somebody took that back.
+    Unacknowledged,
+    /// Somebody paused its signal or switched it off.
+    Paused,
+    /// That is over, and it signals again.
+    Resumed,
+    /// It signals once more while it is acknowledged or off.
+    Reminder,
+    /// The condition ended; the alert stays until it is reset.
+    Latched,
     /// The condition ended.
     Cleared,
+}
+
+impl Event {
+    /// Its name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Updated => "updated",
+            Self::Escalated => "escalated",
+            Self::Deescalated => "deescalated",
+            Self::Acknowledged => "acknowledged",
+            Self::Unacknowledged => "unacknowledged",
+            Self::Paused => "paused",
+            Self::Resumed => "resumed",
+            Self::Reminder => "reminder",
+            Self::Latched => "latched",
+            Self::Cleared => "cleared",
+        }
+    }
 }
 
 /// One change of one alert, numbered within it.
@@ -56,11 +89,61 @@ pub struct AlertChange {
     /// Whether it was held back until a backlog was drained.
     pub backlog: bool,
     pub simulated: bool,
-    /// Why it ended, where that is not plain.
+    /// Why it ended, or why somebody else was called, where that is not plain.
     pub reason: Option<String>,
+    /// Who commanded it, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<Author>,
+    /// When a pause ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    /// Who is called now, where the site calls somebody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// Whether it is only a test of the way to those who listen.
+    #[serde(default, skip_serializing_if = "is_not")]
+    pub test: bool,
+}
+
+fn is_not(test: &bool) -> bool {
+    !test
 }
 
 impl AlertChange {
+    /// A word about a subject that is no alert of its own: nothing is open after it.
+    pub(crate) fn word(
+        id: Uuid,
+        (condition, priority): (Condition, Priority),
+        words: String,
+        caption: &Caption<'_>,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            sequence: 1,
+            event: Event::Raised,
+            condition,
+            priority,
+            previous_priority: None,
+            subject: caption.subject.clone(),
+            bed: caption.bed.map(str::to_owned),
+            message: words.clone(),
+            cause: Cause::Words { words },
+            onset: at,
+            time: at,
+            reading: None,
+            presence: Presence::Absent,
+            signal: Signal::Off,
+            backlog: false,
+            simulated: caption.simulated,
+            reason: None,
+            author: None,
+            until: None,
+            route: None,
+            test: false,
+        }
+    }
+
     /// About the patient, the equipment, or advice.
     pub fn kind(&self) -> Kind {
         self.condition.kind()

@@ -3,28 +3,31 @@
 //! Findings move a condition's [`Level`] up after its delay and down after its clear delay. The difference between
 //! the level and the last change that was published is the event ([`publication`], the whole table).
 
+mod course;
 mod presence;
 mod publication;
 mod saved;
+mod signalling;
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::alerts::attending::Attending;
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::{Cause, Finding, Presence, Timing};
 use crate::alerts::identity::Ids;
+use crate::alerts::inactivations::{Author, Inactivations};
 use crate::alerts::level::Level;
 use crate::alerts::place::Place;
-use crate::alerts::signal::{Move, Signal};
 use crate::alerts::standing::{Onset, Standing};
 use crate::alerts::under_way::UnderWay;
 use crate::alerts::wording::WordsOf;
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::people::Subject;
+use crate::settings::SignalPolicy;
 use crate::vitals::ReadingRef;
 
 /// The name of the rule that owns a condition.
@@ -60,11 +63,13 @@ pub struct Caption<'a> {
     pub words_of: WordsOf,
     /// The start of the stay, which tells its first alert without an onset reading from the last stay's.
     pub stay: Timestamp,
+    /// How the site has alerts signalled; none where nobody listens, or nothing may be commanded.
+    pub policy: Option<&'a SignalPolicy>,
 }
 
 /// A condition that exists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Open {
+pub(in crate::alerts) struct Open {
     pub id: Uuid,
     pub priority: Priority,
     pub onset: Timestamp,
@@ -73,6 +78,18 @@ pub(super) struct Open {
     pub raised: Option<Uptime>,
     /// The reading with which it began, where it began with one.
     pub onset_reading: Option<ReadingRef>,
+}
+
+/// What is common to everything that is published at one moment.
+#[derive(Clone, Copy)]
+pub(super) struct Publication<'a> {
+    pub caption: &'a Caption<'a>,
+    /// Whether it was held back until a backlog was drained.
+    pub backlog: bool,
+    pub now: Now,
+    /// Who commanded what led to it.
+    pub author: Option<&'a Author>,
+    pub inactivations: &'a Inactivations,
 }
 
 /// Where a life cycle stands, without values and times.
@@ -99,8 +116,8 @@ pub(super) struct LifeCycle {
     simulated: bool,
     level: Level,
     open: Option<Open>,
-    /// What is heard of the open alert.
-    signal: Signal,
+    /// What people and the site's policy make of the open alert.
+    attending: Attending,
     /// The last change that was published; its alert is open for all who listen.
     published: Option<Arc<AlertChange>>,
     /// When the level last changed, and by which reading.
@@ -136,7 +153,7 @@ impl LifeCycle {
             simulated: false,
             level: Level::default(),
             open: None,
-            signal: Signal::Off,
+            attending: Attending::default(),
             published: None,
             time,
             by: None,
@@ -165,7 +182,8 @@ impl LifeCycle {
             None => self.presence = Presence::Present,
         }
         let time = if self.condition.is_silence() { moment.now.wall } else { moment.at };
-        let ended = self.follow_level((time, moment.measured), moment.reading.as_ref());
+        let (end, by) = ((time, moment.measured), moment.reading.as_ref());
+        let ended = self.follow_level(end, by, caption.policy, moment.now);
         self.hold_presence(moment.now.uptime);
         ended
     }
@@ -181,67 +199,22 @@ impl LifeCycle {
         (self.cause, self.presence) = (found.cause, found.presence);
     }
 
-    /// Makes the level the priority of the alert, which begins or ends where there was or is none.
-    fn follow_level(
-        &mut self,
-        (time, measured): (Timestamp, Uptime),
-        by: Option<&ReadingRef>,
-    ) -> Option<Open> {
-        let level = self.level.priority();
-        let changes = self.open.as_ref().map(|open| open.priority) != level;
-        (self.time, self.by) = (time, by.cloned());
-        if changes {
-            let since = level.and_then(|priority| self.level.since(priority));
-            self.backlog = since.is_some_and(|since| since.backlog);
-        }
-        match (&mut self.open, level) {
-            (Some(open), Some(level)) => {
-                self.signal = match level.cmp(&open.priority) {
-                    Ordering::Greater => self.signal.after(Move::Rose),
-                    Ordering::Less => self.signal.after(Move::Fell),
-                    Ordering::Equal => self.signal,
-                };
-                open.priority = level;
-                None
-            }
-            (None, Some(priority)) => {
-                let first = self.level.onset();
-                let onset = first.map_or(time, |since| since.at);
-                let onset_reading = first.and_then(|since| since.reading.clone());
-                self.signal = self.signal.after(Move::Opened);
-                self.open =
-                    Some(Open { id: Uuid::nil(), priority, onset, raised: Some(measured), onset_reading });
-                None
-            }
-            (Some(_), None) => {
-                self.level = Level::default(); // what comes next is another occurrence
-                self.signal = self.signal.after(Move::Ended);
-                self.open.take()
-            }
-            (None, None) => None,
-        }
-    }
-
     /// When the next delay ends by itself.
     pub fn deadline(&self) -> Option<Uptime> {
         self.level.deadline()
     }
 
-    /// The first delay ends by itself, with the last value as its evidence.
-    pub fn run_out(&mut self) -> Option<Open> {
-        let end = self.level.run_out(&self.timing)?;
-        self.follow_level(end, None)
-    }
-
     /// Gives up every timer that is due.
     pub fn drop_timers(&mut self, due: Uptime) {
         self.level.drop_timers(due);
+        self.attending.drop_timers(due);
     }
 
     /// Moves what was noted on the uptime clock by `by`: the clock that counts uptime started anew.
     pub fn shift(&mut self, by: Span) {
         self.level.shift(by);
         self.known_again = self.known_again.map(|at| at + by);
+        self.attending.shift(by);
         if let Some(open) = &mut self.open {
             open.raised = open.raised.map(|raised| raised + by);
         }
@@ -250,7 +223,7 @@ impl LifeCycle {
     /// Ends it for a reason outside itself: the patient is discharged or transferred.
     pub fn end(&mut self, reason: &str, at: Timestamp) {
         self.open = None;
-        (self.level, self.signal) = (Level::default(), self.signal.after(Move::Ended));
+        (self.level, self.attending) = (Level::default(), Attending::default());
         (self.time, self.by, self.reason) = (at, None, Some(reason.to_owned()));
     }
 
@@ -288,7 +261,8 @@ impl LifeCycle {
         let mut adopted =
             Self::idle(condition, rule, Timing::IMMEDIATE, cause, published.presence, published.time);
         adopted.level = saved::level_of(Some(&open), Default::default(), Default::default());
-        (adopted.signal, adopted.simulated) = (published.signal, published.simulated);
+        (adopted.attending, adopted.simulated) =
+            (Attending::of_published(published.signal), published.simulated);
         (adopted.open, adopted.published) = (Some(open), Some(Arc::new(published)));
         adopted
     }
@@ -297,7 +271,7 @@ impl LifeCycle {
     pub fn under_way(&self) -> UnderWay {
         UnderWay {
             condition: self.condition.clone(),
-            priority: self.open.as_ref().map(|open| open.priority),
+            priority: self.priority(),
             raised: self.raised(),
             published: self.published.as_ref().map(|change| change.cause.clone()),
             delays: self.level.delays(),
@@ -307,9 +281,15 @@ impl LifeCycle {
     /// Whether the rules would see it as they did.
     pub fn is_seen_as(&self, seen: &UnderWay) -> bool {
         self.condition == seen.condition
-            && self.open.as_ref().map(|open| open.priority) == seen.priority
+            && self.priority() == seen.priority
             && self.raised() == seen.raised
             && self.level.delays() == seen.delays
+    }
+
+    /// The priority of what is so; none of what is only latched.
+    pub(super) fn priority(&self) -> Option<Priority> {
+        let exists = !self.attending.state.is_latched();
+        self.open.as_ref().filter(|_| exists).map(|open| open.priority)
     }
 
     /// When the open alert was raised; long ago where an older memory does not say.
@@ -374,13 +354,13 @@ impl LifeCycle {
         self.level = Level::default();
         (self.time, self.by) = (moment.at, moment.reading.clone());
         let ended = self.open.take()?;
-        self.signal = self.signal.after(Move::Ended);
+        self.attending = Attending::default();
         Some(ended)
     }
 
     /// Whether the condition exists, published or not.
     pub fn is_open(&self) -> bool {
-        self.open.is_some()
+        self.priority().is_some()
     }
 
     /// The last change that was published of an alert that is still open for all who listen.

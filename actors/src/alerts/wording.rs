@@ -27,7 +27,7 @@ pub type WordsOf = fn(&RuleName) -> Words;
 impl Said<'_> {
     /// Whether the condition ended.
     pub fn is_over(&self) -> bool {
-        self.event == Event::Cleared
+        matches!(self.event, Event::Cleared | Event::Latched)
     }
 }
 

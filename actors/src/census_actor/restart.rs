@@ -90,6 +90,9 @@ impl CensusActor {
         let devices: Vec<_> =
             memory.devices().map(|(device, heard, skew)| (device.clone(), heard, skew)).collect();
         let unheard = memory.is_unheard();
+        for (sender, id, at) in memory.answered_ids() {
+            self.used_ids.note(sender, id, &patient, at);
+        }
         let actor = self.enter(&patient, Some(memory), record, false);
         self.census.unheard(&patient, unheard);
         for (device, heard, skew) in devices {

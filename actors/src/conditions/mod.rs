@@ -71,6 +71,10 @@ pub enum Condition {
     ClockWrong(Option<DeviceId>),
     /// A rule or the patient's own core failed on a reading.
     AnalysisFailed,
+    /// Nobody answered an alert, and nobody is left to be called.
+    AlertUnanswered,
+    /// No condition at all: somebody tries the way to those who listen.
+    AlertTest,
     /// A patient of the unit sends more than can be meant.
     DeviceFlooding(DeviceId),
     /// Nothing can be written to the store.
@@ -100,6 +104,8 @@ impl Condition {
             | Self::PatientUnheard
             | Self::ClockWrong(_)
             | Self::AnalysisFailed
+            | Self::AlertUnanswered
+            | Self::AlertTest
             | Self::DeviceFlooding(_)
             | Self::StoreLost
             | Self::BrokerLost
@@ -143,6 +149,8 @@ impl fmt::Display for Condition {
             Self::PatientUnheard => f.write_str("patient.unheard"),
             Self::ClockWrong(_) => f.write_str("clock.wrong"),
             Self::AnalysisFailed => f.write_str("analysis.failed"),
+            Self::AlertTest => f.write_str("alert.test"),
+            Self::AlertUnanswered => f.write_str("alert.unanswered"),
             Self::DeviceFlooding(_) => f.write_str("device.flooding"),
             Self::StoreLost => f.write_str("store.lost"),
             Self::BrokerLost => f.write_str("broker.lost"),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::alerts::{
-    AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing, wording,
+    AlertChange, AlertSet, Caption, Cause, Finding, Moment, Presence, RuleName, Timing, Words, wording,
 };
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
@@ -156,7 +156,7 @@ impl Installation {
         let subject = Subject::Installation;
         let caption = caption(&subject, self.since);
         self.alerts.judge(&RULE, findings, &moment(at, now), &caption);
-        let changes = self.alerts.publish(&caption, false);
+        let changes = self.alerts.publish(&caption, false, now);
         (subject, changes)
     }
 
@@ -214,7 +214,7 @@ impl Installation {
         findings.extend(of.finding(now));
         let caption = caption(&subject, of.since);
         of.alerts.judge(&RULE, findings, &moment(now.wall, now), &caption);
-        let changes = of.alerts.publish(&caption, false);
+        let changes = of.alerts.publish(&caption, false, now);
         if of.is_quiet() && !self.floods.has(unit) {
             self.units.remove(unit);
         }
@@ -223,7 +223,8 @@ impl Installation {
 }
 
 fn caption(subject: &Subject, since: Timestamp) -> Caption<'_> {
-    Caption { subject, bed: None, simulated: false, words_of: |_| wording::plain, stay: since }
+    let words_of = |_: &RuleName| wording::plain as Words;
+    Caption { subject, bed: None, simulated: false, words_of, stay: since, policy: None }
 }
 
 fn moment(at: Timestamp, now: Now) -> Moment {

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::drain::{Drain, Track};
-use crate::alerts::change::Event;
-use crate::alerts::{AlertChange, AlertSet, Caption, Cause, Moment, Passed, Presence, Signal};
+use crate::alerts::{AlertChange, AlertSet, Caption, Moment, Passed};
 use crate::conditions::{Condition, Priority};
 
 /// What came and went while devices were sending what they kept.
@@ -55,24 +54,7 @@ pub(super) fn summary(
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
     let words = format!("Came and went during the backlog: {}{more}", named.join("; "));
     let condition = Condition::BacklogSummary;
-    AlertChange {
-        id: alerts.summary_id(&condition, onset, caption),
-        sequence: 1,
-        event: Event::Raised,
-        condition,
-        priority: Priority::Info,
-        previous_priority: None,
-        subject: caption.subject.clone(),
-        bed: caption.bed.map(str::to_owned),
-        message: words.clone(),
-        cause: Cause::Words { words },
-        onset,
-        time: moment.at,
-        reading: moment.reading.clone(),
-        presence: Presence::Absent,
-        signal: Signal::Off,
-        backlog: true,
-        simulated: caption.simulated,
-        reason: None,
-    }
+    let id = alerts.summary_id(&condition, onset, caption);
+    let of_now = AlertChange::word(id, (condition, Priority::Info), words, caption, moment.at);
+    AlertChange { onset, reading: moment.reading.clone(), backlog: true, ..of_now }
 }

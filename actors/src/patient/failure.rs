@@ -1,6 +1,6 @@
 //! What is said where judging failed inside WardWatch.
 
-use crate::alerts::{Cause, Finding, Moment, Presence, RuleName, Said, Timing, Words, wording};
+use crate::alerts::{Cause, ESCALATION, Finding, Moment, Presence, RuleName, Said, Timing, Words, wording};
 use crate::analyzers;
 use crate::conditions::{Condition, Priority};
 
@@ -28,17 +28,21 @@ pub(super) fn failure(rules: Vec<String>, moment: &Moment) -> Vec<Finding> {
 
 /// The rule to which a condition of a patient belongs; none where there is no such rule any more.
 pub(super) fn rule_of(condition: &Condition) -> Option<RuleName> {
-    if *condition == Condition::AnalysisFailed { Some(CORE) } else { analyzers::rule_of(condition) }
+    match condition {
+        Condition::AnalysisFailed => Some(CORE),
+        Condition::AlertUnanswered => Some(ESCALATION),
+        _ => analyzers::rule_of(condition),
+    }
 }
 
 /// Whether the rule is built in; others may be run all the same.
 pub(super) fn is_known(rule: &RuleName) -> bool {
-    *rule == CORE || analyzers::RULES.iter().any(|known| known.name == rule)
+    *rule == CORE || *rule == ESCALATION || analyzers::RULES.iter().any(|known| known.name == rule)
 }
 
 /// How every rule says its changes, WardWatch's own failures included.
 pub(super) fn words_of(rule: &RuleName) -> Words {
-    if *rule == CORE { words } else { analyzers::words_of(rule) }
+    if *rule == CORE || *rule == ESCALATION { words } else { analyzers::words_of(rule) }
 }
 
 /// `A reading could not be judged by news2. …`.
@@ -51,6 +55,7 @@ fn words(said: &Said<'_>) -> String {
                 "A reading could not be judged by: {rules}. Look after the patient; report it with the log"
             )
         }
+        Cause::Words { .. } if said.is_over() => "Somebody has answered".to_owned(),
         _ => wording::plain(said),
     }
 }

@@ -48,6 +48,7 @@ impl Patient {
         Arc::make_mut(&mut self.chart).shift(by);
         Arc::make_mut(&mut self.devices).shift(by);
         self.alerts.shift(by);
+        self.shift_orders(by);
         self.drains.iter_mut().for_each(|drain| drain.shift(by));
         self.heard = self.heard + by;
         self.recheck_at = self.recheck_at.map(|recheck| recheck + by);

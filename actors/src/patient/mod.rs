@@ -4,6 +4,7 @@ mod backlog;
 mod drain;
 mod failure;
 mod memory;
+mod obey;
 mod observe;
 pub mod outcome;
 mod replay;
@@ -31,6 +32,8 @@ use crate::devices::Devices;
 use crate::patient::backlog::CameAndWent;
 use crate::patient::drain::Drain;
 use crate::patient::failure::words_of;
+use crate::patient::obey::Orders;
+pub use crate::patient::obey::Standby;
 use crate::patient::outcome::{Inquiry, LivePatient, Outcome, PatientState, StateChange};
 use crate::patient::site::Site;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
@@ -80,6 +83,9 @@ pub struct Patient {
     simulated: bool,
     #[serde(default)]
     unheard: Unheard,
+    /// What was commanded; of most patients nothing.
+    #[serde(default)]
+    orders: Option<Box<Orders>>,
     /// When the stay began.
     stay: Timestamp,
     heard: Uptime,
@@ -116,6 +122,7 @@ impl Patient {
             takeover_at: None,
             simulated: false,
             unheard: Unheard::default(),
+            orders: None,
             stay,
             heard: now.uptime,
             stated: None,
@@ -189,8 +196,8 @@ impl Patient {
     /// The stay ends: open alerts end with it, and the retained state goes.
     pub fn leave(&mut self, departure: Departure, now: Now) -> Outcome {
         let subject = Subject::Patient(self.id.clone());
-        let caption = caption(&subject, &self.record, self.simulated, self.stay);
-        let changes = self.alerts.end(departure.reason(), now.wall, &caption);
+        let caption = caption(&subject, &self.record, self.simulated, self.stay, &self.site);
+        let changes = self.alerts.end(departure.reason(), now, &caption);
         Outcome { changes, state: Some(StateChange::Emptied), ..Outcome::default() }
     }
 
@@ -212,10 +219,17 @@ impl Patient {
             measured: moment.measured,
             now: moment.now,
             reading,
-            listening_since: listening.since.unwrap_or(moment.now.uptime),
+            listening_since: self.missed_from(listening.since.unwrap_or(moment.now.uptime), moment.now),
             own_clock_suspect: listening.own_clock_suspect,
             unheard: self.unheard,
         }
+    }
+
+    /// From when on silence counts: not while the patient is away.
+    fn missed_from(&self, listening: Uptime, now: Now) -> Uptime {
+        let orders = self.orders.as_ref();
+        let back = orders.and_then(|orders| orders.back_since);
+        if self.standby().is_some() { now.uptime } else { back.map_or(listening, |back| back.max(listening)) }
     }
 
     fn note_tracked(&mut self) {
@@ -250,6 +264,8 @@ impl Patient {
             alerts: self.alerts.published().cloned().collect(),
             scores: self.scores.clone(),
             simulated: self.simulated,
+            standby: self.standby().cloned(),
+            inactivated: self.alerts.inactivated().cloned().collect(),
         }
     }
 
@@ -285,6 +301,8 @@ fn caption<'a>(
     record: &'a AdmissionRecord,
     simulated: bool,
     stay: Timestamp,
+    site: &'a Site,
 ) -> Caption<'a> {
-    Caption { subject, bed: record.bed.as_deref(), simulated, words_of, stay }
+    let policy = Some(&site.settings.policy);
+    Caption { subject, bed: record.bed.as_deref(), simulated, words_of, stay, policy }
 }

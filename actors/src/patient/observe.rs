@@ -73,6 +73,7 @@ impl Patient {
     fn observe_live(&mut self, reading: &Reading, arrived: &TimedReading<'_>) -> Observed {
         let TimedReading { device, origin, listening, now, .. } = arrived;
         let (listening, now) = (*listening, *now);
+        self.end_standby(now.uptime);
         let settled = self.settle(listening, now.uptime);
         let account = self.end_catch_up(device, listening, now);
         let decides = |drain: &&mut Drain| account.is_none() || drain.device != **device;

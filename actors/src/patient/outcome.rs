@@ -5,12 +5,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use thiserror::Error;
 
+use super::obey::Standby;
 use super::replay::{Account, Purpose, Replay};
 use crate::admission::AdmissionRecord;
-use crate::alerts::{AlertChange, Moment, RuleName};
+use crate::alerts::{AlertChange, Inactivated, Moment, RuleName};
 use crate::analyzers::{Analysis, Score, View};
 use crate::chart::Chart;
 use crate::clock::Timestamp;
+use crate::commands::Reply;
 use crate::conditions::Priority;
 use crate::devices::clock::Skew;
 use crate::people::{DeviceId, PatientId};
@@ -119,12 +121,14 @@ pub struct Outcome {
     /// What late subscribers are to find.
     pub state: Option<StateChange>,
     pub notices: Vec<Notice>,
+    /// Answers to commands.
+    pub replies: Vec<Reply>,
 }
 
 impl Outcome {
     /// Whether nothing has to be published.
     pub fn is_empty(&self) -> bool {
-        self.changes.is_empty() && self.scores.is_empty() && self.state.is_none()
+        self.changes.is_empty() && self.scores.is_empty() && self.state.is_none() && self.replies.is_empty()
     }
 
     /// Adds what was caused later.
@@ -133,6 +137,7 @@ impl Outcome {
         self.scores.extend(later.scores);
         self.state = later.state.or(self.state.take());
         self.notices.extend(later.notices);
+        self.replies.extend(later.replies);
     }
 }
 
@@ -155,6 +160,10 @@ pub struct PatientState {
     pub alerts: Vec<Arc<AlertChange>>,
     pub scores: Arc<Vec<Score>>,
     pub simulated: bool,
+    /// Whether the patient is away.
+    pub standby: Option<Standby>,
+    /// What somebody paused or switched off.
+    pub inactivated: Vec<Inactivated>,
 }
 
 /// How a patient is now, for whoever looks.

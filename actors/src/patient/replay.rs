@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::drain::Track;
 use super::outcome::{Answers, Inquiry};
 use super::{Listening, Patient};
-use crate::alerts::Moment;
+use crate::alerts::{Caption, Moment};
 use crate::analyzers::View;
 use crate::chart::{ChartedReading, Speakers};
 use crate::clock::{Now, Uptime};
@@ -81,7 +81,7 @@ impl Patient {
         loop {
             let kept = replay.steps.next()?;
             let now = Now { uptime: kept.measured, wall: kept.at };
-            self.run_out_until(kept.measured, &mut replay.track);
+            self.run_out_until(now, &mut replay.track);
             self.chart_kept(&kept, now, &mut replay.track);
             if kept.measured >= replay.begins {
                 let reading = Some(kept.origin().as_ref().clone());
@@ -95,7 +95,8 @@ impl Patient {
     /// The rules have answered of one kept reading.
     pub(super) fn take_answers(&self, replay: &mut Replay, answers: Answers) {
         let subject = Subject::Patient(self.id.clone());
-        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
+        let caption = Caption { policy: None, ..caption };
         for (rule, analysis) in answers {
             let mut findings = analysis.map(|analysis| analysis.findings).unwrap_or_default();
             findings.retain(|finding| finding.condition.kind() == Kind::Physiological);
@@ -103,10 +104,11 @@ impl Patient {
         }
     }
 
-    fn run_out_until(&self, until: Uptime, track: &mut Track) {
+    fn run_out_until(&self, until: Now, track: &mut Track) {
         let subject = Subject::Patient(self.id.clone());
-        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
-        while track.alerts.run_out(until, &caption) {}
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
+        let caption = Caption { policy: None, ..caption };
+        while track.alerts.run_out(until.uptime, until, &caption).is_some() {}
     }
 
     fn chart_kept(&self, kept: &KeptReading, now: Now, track: &mut Track) {

@@ -32,9 +32,10 @@ impl Patient {
         if let Some(inquiry) = self.newer_past(due, listening, now) {
             return (outcome, Some(inquiry));
         }
-        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
-        while self.alerts.run_out(due, &caption) {
-            outcome.changes.extend(self.alerts.publish(&caption, false));
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
+        while let Some(at) = self.alerts.run_out(due, now, &caption) {
+            let now = Now { uptime: at, wall: now.wall_at(at) };
+            outcome.changes.extend(self.alerts.publish(&caption, false, now));
         }
         if self.leave_at().is_some_and(|leave| leave <= due) {
             outcome.notices.push(Notice::Leaves);
@@ -45,11 +46,12 @@ impl Patient {
                 arrived
             };
         }
+        let back = self.standby().is_some_and(|standby| standby.ends <= due) && self.end_standby(now.uptime);
         self.conclude(&mut outcome, now);
         let settled = self.settle(listening, now.uptime);
         let of_past = self.past_due(due, listening, now);
         let recheck = self.recheck_at.take_if(|recheck| *recheck <= due);
-        let plain = settled || recheck.is_some();
+        let plain = settled || recheck.is_some() || back;
         let inquiry =
             of_past.or_else(|| plain.then(|| self.inquiry(Moment::without_reading(now), None, listening)));
         (outcome, inquiry)
@@ -81,14 +83,16 @@ impl Patient {
         let clocks = self.devices.iter().filter_map(|device| device.clock.deadline(rules));
         let drains = self.drains.iter().map(|drain| drain.deadline(rules.catch_up));
         let state = self.stated.filter(|_| self.state_is_old).map(|stated| stated + STATE_EVERY);
-        let others = [self.alerts.next_deadline(), self.recheck_at, self.takeover_at, state, self.leave_at()];
+        let back = self.standby().map(|standby| standby.ends);
+        let others =
+            [back, self.alerts.next_deadline(), self.recheck_at, self.takeover_at, state, self.leave_at()];
         others.into_iter().flatten().chain(clocks).chain(drains)
     }
 
     /// Before a delay ends by timer, what was measured after the last live value decides, though it came late:
     /// it was said in time, and we could not hear it.
     fn newer_past(&mut self, due: Uptime, listening: Listening, now: Now) -> Option<Inquiry> {
-        self.alerts.next_deadline().filter(|deadline| *deadline <= due)?;
+        self.alerts.next_delay().filter(|deadline| *deadline <= due)?;
         for place in 0..self.drains.len() {
             let uncharted = self.drains[place].uncharted();
             let charted =

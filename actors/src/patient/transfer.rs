@@ -13,7 +13,7 @@ impl Patient {
     pub fn transferred_to(mut self, id: PatientId) -> Self {
         self.id = id;
         let subject = Subject::Patient(self.id.clone());
-        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
         self.alerts.continue_as(&caption);
         self.scores = Arc::default();
         (self.recorded, self.stated) = (false, None);
@@ -28,7 +28,7 @@ impl Patient {
         let newer = Arc::make_mut(&mut self.chart).inherit(&moved.chart);
         Arc::make_mut(&mut self.devices).inherit(&moved.devices);
         let subject = Subject::Patient(self.id.clone());
-        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
         let outdated = |condition: &Condition| match condition {
             Condition::Low(vital) | Condition::High(vital) | Condition::Missing(vital) => {
                 newer.contains(*vital)
@@ -37,6 +37,7 @@ impl Patient {
             _ => false,
         };
         self.alerts.inherit(moved.alerts, outdated, now, &caption);
+        self.inherit_orders(moved.orders, now);
         let known = |drain: &super::Drain| self.drains.iter().any(|own| own.device == drain.device);
         let drains: Vec<_> = moved.drains.into_iter().filter(|drain| !known(drain)).collect();
         self.drains.extend(drains);

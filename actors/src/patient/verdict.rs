@@ -9,7 +9,7 @@ use super::drain::{Drain, Track};
 use super::failure::{CORE, failure};
 use super::outcome::{Answers, Inquiry, Judgement, Notice, Outcome};
 use super::replay::{Account, Purpose, Replay};
-use crate::alerts::{Finding, Moment, RuleName, Standing};
+use crate::alerts::{ESCALATION, Finding, Moment, RuleName, Standing};
 use crate::analyzers::{Score, View, missing};
 use crate::clock::Now;
 use crate::conditions::Kind;
@@ -80,7 +80,7 @@ impl Patient {
     /// What was so before, and ended on it, has ended: what is so now began anew.
     fn take_over(&mut self, device: &DeviceId, track: &Track, moment: &Moment, live: bool) {
         let subject = Subject::Patient(self.id.clone());
-        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
         if let Some(drain) = self.drains.iter_mut().find(|drain| drain.device == *device) {
             if drain.may_end_what_began() {
                 self.alerts.end_broken(&track.alerts, moment, &caption);
@@ -109,8 +109,11 @@ impl Patient {
         let (mut scores, mut unheard) = (Vec::new(), self.unheard.found);
         self.recheck_at = None;
         let subject = Subject::Patient(self.id.clone());
-        let moment = &inquiry.moment;
-        let is_asked = |rule: &RuleName| *rule == CORE || answers.iter().any(|(asked, _)| asked == rule);
+        let (moment, away) = (&inquiry.moment, self.standby().is_some());
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
+        let is_asked = |rule: &RuleName| {
+            *rule == CORE || *rule == ESCALATION || answers.iter().any(|(asked, _)| asked == rule)
+        };
         self.alerts.end_rules_gone(is_asked, moment.now.wall);
         for (rule, analysis) in answers {
             let Some(analysis) = analysis else {
@@ -120,14 +123,13 @@ impl Patient {
             self.recheck_at = self.recheck_at.into_iter().chain(analysis.recheck_at).min();
             scores.extend(analysis.score);
             unheard = if rule == missing::RULE.name { analysis.unheard } else { unheard };
-            let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
-            self.alerts.judge(&rule, analysis.findings, moment, &caption);
+            let findings = if away { not_missed(analysis.findings) } else { analysis.findings };
+            self.alerts.judge(&rule, findings, moment, &caption);
         }
-        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
         if !failed.is_empty() || moment.reading.is_some() {
             self.alerts.judge(&CORE, failure(failed, moment), moment, &caption);
         }
-        outcome.changes = self.alerts.publish(&caption, inquiry.is_backlog());
+        outcome.changes = self.alerts.publish(&caption, inquiry.is_backlog(), moment.now);
         if self.drains.is_empty() && !self.passed.is_empty() {
             let passed = std::mem::take(&mut self.passed);
             outcome.changes.push(summary(&passed, &mut self.alerts, moment, &caption));
@@ -143,10 +145,11 @@ impl Patient {
     /// Judging this reading, or a timer, failed inside WardWatch: says so, and goes on without it.
     pub fn failed(&mut self, now: Now) -> Outcome {
         let subject = Subject::Patient(self.id.clone());
-        let caption = super::caption(&subject, &self.record, self.simulated, self.stay);
+        let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
         let moment = Moment::without_reading(now);
         self.alerts.judge(&CORE, failure(vec![CORE.into_owned()], &moment), &moment, &caption);
-        let mut outcome = Outcome { changes: self.alerts.publish(&caption, false), ..Outcome::default() };
+        let mut outcome =
+            Outcome { changes: self.alerts.publish(&caption, false, now), ..Outcome::default() };
         self.conclude(&mut outcome, now);
         outcome
     }
@@ -178,6 +181,14 @@ impl Patient {
         let skew = news.skew_changed.then_some(Notice::ClockSkew(id, news.skew));
         measures.into_iter().chain(skew).collect()
     }
+}
+
+/// While the patient is away nothing is missed.
+fn not_missed(mut findings: Vec<Finding>) -> Vec<Finding> {
+    for found in findings.iter_mut().filter(|found| found.condition.is_silence()) {
+        (found.reached, found.kept, found.reason) = (None, None, Some("standby"));
+    }
+    findings
 }
 
 /// Whether a finding reaches what was not so before, about the patient.

@@ -123,6 +123,7 @@ impl PatientOfVersion1 {
             takeover_at: None,
             simulated: old.simulated,
             unheard: Unheard::default(),
+            orders: None,
             stay: old.stay,
             heard: old.heard,
             stated: old.stated,

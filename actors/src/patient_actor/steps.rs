@@ -7,11 +7,12 @@ use bytes::Bytes;
 use tracing::error;
 
 use super::{
-    Admit, HearOfDevice, HearOfUnit, Inherit, Observe, ObserveAgain, PatientActor, PendingVerdict, Tick,
-    VerdictCause,
+    Admit, HearOfDevice, HearOfUnit, Inherit, Obey, Observe, ObserveAgain, PatientActor, PendingVerdict,
+    Tick, VerdictCause,
 };
 use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
+use crate::commands::CommandRefusal;
 use crate::outlet::Kept;
 use crate::patient::outcome::{
     Answers, Judgement, Notice, Observed, Outcome, Refusal, Refused, RefusedMessage,
@@ -136,6 +137,28 @@ impl PatientActor {
         }
     }
 
+    /// Carries out what somebody commanded who may, and answers.
+    pub(super) fn obey(&mut self, Obey { command, receipt }: Obey) {
+        let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
+        let Some((draft, (outcome, inquiry))) =
+            self.attempt(|patient| patient.obey(&command, listening, now))
+        else {
+            let replies = vec![command.reply(Err(&CommandRefusal::Failed))];
+            self.deliver(None, Outcome { replies, ..Outcome::default() }, Receipt::none());
+            return self.tell_failure(receipt);
+        };
+        if outcome.replies.iter().any(|reply| !reply.outcome.ok) {
+            self.shard.counters.commands_refused.add(1);
+        }
+        match inquiry {
+            Some(inquiry) => self.ask(draft, inquiry, VerdictCause::Command, outcome, receipt),
+            None => {
+                self.patient = Some(draft);
+                self.deliver(None, outcome, receipt);
+            }
+        }
+    }
+
     pub(super) fn tick(&mut self, tick: &Tick) {
         let due = tick.due;
         self.armed = None;
@@ -180,7 +203,9 @@ impl PatientActor {
                 self.new_record = self.patient.as_ref().map(|patient| Arc::clone(patient.record()));
                 self.deliver(None, outcome, receipt);
             }
-            VerdictCause::Again | VerdictCause::Status => self.deliver(None, outcome, receipt),
+            VerdictCause::Again | VerdictCause::Status | VerdictCause::Command => {
+                self.deliver(None, outcome, receipt)
+            }
             VerdictCause::Timer { .. } => {
                 self.timer_failures = 0;
                 self.deliver(None, outcome, receipt);
@@ -200,7 +225,9 @@ impl PatientActor {
         }
         match cause {
             VerdictCause::Reading { payload, .. } => self.cost(payload, receipt),
-            VerdictCause::Again | VerdictCause::Record | VerdictCause::Status => self.tell_failure(receipt),
+            VerdictCause::Again | VerdictCause::Record | VerdictCause::Status | VerdictCause::Command => {
+                self.tell_failure(receipt)
+            }
             VerdictCause::Timer { due } => self.timer_failed(due),
         }
     }

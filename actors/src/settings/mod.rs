@@ -1,19 +1,31 @@
 //! What a site decides: admission, limits, delays, scores. Every value has a default, and every default its source.
 
+pub mod bounds;
 mod consistency;
 pub mod duration;
+mod escalation;
 pub mod limits;
+mod night;
 pub mod overrides;
+mod policy;
 pub mod scores;
+mod senders;
 mod silence;
 mod tables;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Span;
+pub use bounds::{BoundTable, LimitBounds};
+pub use escalation::EscalationStep;
 pub use limits::{LimitFault, LimitKey, Limits, VitalLimits};
+pub use night::{NightSettings, TimeOfDay, Zone};
 pub use overrides::{ByClass, LimitOverrides, LimitSetting, PartialVitalLimits};
+pub use policy::{DelayByPriority, Inactivation, SignalPolicy, SignalSettings};
 pub use scores::{News2Settings, RuleSettings, ScoreSettings, SpanSetting, ValidFor};
+pub use senders::{CommandName, SenderRights};
 pub use silence::{LONGEST_SILENCE, MissingTable, SilenceOverrides, Watch};
 pub use tables::{LimitTable, TableFault};
 
@@ -25,6 +37,12 @@ pub struct Settings {
     pub missing: MissingTable,
     pub scores: ScoreSettings,
     pub alerts: AlertSettings,
+    /// What is heard of an alert.
+    pub policy: SignalPolicy,
+    /// Who may command what, by the sender's name; whoever is not here may nothing.
+    pub senders: BTreeMap<String, SenderRights>,
+    /// What a command may set limits to.
+    pub bounds: BoundTable,
 }
 
 /// Who admits a patient.

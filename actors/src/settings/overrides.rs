@@ -144,6 +144,24 @@ impl LimitOverrides {
         self.0.insert(vital, limits);
     }
 
+    /// These with `above` laid over them, key by key.
+    pub fn with(mut self, above: &Self) -> Self {
+        for (vital, above) in above.iter() {
+            let own = self.0.entry(vital).or_default();
+            *own = PartialVitalLimits {
+                low: above.low.or(own.low),
+                high: above.high.or(own.high),
+                extreme_low: above.extreme_low.or(own.extreme_low),
+                extreme_high: above.extreme_high.or(own.extreme_high),
+                hysteresis: above.hysteresis.or(own.hysteresis),
+                delay: above.delay.or(own.delay),
+                extreme_delay: above.extreme_delay.or(own.extreme_delay),
+                clear_delay: above.clear_delay.or(own.clear_delay),
+            };
+        }
+        self
+    }
+
     /// Every vital for which something differs, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (Vital, &PartialVitalLimits)> {
         self.0.iter().map(|(vital, limits)| (*vital, limits))

@@ -16,10 +16,12 @@ use std::time::Duration;
 use actix::{Addr, System};
 use bytes::Bytes;
 
+use crate::admission::AdmissionRecord;
 use crate::alerts::{AlertChange, Event};
 use crate::analyzers::{self, Analyzer};
 use crate::census_actor::{Arrived, CensusActor, IngestProgress, ShardParts};
 use crate::clock::{Clock, Span, Timestamp};
+use crate::commands::RefusedCommand;
 use crate::counters::Counters;
 use crate::installation_actor::InstallationActor;
 use crate::outlet::{Kept, Outlet};
@@ -73,6 +75,10 @@ impl Outlet for Memory {
     fn unfollow(&self, _: &PatientId) {}
 
     fn empty_record(&self, _: &PatientId) {}
+
+    fn publish_record(&self, _: &PatientId, _: &AdmissionRecord) {}
+
+    fn refuse_command(&self, _: RefusedCommand) {}
 
     fn died(&self, actor: &'static str) {
         self.died.borrow_mut().push(actor);

@@ -81,6 +81,7 @@ impl Bedside {
             simulated: false,
             words_of: |_| analyzers::words_of(&"limits".into()),
             stay: second(0),
+            policy: None,
         }
     }
 
@@ -130,7 +131,7 @@ impl Bedside {
 
     fn judge(&mut self, arrival: i64, at: i64, found: Found, reading: Option<ReadingRef>) {
         self.find(arrival, at, found, reading);
-        let changes = self.alerts.publish(&Self::caption(&self.subject), false);
+        let changes = self.alerts.publish(&Self::caption(&self.subject), false, Self::now(arrival));
         self.told.extend(changes);
     }
 
@@ -147,10 +148,12 @@ impl Bedside {
     pub fn timers(&mut self, until_ms: i64) {
         let until = Uptime::from_ms(until_ms);
         let mut in_all = 0;
-        while self.alerts.run_out(until, &Self::caption(&self.subject)) {
+        let now = Now { uptime: until, wall: Timestamp::from_unix_ms(START_MS + until_ms.min(1 << 40)) };
+        while let Some(at) = self.alerts.run_out(until, now, &Self::caption(&self.subject)) {
             in_all += 1;
             assert!(in_all < 1000, "a timer that is never over");
-            self.told.extend(self.alerts.publish(&Self::caption(&self.subject), false));
+            let now = Now { uptime: at, wall: now.wall_at(at) };
+            self.told.extend(self.alerts.publish(&Self::caption(&self.subject), false, now));
         }
     }
 

@@ -56,7 +56,7 @@ fn a_discharge_clears_what_is_open_and_says_why() {
     let mut bedside = Bedside::new(timing(0, 5, 0));
     bedside.reads(0, Rate(130));
     bedside.reads(1, Rate(160));
-    let changes = bedside.alerts.end("discharged", second(3), &Bedside::caption(&bedside.subject));
+    let changes = bedside.alerts.end("discharged", Bedside::now(3), &Bedside::caption(&bedside.subject));
     bedside.told.extend(changes);
     bedside.timers(60_000);
     assert_eq!(bedside.lines(), ["0 raised medium", "3 cleared medium"]);

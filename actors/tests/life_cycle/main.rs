@@ -3,5 +3,7 @@
 mod bedside;
 mod delays;
 mod identity;
+mod signals;
 mod standing;
+mod walk;
 mod well_formed;

@@ -60,7 +60,8 @@ fn run(delays: (i64, i64, i64), steps: &[(i64, Step)]) -> Vec<AlertChange> {
         }
     }
     bedside.timers(i64::MAX / 4);
-    let changes = bedside.alerts.end("discharged", second(100_000), &Bedside::caption(&bedside.subject));
+    let changes =
+        bedside.alerts.end("discharged", Bedside::now(100_000), &Bedside::caption(&bedside.subject));
     bedside.told.extend(changes);
     bedside.told
 }
@@ -83,7 +84,14 @@ fn check(told: &[AlertChange]) -> Result<(), TestCaseError> {
             Event::Raised => prop_assert!(false, "raised twice: {:?}", change),
             Event::Escalated => prop_assert!(change.priority > before.priority),
             Event::Deescalated => prop_assert!(change.priority < before.priority),
-            Event::Updated | Event::Cleared => prop_assert_eq!(change.priority, before.priority),
+            Event::Updated
+            | Event::Acknowledged
+            | Event::Unacknowledged
+            | Event::Paused
+            | Event::Resumed
+            | Event::Reminder
+            | Event::Latched
+            | Event::Cleared => prop_assert_eq!(change.priority, before.priority),
         }
         let previous = (change.priority != before.priority).then_some(before.priority);
         prop_assert_eq!(change.previous_priority, previous);

@@ -36,6 +36,24 @@ pub struct AlertMessage<'a> {
     backlog: bool,
     simulated: bool,
     reason: Option<&'a str>,
+    /// Who commanded it: the system, and the person.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+    /// When a pause ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<Timestamp>,
+    /// Who is called now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route: Option<&'a str>,
+    /// Only a test of the way to those who listen.
+    #[serde(skip_serializing_if = "is_not")]
+    test: bool,
+}
+
+fn is_not(test: &bool) -> bool {
+    !test
 }
 
 /// The reading that caused a change.
@@ -82,6 +100,11 @@ impl<'a> From<&'a AlertChange> for AlertMessage<'a> {
             backlog: change.backlog,
             simulated: change.simulated,
             reason: change.reason.as_deref(),
+            sender: change.author.as_ref().map(|author| &*author.sender),
+            by: change.author.as_ref().map(|author| &*author.by),
+            until: change.until,
+            route: change.route.as_deref(),
+            test: change.test,
         }
     }
 }

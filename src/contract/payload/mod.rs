@@ -1,6 +1,7 @@
 //! Between the wire and the domain: what comes in is a domain type or rejected with a reason.
 
 pub mod alert;
+pub mod command;
 pub mod reading;
 pub mod record;
 pub mod rejected;

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::commands::RefusedCommand;
+
+use crate::contract::topics::Topics;
 
 use crate::contract::shorten::cut;
 
@@ -40,6 +43,12 @@ impl RejectedMessage {
     ) -> Self {
         let (topic, payload) = (cut(topic, TOPIC_KEPT), kept(payload));
         Self { time, topic, reason: cut(&reason, REASON_KEPT), field: field.map(short), payload, count: 1 }
+    }
+
+    /// A command that is not answered, since too many are refused.
+    pub fn of_command(topics: &Topics, refused: &RefusedCommand) -> Self {
+        let topic = topics.command(&refused.sender, &refused.patient);
+        Self::new(refused.at, &topic, refused.refusal.to_string(), None, b"")
     }
 
     /// Another rejection of the same message.

@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
+use wardwatch_actors::alerts::Inactivated;
 use wardwatch_actors::analyzers::Score;
 use wardwatch_actors::chart::Chart;
 use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::conditions::Priority;
 use wardwatch_actors::patient::outcome::PatientState;
 use wardwatch_actors::people::{Class, DeviceId, PatientId};
+use wardwatch_actors::settings::Inactivation;
 use wardwatch_actors::vitals::{Quantity, Vital};
 
 use super::alert::AlertMessage;
@@ -26,6 +29,46 @@ pub struct StateMessage<'a> {
     #[serde(serialize_with = "scores")]
     scores: Vec<ScoreMessage<'a>>,
     simulated: bool,
+    /// Until when the patient is away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    standby: Option<StandbyMessage<'a>>,
+    /// What somebody paused or switched off.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    inactivated: Vec<InactivatedMessage<'a>>,
+}
+
+/// The patient is away.
+#[derive(Debug, Serialize)]
+struct StandbyMessage<'a> {
+    since: Timestamp,
+    until: Timestamp,
+    by: &'a str,
+}
+
+/// Something that somebody paused or switched off.
+#[derive(Debug, Serialize)]
+struct InactivatedMessage<'a> {
+    inactivation: Inactivation,
+    /// The one condition; null: everything about the patient.
+    condition: Option<String>,
+    /// What is of a higher priority signals all the same.
+    up_to: Priority,
+    since: Timestamp,
+    until: Option<Timestamp>,
+    by: &'a str,
+}
+
+impl<'a> From<&'a Inactivated> for InactivatedMessage<'a> {
+    fn from(of: &'a Inactivated) -> Self {
+        Self {
+            inactivation: of.inactivation,
+            condition: of.condition.as_ref().map(ToString::to_string),
+            up_to: of.up_to,
+            since: of.since,
+            until: of.until,
+            by: &of.author.by,
+        }
+    }
 }
 
 impl<'a> StateMessage<'a> {
@@ -43,6 +86,12 @@ impl<'a> StateMessage<'a> {
             alerts: state.alerts.iter().map(|change| AlertMessage::from(&**change)).collect(),
             scores: scores.collect(),
             simulated: state.simulated,
+            standby: state.standby.as_ref().map(|standby| StandbyMessage {
+                since: standby.since,
+                until: standby.until,
+                by: &standby.author.by,
+            }),
+            inactivated: state.inactivated.iter().map(InactivatedMessage::from).collect(),
         }
     }
 }

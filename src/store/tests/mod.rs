@@ -126,6 +126,10 @@ fn raised(second: i64) -> AlertChange {
         backlog: false,
         simulated: false,
         reason: None,
+        author: None,
+        until: None,
+        route: None,
+        test: false,
     }
 }
 

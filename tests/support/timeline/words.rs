@@ -20,7 +20,8 @@ pub struct Said {
     pub named: BTreeMap<&'static str, String>,
 }
 
-const NAMED: [&str; 6] = ["since", "of", "by", "because", "field", "times"];
+const NAMED: [&str; 11] =
+    ["since", "of", "by", "because", "field", "times", "signal", "to", "from", "until", "as"];
 
 /// The words after a verb: a quotation, an object, names with their values, and the rest.
 pub fn said(text: &str) -> Option<Said> {
@@ -43,7 +44,7 @@ pub fn said(text: &str) -> Option<Said> {
             continue;
         };
         let length = match name {
-            "since" => text.len() - span(text)?.1.len(),
+            "since" | "until" => text.len() - span(text)?.1.len(),
             "because" if text.starts_with('"') => text[1..].find('"')? + 2,
             _ => text.find(' ').unwrap_or(text.len()),
         };

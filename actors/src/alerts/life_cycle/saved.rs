@@ -5,11 +5,11 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{LifeCycle, Open, RuleName};
+use crate::alerts::attending::Attending;
 use crate::alerts::change::AlertChange;
 use crate::alerts::finding::{Cause, Presence, Timing};
 use crate::alerts::level::{GRACE, Level};
 use crate::alerts::place::{Place, Since};
-use crate::alerts::signal::Signal;
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
 use crate::vitals::ReadingRef;
@@ -32,7 +32,7 @@ pub(in crate::alerts) struct SavedLifeCycle {
     #[serde(default)]
     falling: [Option<SinceV1>; 3],
     open: Option<Open>,
-    signal: Option<Signal>,
+    attending: Option<Attending>,
     #[serde(alias = "told")]
     published: Option<Arc<AlertChange>>,
     time: Timestamp,
@@ -57,7 +57,7 @@ impl From<SavedLifeCycle> for LifeCycle {
         } = saved;
         let of_published = || published.as_ref().is_some_and(|change| change.simulated);
         let simulated = saved.simulated.unwrap_or_else(of_published);
-        let signal = saved.signal.unwrap_or(if open.is_some() { Signal::On } else { Signal::Off });
+        let attending = saved.attending.unwrap_or_else(|| Attending::of_open(open.is_some()));
         let level =
             saved.level.unwrap_or_else(|| counted(open.as_ref(), &saved.rising, &saved.falling, &timing));
         let (time, by, backlog) = (saved.time, saved.by, saved.backlog);
@@ -71,7 +71,7 @@ impl From<SavedLifeCycle> for LifeCycle {
             reason,
             simulated,
             level,
-            signal,
+            attending,
             open,
             published,
             time,
