@@ -144,7 +144,6 @@ mod tests {
         assert_eq!(steps.collect::<Vec<_>>(), [(60, 0), (70, 1000)]);
     }
 
-    /// Seen to fail with the batch that leaves nothing waiting taken out.
     #[test]
     fn while_memories_wait_behind_readings_nothing_more_is_covered() {
         let mut covered = Covered::default();

@@ -23,7 +23,6 @@ fn of_patient(ward: &Ward) -> Vec<Value> {
     ward.alerts().into_iter().filter(|alert| alert["patient"] == "p-17").collect()
 }
 
-/// Seen to fail with the start that ends for such a fault.
 #[tokio::test]
 async fn a_disk_that_is_mounted_late_costs_no_alert_and_is_written_to_then() {
     let folder = scratch("mount");
@@ -53,7 +52,6 @@ async fn a_disk_that_is_mounted_late_costs_no_alert_and_is_written_to_then() {
     let _ = fs::remove_dir_all(folder);
 }
 
-/// Seen to fail with what is rescued taken out.
 #[tokio::test]
 async fn a_store_that_was_damaged_while_it_was_down_begins_anew_with_the_open_alerts() {
     for offset in [0, 4096 + 1] {
@@ -80,7 +78,6 @@ async fn a_store_that_was_damaged_while_it_was_down_begins_anew_with_the_open_al
     }
 }
 
-/// Seen to fail with the look at the files taken out.
 #[tokio::test]
 async fn a_store_that_somebody_removes_is_told_and_written_again() {
     let mut ward = Ward::open(AT_ONCE).await;
@@ -100,7 +97,6 @@ async fn a_store_that_somebody_removes_is_told_and_written_again() {
 }
 
 /// The drill: a backup of the running service, the machine lost, the backup put in place of the store.
-/// Seen to fail with an empty store in its place: the alert is raised anew.
 #[tokio::test]
 async fn a_backup_of_the_running_service_restores_the_same_alerts() {
     let mut ward = Ward::open(AT_ONCE).await;

@@ -52,7 +52,6 @@ fn goes_on(bench: &Bench, store: &Store) {
     assert_eq!(bench.count("SELECT count(*) FROM changes WHERE time >= 1800009000000"), 3);
 }
 
-/// Seen to fail with the header of a new store taken out.
 #[test]
 fn a_store_whose_header_is_overwritten_begins_anew_with_everything() {
     let bench = full();
@@ -70,7 +69,7 @@ fn a_store_whose_header_is_overwritten_begins_anew_with_everything() {
 }
 
 /// Whichever page is overwritten: the start does not fail, and every patient is there, by its memory or by its open
-/// alert. Seen to fail with the way from the other end, and with the newest changes, taken out.
+/// alert.
 #[test]
 fn whichever_page_is_overwritten_no_patient_with_an_alert_is_forgotten_by_more_than_that_page() {
     let pages = {
@@ -111,7 +110,6 @@ fn a_store_that_was_cut_off_keeps_what_is_left() {
     }
 }
 
-/// Seen to fail with the second commit that finds it damaged taken out.
 #[test]
 fn damage_that_shows_while_it_runs_is_no_end() {
     let bench = full();

@@ -30,7 +30,6 @@ fn goes_on(bench: &Bench, store: &Store, told: &str) {
     assert_eq!(bench.count("SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"), 1);
 }
 
-/// Seen to fail with the look at the files taken out.
 #[test]
 fn a_database_that_is_removed_is_written_again() {
     let (bench, store) = running();
@@ -62,7 +61,7 @@ fn a_log_that_is_replaced_is_not_taken_for_ours() {
     goes_on(&bench, &store, "store.db-wal was replaced");
 }
 
-/// What lies there instead is somebody's, and stays. Seen to fail with that name taken out.
+/// What lies there instead is somebody's, and stays.
 #[test]
 fn a_database_that_is_replaced_is_set_aside() {
     let (bench, store) = running();
@@ -92,7 +91,6 @@ fn a_folder_that_is_gone_is_waited_for() {
     fs::remove_dir_all(gone).unwrap();
 }
 
-/// Seen to fail with the lock that is taken anew taken out.
 #[test]
 fn a_store_that_is_written_again_is_still_locked() {
     let (bench, store) = running();

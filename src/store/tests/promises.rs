@@ -126,7 +126,6 @@ fn a_reading_that_is_delivered_again_is_kept_once() {
     assert_eq!(bench.count("SELECT count(*) FROM readings"), 3);
 }
 
-/// Seen to fail with the comparison of the two taken out.
 #[test]
 fn two_different_changes_with_one_id_and_sequence_are_told_and_the_same_one_twice_is_none() {
     let bench = Bench::new();

@@ -156,7 +156,6 @@ fn too_much_waiting_is_a_lost_store_and_the_oldest_readings_go_first_and_changes
     line.pass(1);
 }
 
-/// Seen to fail with the order of priorities taken out.
 #[test]
 fn where_only_changes_wait_the_oldest_of_the_lowest_priority_goes_and_high_ones_last() {
     let mut line = Timeline::new(|terms| terms.max_changes = 6);

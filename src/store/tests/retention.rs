@@ -28,7 +28,6 @@ fn until_with_readings(bench: &Bench, store: &Store, what: &str, is_so: impl Fn(
     }
 }
 
-/// Seen to fail with the deletion taken out.
 #[test]
 fn old_readings_are_deleted_in_steps_and_alert_changes_stay() {
     let bench = keeping(Duration::from_millis(400), None);
@@ -49,7 +48,7 @@ fn old_readings_are_deleted_in_steps_and_alert_changes_stay() {
     drop(store);
 }
 
-/// Neither one device, nor our own clock, for a moment or for long. Seen to fail with deletion by the time of arrival.
+/// Neither one device, nor our own clock, for a moment or for long.
 #[test]
 fn a_clock_that_is_a_year_ahead_or_behind_deletes_nothing_and_keeps_nothing_from_going() {
     const YEAR: i64 = 366 * 24 * 3600;
@@ -74,7 +73,6 @@ fn a_clock_that_is_a_year_ahead_or_behind_deletes_nothing_and_keeps_nothing_from
     drop(store);
 }
 
-/// Seen to fail with the condition that they have ended taken out.
 #[test]
 fn changes_go_where_the_site_wants_it_but_open_and_owed_ones_stay() {
     let bench = keeping(Duration::from_secs(3600), Some(Duration::from_millis(300)));
@@ -106,7 +104,6 @@ fn changes_go_where_the_site_wants_it_but_open_and_owed_ones_stay() {
     drop(store);
 }
 
-/// Seen to fail with the deletion taken out.
 #[test]
 fn who_left_long_ago_is_forgotten() {
     let bench = keeping(Duration::from_millis(300), None);
@@ -120,7 +117,6 @@ fn who_left_long_ago_is_forgotten() {
     drop(store);
 }
 
-/// Seen to fail with the copy that takes its place taken out: 8 MiB are 40.
 #[test]
 fn a_reader_that_holds_a_transaction_does_not_let_the_log_grow_without_bound() {
     let mut bench = impatient();
@@ -147,7 +143,6 @@ fn a_reader_that_holds_a_transaction_does_not_let_the_log_grow_without_bound() {
     assert_eq!(bench.count("SELECT count(*) FROM changes"), 1 + 400 * 99);
 }
 
-/// Seen to fail with the mode, and with the look whether something is there, taken out.
 #[test]
 fn a_backup_is_taken_beside_a_running_store_and_overwrites_nothing() {
     let bench = Bench::new();

@@ -30,7 +30,6 @@ fn opens_all_the_same(bench: &Bench, why: &str, mend: impl FnOnce(&Path)) -> Sto
     store
 }
 
-/// Seen to fail with the start that ends for such a fault.
 #[test]
 fn a_folder_that_is_not_there_yet_is_waited_for_and_what_came_meanwhile_is_kept() {
     let mut bench = impatient();
@@ -55,7 +54,6 @@ fn a_folder_in_the_place_of_the_store_is_left_alone() {
     });
 }
 
-/// Seen to fail with numbers that begin anew at 1.
 #[test]
 fn what_a_run_left_that_could_not_be_read_is_published_on_return_and_numbers_go_on() {
     let bench = impatient();
@@ -81,7 +79,6 @@ fn what_a_run_left_that_could_not_be_read_is_published_on_return_and_numbers_go_
     assert_eq!(order, ["second 11", "second 12", "second 13"]);
 }
 
-/// Seen to fail with the look into a store that cannot be written to taken out.
 #[test]
 fn a_store_that_can_only_be_read_gives_back_what_is_remembered() {
     let bench = impatient();
@@ -148,7 +145,6 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
 }
 
-/// Seen to fail with the mode of new files taken out.
 #[test]
 fn nobody_else_can_read_what_is_created() {
     use std::os::unix::fs::PermissionsExt;
