@@ -64,20 +64,21 @@ impl Door {
     /// Takes readings of one patient, in order of their time; `payload` is what they came as.
     pub fn readings(&self, patient: &str, mut readings: Vec<Reading>, mut payload: Bytes, receipt: Receipt) {
         receipt.weigh(readings.len());
-        let Some(last) = readings.pop() else { return receipt.settle() };
-        if !readings.is_empty() {
+        if readings.len() > 1 {
             // What is shown of it if it is rejected; the whole would live as long as the last of its readings.
             payload = Bytes::copy_from_slice(&payload[..PAYLOAD_KEPT.min(payload.len())]);
         }
+        let size = payload.len() / readings.len().max(1);
+        let Some(last) = readings.pop() else { return receipt.settle() };
         for reading in readings {
-            self.reading(patient, reading, payload.clone(), receipt.clone());
+            self.reading(patient, reading, (payload.clone(), size), receipt.clone());
         }
-        self.reading(patient, last, payload, receipt);
+        self.reading(patient, last, (payload, size), receipt);
     }
 
-    fn reading(&self, patient: &str, reading: Reading, payload: Bytes, receipt: Receipt) {
+    fn reading(&self, patient: &str, reading: Reading, (payload, size): (Bytes, usize), receipt: Receipt) {
         let (patient, reading) = (patient.into(), Box::new(reading));
-        self.census.do_send(Arrived { patient, reading, payload, receipt });
+        self.census.do_send(Arrived { patient, reading, payload, size, receipt });
     }
 
     /// Takes a patient's record.

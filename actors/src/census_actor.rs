@@ -5,6 +5,7 @@ mod notices;
 mod reload;
 mod restart;
 mod steps;
+mod turns;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -38,6 +39,7 @@ pub use reload::Reload;
 pub use restart::{Restore, WatchedAgain};
 
 use restart::Restoring;
+use turns::Queue;
 
 /// How many readings may wait for the admission records.
 const MOST_HELD: usize = 10_000;
@@ -68,6 +70,8 @@ pub struct CensusActor {
     used_ids: UsedCommandIds,
     /// What was answered to commands about who is here.
     answered: AnsweredCommands,
+    /// Readings beyond their device's rate, until their turn.
+    queue: Queue,
     /// Whether somebody was not admitted, and no place has become free since.
     full: bool,
     /// What the installation was last told of this shard.
@@ -121,6 +125,7 @@ impl CensusActor {
             gate: CommandGate::default(),
             used_ids: UsedCommandIds::default(),
             answered: AnsweredCommands::default(),
+            queue: Queue::default(),
             full: false,
             reported: ShardReport::default(),
             timer: None,
@@ -231,14 +236,16 @@ pub struct Arrived {
     pub reading: Box<Reading>,
     /// As it was sent, for whoever mends it if it is rejected.
     pub payload: Bytes,
+    /// Bytes of the payload that are this reading's: where several came in one message, its share.
+    pub size: usize,
     pub receipt: Receipt,
 }
 
 impl Handler<Arrived> for CensusActor {
     type Result = ();
 
-    fn handle(&mut self, arrived: Arrived, _: &mut Self::Context) {
-        self.bring(arrived);
+    fn handle(&mut self, arrived: Arrived, ctx: &mut Self::Context) {
+        self.arrive(arrived, ctx);
     }
 }
 

@@ -23,6 +23,12 @@ pub trait Ledger: Send + Sync + 'static {
     fn has_room(&self) -> bool {
         true
     }
+    /// Whether so many messages are unacknowledged that the broker may soon send no more.
+    fn is_short(&self) -> bool {
+        false
+    }
+    /// Too much waits: nothing more is to be taken, or again.
+    fn hold(&self, _hold: bool) {}
 }
 
 /// A debt to the broker: the message it stands for may be acknowledged once every clone is settled.
@@ -66,9 +72,9 @@ impl Receipt {
         }
     }
 
-    /// Whether a reading that waits may have its turn now.
-    pub fn has_room(&self) -> bool {
-        self.debt.as_ref().is_none_or(|(ledger, _)| ledger.has_room())
+    /// Where the debt is kept.
+    pub fn ledger(&self) -> Option<&Arc<dyn Ledger>> {
+        self.debt.as_ref().map(|(ledger, _)| ledger)
     }
 
     /// Ends this party's debt.

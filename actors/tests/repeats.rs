@@ -88,7 +88,7 @@ impl Ward {
         reading.seq = Some(1);
         reading.values.set(Vital::HeartRate, Quantity::whole(170));
         let (patient, payload, receipt) = (PATIENT.into(), Bytes::new(), self.receipt(receipt));
-        self.census.do_send(Arrived { patient, reading, payload, receipt });
+        self.census.do_send(Arrived { patient, reading, size: payload.len(), payload, receipt });
     }
 
     fn discharge(&self, receipt: u64) {

@@ -81,6 +81,8 @@ pub struct Ring {
     tail: AtomicU64,
     /// Entries below belong to an earlier connection.
     valid_from: AtomicU64,
+    /// Too much waits for its turn.
+    held: AtomicBool,
     abandoned: AtomicBool,
     overdrawn: AtomicBool,
     closed: AtomicBool,
@@ -103,6 +105,7 @@ impl Ring {
             front: AtomicU64::new(0),
             tail: AtomicU64::new(0),
             valid_from: AtomicU64::new(0),
+            held: AtomicBool::new(false),
             abandoned: AtomicBool::new(false),
             overdrawn: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -131,6 +134,7 @@ impl Ring {
         self.len() >= self.slots.len()
             || self.readings.load(SeqCst) >= self.max_readings
             || self.bytes.load(SeqCst) >= MOST_BYTES
+            || self.held.load(SeqCst)
     }
 
     /// How many readings have ever come.
@@ -305,6 +309,16 @@ impl Ledger for Ring {
         let Some(slot) = self.slot_of(entry) else { return };
         slot.waiting.fetch_sub(1, Relaxed);
         self.add((1, slot.share()));
+    }
+
+    fn is_short(&self) -> bool {
+        self.len() >= self.slots.len() / 8 * 7
+    }
+
+    fn hold(&self, hold: bool) {
+        if self.held.swap(hold, SeqCst) && !hold {
+            self.woken.notify_one();
+        }
     }
 
     /// Half of the room is kept for what comes.

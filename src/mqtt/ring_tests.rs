@@ -103,9 +103,9 @@ fn what_waits_for_its_turn_is_no_work_and_half_of_the_room_is_kept_for_what_come
     first.weigh(10);
     let waiting: Vec<_> = (0..9).map(|_| first.clone()).collect();
     waiting.iter().for_each(Receipt::wait);
-    assert_eq!((ring.readings(), ring.is_full(), first.has_room()), (1, false, true));
+    assert_eq!((ring.readings(), ring.is_full(), ring.has_room()), (1, false, true));
     waiting[0].go_on();
-    assert!(!first.has_room());
+    assert!(!ring.has_room());
     let came = receipt(&ring, 2);
     assert_eq!((ring.readings(), ring.is_full()), (3, false));
     came.settle();
@@ -267,4 +267,18 @@ fn four_threads_settling_at_random_lose_no_message_and_no_wake_up() {
     threads.into_iter().for_each(|thread| thread.join().expect("thread"));
     assert!(acknowledged.into_iter().eq((0..MESSAGES).map(pkid)));
     assert!(ring.is_empty());
+}
+
+#[test]
+fn where_too_much_waits_nothing_more_is_taken_until_it_does_not() {
+    let ring = Arc::new(Ring::sized(16, 100));
+    let receipts: Vec<_> = (1..15).map(|pkid| receipt(&ring, pkid)).collect();
+    assert!(ring.is_short() && !ring.is_full());
+    ring.hold(true);
+    assert!(ring.is_full());
+    ring.hold(false);
+    assert!(!ring.is_full());
+    receipts.into_iter().for_each(Receipt::settle);
+    settled(&ring);
+    assert!(!ring.is_short());
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::recent::Recent;
+use super::turns::WaitingSource;
 use super::{Census, Entry, EntryDevice};
 use crate::clock::{Span, Uptime};
 use crate::devices::clock::Skew;
@@ -97,6 +98,28 @@ impl<A> Census<A> {
             self.book.link_to(entry, device, &patient, Some(now));
         }
         Some(entry)
+    }
+
+    /// The queue in which a reading of this patient that comes at `now` waits; none where it is judged at once.
+    pub fn queue_of(
+        &mut self,
+        patient: &str,
+        device: Option<&DeviceId>,
+        now: Uptime,
+    ) -> Option<WaitingSource> {
+        let most = self.settings.admission.max_rate;
+        let entry = self.entries.get_mut(patient)?;
+        if entry.takes_at_once(device, most, now) {
+            return None;
+        }
+        Some(WaitingSource { patient: patient.into(), device: entry.wait(device, now) })
+    }
+
+    /// A reading of this queue waits no longer.
+    pub fn go_on(&mut self, source: &WaitingSource) {
+        if let Some(entry) = self.entries.get_mut(&*source.patient) {
+            entry.go_on(source.device.as_ref());
+        }
     }
 
     /// A device measures this patient: it was heard at that time, or only the record names it.

@@ -3,7 +3,9 @@
 mod device_book;
 mod entry;
 pub mod progress;
+mod rate;
 mod recent;
+pub mod turns;
 mod units;
 pub mod wakeups;
 

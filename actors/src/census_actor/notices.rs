@@ -4,7 +4,7 @@ use actix::{Context, Handler, Message};
 
 use super::{CensusActor, SHARD};
 use crate::installation::ShardReport;
-use crate::installation_actor::{DeviceFlooded, ShardReported, UnitReported};
+use crate::installation_actor::{ShardReported, UnitReported};
 use crate::patient::Listening;
 use crate::patient::outcome::Notice;
 use crate::patient_actor::{HearOfDevice, HearOfUnit, Show};
@@ -34,11 +34,6 @@ impl Handler<Notify> for CensusActor {
                 }
             }
             Notice::ClockSkew(device, skew) => self.census.skew(&device, &patient, skew),
-            Notice::Floods(device) => {
-                if let Ok(unit) = patient.unit().parse() {
-                    self.installation.do_send(DeviceFlooded { unit, device });
-                }
-            }
             Notice::Unheard(priority) => self.census.unheard(&patient, priority),
             Notice::Leaves => {
                 if self.census.may_leave(&patient) {

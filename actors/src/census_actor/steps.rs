@@ -34,7 +34,7 @@ impl CensusActor {
         let now = self.shard.clock.now();
         let Ok(patient) = arrived.patient.parse::<PatientId>() else { return arrived.receipt.settle() };
         match self.census.receive(&patient, now) {
-            Reception::Hold if self.held.len() < MOST_HELD => self.held.push(arrived),
+            Reception::Hold if self.held.len() < MOST_HELD => self.held.push(arrived.without_buffer()),
             Reception::Hold => self.refuse(patient, Refusal::TooEarly, arrived),
             Reception::Refuse(refusal) => {
                 if matches!(refusal, Refusal::Full { .. }) {
@@ -131,7 +131,7 @@ impl CensusActor {
         receipt.settle();
     }
 
-    fn refuse(&self, patient: PatientId, refusal: Refusal, arrived: Arrived) {
+    pub(super) fn refuse(&self, patient: PatientId, refusal: Refusal, arrived: Arrived) {
         self.shard.counters.rejected.add(1);
         let at = arrived.reading.received_at;
         let (what, payload) = (RefusedMessage::Reading, arrived.payload);

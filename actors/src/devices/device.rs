@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::devices::clock::{DeviceClock, Skew};
 use crate::devices::count::Count;
-use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
 use crate::people::DeviceId;
@@ -40,8 +39,6 @@ pub struct Device {
     /// Its own count, where nothing else tells its readings apart.
     #[serde(default)]
     pub count: Count,
-    /// How many readings it sends a second.
-    pub rate: ReadingRate,
     /// What is known of it outside this patient.
     published: Published,
 }
@@ -80,7 +77,6 @@ impl Device {
             clock: DeviceClock::default(),
             repeats: Repeats::default(),
             count: Count::default(),
-            rate: ReadingRate::default(),
             published: Published::default(),
         }
     }

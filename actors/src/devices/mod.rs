@@ -4,7 +4,6 @@ pub mod clock;
 pub mod count;
 pub mod device;
 pub mod kept;
-pub mod rate;
 pub mod repeats;
 pub mod rhythm;
 

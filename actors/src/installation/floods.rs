@@ -68,8 +68,9 @@ impl Floods {
 
     pub fn findings(&self, unit: &UnitId, max: u32, now: Now) -> Vec<Finding> {
         let flooding = self.units.get(unit).into_iter().flatten().map(|(device, _)| {
-            let words =
-                format!("Device {device} sends more than {max} readings a second; the excess is rejected");
+            let words = format!(
+                "Device {device} sends more than {max} readings a second; what can wait no longer is rejected"
+            );
             finding(
                 Condition::DeviceFlooding(device.clone()),
                 Cause::Words { words },

@@ -49,11 +49,6 @@ impl Patient {
             known.clock.foresee(newest, arrival, &settings.alerts);
         }
         let judged = known.clock.judge(reading.observed_at, Parts::of(reading), arrival, &settings.alerts);
-        let max = settings.admission.max_rate;
-        if known.rate.exceeds(max, judged.at, reading.observed_at) {
-            known.clock.forget_reading(judged.kept);
-            return Observed::Refused(Refusal::Flooding { device, max });
-        }
         hear_kept(known, reading, judged.kept, listening, now);
         let origin =
             Arc::new(ReadingRef { generation: known.count.note(reading), ..ReadingRef::of(reading) });

@@ -81,7 +81,9 @@ pub enum Refusal {
     NotAdmitted(PatientId),
     #[error("{patient} is not admitted: all {max} places are taken (admission.max_patients)")]
     Full { patient: PatientId, max: usize },
-    #[error("device `{device}` sends more than {max} readings a second (admission.max_rate)")]
+    #[error(
+        "device `{device}` sends more than {max} readings a second (admission.max_rate), and no more of them can wait"
+    )]
     Flooding { device: DeviceId, max: u32 },
     #[error("the admission records have not been received yet, and no more readings can wait for them")]
     TooEarly,
@@ -103,8 +105,6 @@ pub enum Notice {
     Measures { device: DeviceId, live: bool },
     /// Its clock seems to be off in this direction, or no longer.
     ClockSkew(DeviceId, Option<Skew>),
-    /// It sends more than can be meant.
-    Floods(DeviceId),
     /// Nothing is heard of the patient, and so soon must someone come; or something is heard again.
     Unheard(Option<Priority>),
     /// The patient was not heard of for so long that it leaves.

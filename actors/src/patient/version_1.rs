@@ -14,7 +14,6 @@ use crate::chart::{Chart, Held, Latest};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::devices::clock::{DeviceClock, Skew};
 use crate::devices::device::News;
-use crate::devices::rate::ReadingRate;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
 use crate::devices::{Device, Devices};
@@ -81,8 +80,6 @@ struct DeviceOfVersion1 {
     device: DeviceId,
     clock: ClockOfVersion1,
     recent: Repeats,
-    second: i64,
-    in_second: u32,
     told_leaning: Option<Skew>,
     introduced: bool,
 }
@@ -150,7 +147,6 @@ fn devices(equipment: Vec<Equipment>, sources: Vec<DeviceOfVersion1>, taken: Now
         if !source.clock.in_backlog {
             device.clock = DeviceClock::known(source.clock.lags, source.clock.wrong, taken);
         }
-        device.rate = ReadingRate::of(source.second, source.in_second);
         if source.introduced {
             device.note_published(News { is_new: false, skew: source.told_leaning, skew_changed: false });
         }

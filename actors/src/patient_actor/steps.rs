@@ -14,9 +14,7 @@ use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
 use crate::commands::CommandRefusal;
 use crate::outlet::Kept;
-use crate::patient::outcome::{
-    Answers, Judgement, Notice, Observed, Outcome, Refusal, Refused, RefusedMessage,
-};
+use crate::patient::outcome::{Answers, Judgement, Observed, Outcome, Refusal, Refused, RefusedMessage};
 use crate::patient::snapshot::Saved;
 use crate::patient::{Listening, Patient};
 use crate::people::{Departure, DeviceId, Subject};
@@ -330,10 +328,6 @@ impl PatientActor {
     fn refuse(&self, refusal: Refusal, payload: Bytes) {
         let Some(patient) = self.patient.as_ref().map(|patient| patient.id()) else { return };
         self.shard.counters.rejected.add(1);
-        if let Refusal::Flooding { device, .. } = &refusal {
-            let notice = Notice::Floods(device.clone());
-            self.shard.census.do_send(Notify { patient: patient.clone(), notice });
-        }
         let at = self.shard.clock.now().wall;
         self.shard.outlet.refuse(Refused {
             patient: patient.clone(),

@@ -79,7 +79,8 @@ pub struct AdmissionSettings {
     /// After how long of silence a reading admits a discharged patient anew in open mode; 15 min by default.
     #[serde(with = "duration")]
     pub readmit_after: Span,
-    /// Readings of one patient a second, above which the device floods; 100 by default.
+    /// Readings a second of one device of one patient, and of all devices first heard in the last minute; what is
+    /// beyond waits its turn. 100 by default.
     pub max_rate: u32,
 }
 

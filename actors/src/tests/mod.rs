@@ -4,6 +4,7 @@ mod failures;
 mod hearing;
 mod restart;
 mod stays;
+mod turns;
 mod unheard;
 
 use std::cell::RefCell;
@@ -137,6 +138,7 @@ impl Ward {
             patient,
             reading,
             payload: Bytes::from_static(b"{}"),
+            size: 2,
             receipt: Receipt::none(),
         });
     }

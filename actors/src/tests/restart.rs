@@ -9,7 +9,7 @@ use crate::analyzers::{Analysis, Analyzer, View};
 use crate::census_actor::{IngestProgress, Restore};
 use crate::clock::Span;
 use crate::conditions::Condition;
-use crate::installation_actor::Fact;
+use crate::installation_actor::{DeviceFlooded, Fact};
 use crate::patient::snapshot::{Memory, Restored};
 use crate::people::Subject;
 use crate::settings::Settings;
@@ -116,7 +116,8 @@ fn what_still_holds_is_not_told_anew_and_what_does_not_ends() {
 fn a_device_that_flooded_goes_on_flooding_for_a_minute() {
     on_paused_time(|| async {
         let ward = Ward::open();
-        (0..200).for_each(|seq| ward.send_of("icu-1/a", seq, 72, Span::ZERO));
+        let (unit, device) = ("icu-1".parse().unwrap(), "of-icu-1.a".parse().unwrap());
+        ward.installation.do_send(DeviceFlooded { unit, device });
         ward.wait(1).await;
         let told = |event| ("icu-1/_".to_owned(), "device.flooding".to_owned(), event);
         assert_eq!(ward.told(), [told(Event::Raised)]);

@@ -275,13 +275,6 @@ impl DeviceClock {
         self.stamps.note(parts, time, arrival);
     }
 
-    /// A kept reading is not taken after all.
-    pub fn forget_reading(&mut self, kept: Kept) {
-        if kept != Kept::Nothing {
-            self.since_jump = self.since_jump.saturating_sub(1);
-        }
-    }
-
     /// Gives up a catch-up that failed inside WardWatch.
     pub fn drop_catch_up(&mut self) {
         self.catch_up = None;
