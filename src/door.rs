@@ -7,7 +7,9 @@ use std::sync::Arc;
 use actix::Addr;
 use bytes::Bytes;
 use wardwatch_actors::admission::AdmissionRecord;
-use wardwatch_actors::census_actor::{Arrived, CensusActor, Commanded, DeviceStatus, Discharge, Recorded};
+use wardwatch_actors::census_actor::{
+    Arrived, CensusActor, Commanded, ConfirmDischarges, DeviceStatus, Discharge, Recorded,
+};
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::people::{DeviceId, PatientId};
@@ -57,6 +59,7 @@ impl Door {
             Inbound::Record { patient, record: None } => self.discharge(patient, receipt),
             Inbound::DeviceStatus { device, online } => self.device_status(device, online, receipt),
             Inbound::Command(command) => self.census.do_send(Commanded { command, receipt }),
+            Inbound::ConfirmDischarges => self.census.do_send(ConfirmDischarges { receipt }),
             Inbound::Nothing => receipt.settle(),
         }
     }

@@ -12,6 +12,8 @@ use wardwatch_actors::clock::{Span, Timestamp};
 
 use crate::config::Config;
 use crate::config::mqtt::PasswordFault;
+use crate::contract::payload::confirmation::DischargesConfirmed;
+use crate::contract::payload::json;
 use crate::contract::payload::system::Status;
 use crate::contract::topics::Topics;
 use crate::link::{Link, LinkFault, LinkSettings, random};
@@ -88,6 +90,8 @@ pub enum HealthFault {
         "no heartbeat on `{topic}` within {within:?}: the service has never run, or this client may not read it"
     )]
     NoHeartbeat { topic: String, within: Duration },
+    #[error("the broker did not answer within {0:?}")]
+    Late(Duration),
     #[error("the message on the heartbeat's topic is not a heartbeat")]
     NotAHeartbeat(#[from] serde_json::Error),
 }
@@ -124,6 +128,41 @@ async fn retained(link: &Link, topic: &str) -> Result<Bytes, HealthFault> {
                 return Err(HealthFault::Denied(topic.to_owned()));
             }
             Event::Incoming(Packet::Publish(message)) if message.topic == topic => return Ok(message.payload),
+            _ => {}
+        }
+    }
+}
+
+/// Confirms at the broker, at `now`, the discharges that the service of this configuration holds.
+pub async fn confirm_discharges(
+    config: &Config,
+    now: Timestamp,
+    within: Duration,
+) -> Result<(), HealthFault> {
+    let link = Link::new(&LinkSettings::of(&config.mqtt)?)?;
+    let instance = &config.mqtt.client_id;
+    let link = link.with_client_id(format!("{instance}-discharges-{:08x}", random() as u32));
+    let topic = Topics::new(&config.mqtt.prefix).discharges(instance);
+    let payload = json(&DischargesConfirmed::at(now));
+    match timeout(within, published(&link, &topic, payload)).await {
+        Ok(published) => published,
+        Err(_) => Err(HealthFault::Late(within)),
+    }
+}
+
+/// Publishes one message and waits until the broker has it.
+async fn published(link: &Link, topic: &str, payload: Vec<u8>) -> Result<(), HealthFault> {
+    let (mut options, network) = link.v4();
+    options.set_clean_session(true).set_manual_acks(false);
+    let (client, mut events) = AsyncClient::new(options, 4);
+    events.set_network_options(network);
+    loop {
+        match events.poll().await.map_err(Box::new)? {
+            Event::Incoming(Packet::ConnAck(_)) => {
+                // It fails only where the loop is gone, which is here.
+                let _ = client.try_publish(topic, QoS::AtLeastOnce, false, payload.clone());
+            }
+            Event::Incoming(Packet::PubAck(_)) => return Ok(()),
             _ => {}
         }
     }

@@ -118,6 +118,7 @@ fn no_topic_does_harm_and_whatever_names_somebody_is_spelled_as_we_spell_it() {
                     assert_eq!(topics.command(sender, &patient.parse().expect("an id")), *topic);
                 }
                 Ok(Address::Probe(instance)) => assert_eq!(topics.probe(instance), *topic),
+                Ok(Address::Discharges(instance)) => assert_eq!(topics.discharges(instance), *topic),
                 Err(fault) => assert!(!fault.to_string().is_empty()),
             }
             translate(&translator, topic, b"{}");

@@ -1,6 +1,7 @@
 //! The actor that knows who is here: it brings each message to its patient, and wakes patients in time.
 
 mod commands;
+mod discharges;
 mod notices;
 mod reload;
 mod restart;
@@ -34,6 +35,7 @@ use crate::shard::{PanicReporter, ShardContext};
 use crate::vitals::Reading;
 
 pub use commands::Commanded;
+pub use discharges::{ConfirmDischarges, Discharge};
 pub use notices::{Notify, OwnClockJudged, ShowPatients, UnitJudged};
 pub use reload::Reload;
 pub use restart::{Restore, WatchedAgain};
@@ -263,39 +265,6 @@ impl Handler<Recorded> for CensusActor {
 
     fn handle(&mut self, Recorded { patient, record, receipt }: Recorded, _: &mut Self::Context) {
         self.record(&patient, Arc::new(record), receipt);
-    }
-}
-
-/// The admission record of a patient was emptied: the stay ends.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub struct Discharge {
-    pub patient: PatientId,
-    pub receipt: Receipt,
-}
-
-impl Handler<Discharge> for CensusActor {
-    type Result = ();
-
-    fn handle(&mut self, Discharge { patient, receipt }: Discharge, _: &mut Self::Context) {
-        self.end_stay(&patient, Departure::Discharged, receipt);
-        self.report();
-    }
-}
-
-/// Ends the stay of whoever has no record, in steps: other messages come in between.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-struct DischargeUnrecorded {
-    /// In reverse order: the last is next.
-    left: Vec<PatientId>,
-}
-
-impl Handler<DischargeUnrecorded> for CensusActor {
-    type Result = ();
-
-    fn handle(&mut self, DischargeUnrecorded { left }: DischargeUnrecorded, ctx: &mut Self::Context) {
-        self.discharge_unrecorded(left, ctx);
     }
 }
 

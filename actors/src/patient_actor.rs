@@ -67,7 +67,7 @@ macro_rules! tasks {
     };
 }
 
-tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HearOfDevice HearOfUnit Reconsider Obey Tick Leave HandOver Inherit Show);
+tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HoldDischarge HearOfDevice HearOfUnit Reconsider Obey Tick Leave HandOver Inherit Show);
 
 /// Every task is done now, or in its turn.
 impl<M> Handler<M> for PatientActor
@@ -158,6 +158,7 @@ impl PatientActor {
             Task::TellMemoryLost(_) => self.tell_failure(Receipt::none()),
             Task::ConfirmWatched(_) => self.shard.census.do_send(WatchedAgain),
             Task::Admit(admit) => self.admit(admit),
+            Task::HoldDischarge(hold) => self.hold_discharge(hold),
             Task::HearOfDevice(status) => self.hear_of_device(status),
             Task::HearOfUnit(unit) => self.hear_of_unit(unit),
             Task::Reconsider(_) => self.reconsider(),
@@ -264,6 +265,14 @@ pub struct Admit {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub struct Reconsider;
+
+/// The patient is to be discharged, with so many others that it is held, or no longer.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct HoldDischarge {
+    pub held: bool,
+    pub receipt: Receipt,
+}
 
 /// A device of this patient says that it is gone, or back.
 #[derive(Debug, Message)]

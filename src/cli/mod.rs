@@ -6,6 +6,7 @@ mod bench;
 mod check;
 #[cfg(feature = "demo")]
 mod demo;
+mod discharges;
 mod health;
 #[cfg(feature = "demo")]
 mod listener;
@@ -46,6 +47,7 @@ enum Command {
     Check(check::Check),
     Health(health::Ask),
     Backup(backup::Backup),
+    Discharges(discharges::Discharges),
     Bench(bench::Bench),
     #[command(hide = true)]
     AcknowledgeOnly(bench::AcknowledgeOnly),
@@ -110,6 +112,7 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Check(check) => check.run(),
         Command::Health(ask) => ask.run(),
         Command::Backup(backup) => backup.run(),
+        Command::Discharges(discharges) => discharges.run(),
         Command::Bench(bench) => bench.run(),
         Command::AcknowledgeOnly(client) => client.run(),
     }

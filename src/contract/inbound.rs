@@ -15,6 +15,7 @@ use wardwatch_actors::people::{DeviceId, PatientId};
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::Reading;
 
+use super::payload::confirmation;
 use super::payload::reading::{self, FieldFault, Rejection, UnknownFields};
 use super::payload::rejected::RejectedMessage;
 use super::payload::{command, record};
@@ -57,6 +58,8 @@ pub enum Inbound<'t> {
     },
     /// A command, or what is no whole one.
     Command(Result<Box<Command>, Box<MalformedCommand>>),
+    /// Those whose discharge is held are gone indeed.
+    ConfirmDischarges,
     /// Nothing that concerns anybody: an emptied topic, our own probe, or all of it was rejected.
     Nothing,
 }
@@ -131,6 +134,7 @@ impl Translator {
             Ok(Address::DeviceStatus(device)) => status(device, message),
             Ok(Address::Command { sender, patient }) => self.command(sender, patient, message),
             Ok(Address::Probe(_)) => Translation::of(Inbound::Nothing),
+            Ok(Address::Discharges(_)) => discharges(message),
             Err(fault) => Translation::rejected(message, &fault),
         }
     }
@@ -222,6 +226,13 @@ impl Rejected<'_> {
             Some(first) => first.also(reason, field),
             None => RejectedMessage::new(received_at, topic, reason, field, payload),
         });
+    }
+}
+
+fn discharges<'t>(message: InboundMessage<'t, '_>) -> Translation<'t> {
+    match confirmation::parse(message.payload, message.retain, message.received_at) {
+        Ok(()) => Translation::of(Inbound::ConfirmDischarges),
+        Err(fault) => Translation::rejected(message, &fault),
     }
 }
 

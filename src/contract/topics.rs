@@ -21,6 +21,8 @@ pub enum Address<'a> {
     Command { sender: &'a str, patient: &'a str },
     /// A mark on the probe topic of the instance of this name.
     Probe(&'a str),
+    /// What somebody says about the discharges that the instance of this name holds.
+    Discharges(&'a str),
 }
 
 /// Why a topic cannot be read.
@@ -66,6 +68,7 @@ impl Topics {
                 Ok(Address::Command { sender, patient })
             }
             "probe" => Ok(Address::Probe(rest)),
+            "discharges" => Ok(Address::Discharges(rest)),
             _ => Err(unknown()),
         }
     }
@@ -165,6 +168,11 @@ impl Topics {
         format!("{}/system/{instance}", self.prefix)
     }
 
+    /// Where the discharges that one instance holds are confirmed.
+    pub fn discharges(&self, instance: &str) -> String {
+        format!("{}/discharges/{instance}", self.prefix)
+    }
+
     /// Where one instance sends its own mark to itself.
     pub fn probe(&self, instance: &str) -> String {
         format!("{}/probe/{instance}", self.prefix)
@@ -189,6 +197,7 @@ mod tests {
         assert_eq!(topics.read("wardwatch/patients/icu-1/p-17"), Ok(Address::Record("icu-1/p-17")));
         assert_eq!(topics.read("wardwatch/devices/mon-17/status"), Ok(Address::DeviceStatus("mon-17")));
         assert_eq!(topics.read("wardwatch/probe/wardwatch"), Ok(Address::Probe("wardwatch")));
+        assert_eq!(topics.read("wardwatch/discharges/wardwatch"), Ok(Address::Discharges("wardwatch")));
     }
 
     #[test]

@@ -159,7 +159,12 @@ fn ingest_settings(setup: &Setup) -> IngestSettings {
     IngestSettings {
         link: setup.link.clone(),
         probe: topics.probe(instance),
-        records: vec![topics.all_records(), topics.all_devices(), topics.system(instance)],
+        records: vec![
+            topics.all_records(),
+            topics.all_devices(),
+            topics.discharges(instance),
+            topics.system(instance),
+        ],
         optional: vec![BROKER_DROPPED.to_owned()],
         vitals: if setup.is_registered() {
             vec![topics.all_commands()]

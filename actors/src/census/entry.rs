@@ -24,6 +24,8 @@ pub struct Entry<A> {
     pub record: Option<Arc<AdmissionRecord>>,
     /// Whether a record has been heard since the start.
     pub confirmed: bool,
+    /// Whether the patient is to be discharged, with so many others that it is held.
+    pub held: bool,
     /// For when the patient asked to be woken.
     pub deadline: Option<Uptime>,
     /// Whether a reading came since the patient was last woken.
@@ -114,6 +116,7 @@ impl<A> Entry<A> {
             address,
             record,
             confirmed,
+            held: false,
             deadline: None,
             active: true,
             devices: Vec::new(),

@@ -1,6 +1,7 @@
 //! Who is here: admission, discharge, transfer, and which devices measure whom.
 
 mod device_book;
+mod discharges;
 mod entry;
 pub mod progress;
 mod rate;
@@ -22,6 +23,7 @@ pub use entry::Entry;
 pub use recent::Recent;
 
 use device_book::DeviceBook;
+use discharges::Discharges;
 use entry::EntryDevice;
 use units::Units;
 use wakeups::{Due, Wakeups};
@@ -49,6 +51,7 @@ pub struct Census<A> {
     departed: Recent<PatientId, Uptime>,
     book: DeviceBook,
     units: Units,
+    discharges: Discharges,
     wakeups: Wakeups,
 }
 
@@ -64,6 +67,7 @@ impl<A> Census<A> {
             departed: Recent::of_at_most(places),
             book: DeviceBook::new(places),
             units: Units::default(),
+            discharges: Discharges::default(),
             wakeups: Wakeups::default(),
         }
     }
@@ -159,6 +163,7 @@ impl<A> Census<A> {
         self.wakeups.cancel(patient, entry.deadline);
         self.unlink_all(&entry.devices, patient);
         self.units.leave(patient);
+        self.forget_held(patient);
         if departure.bars_readmission() {
             self.departed.note(patient.clone(), now.uptime);
         }
@@ -182,17 +187,19 @@ impl<A> Census<A> {
         Some(is_new)
     }
 
-    /// Whoever is here, and whose record has not been heard since the start, in order.
-    pub fn unconfirmed(&self) -> Vec<PatientId> {
+    /// Whoever is here, and whose record has not been heard since the start, in order, and whether the discharge is
+    /// held already.
+    pub fn unconfirmed(&self) -> Vec<(PatientId, bool)> {
         let unconfirmed = self.entries.iter().filter(|(_, entry)| !entry.confirmed);
-        let mut patients: Vec<_> = unconfirmed.map(|(patient, _)| patient.clone()).collect();
+        let mut patients: Vec<_> =
+            unconfirmed.map(|(patient, entry)| (patient.clone(), entry.held)).collect();
         patients.sort_unstable();
         patients
     }
 
     /// Whether somebody whom nothing was heard of for long may leave: no record came meanwhile, and no reading.
     pub fn may_leave(&self, patient: &PatientId) -> bool {
-        self.entries.get(patient).is_some_and(|entry| entry.record.is_none() && !entry.active)
+        self.entries.get(patient).is_some_and(|entry| (entry.record.is_none() || entry.held) && !entry.active)
     }
 
     /// The patient asks to be woken at `at`, instead of whenever it asked for before.

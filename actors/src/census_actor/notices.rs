@@ -37,7 +37,9 @@ impl Handler<Notify> for CensusActor {
             Notice::Unheard(priority) => self.census.unheard(&patient, priority),
             Notice::Leaves => {
                 if self.census.may_leave(&patient) {
-                    self.end_stay(&patient, Departure::Left, Receipt::none());
+                    let held = self.census.entry(patient.as_str()).is_some_and(|entry| entry.held);
+                    let departure = if held { Departure::Discharged } else { Departure::Left };
+                    self.end_stay(&patient, departure, Receipt::none());
                 }
             }
         }
@@ -106,7 +108,11 @@ impl CensusActor {
         for (unit, hearing) in self.census.changed_units() {
             self.installation.do_send(UnitReported { shard: SHARD, unit, hearing });
         }
-        let report = ShardReport { clocks: self.census.clocks(), full: self.full };
+        let report = ShardReport {
+            clocks: self.census.clocks(),
+            full: self.full,
+            holds: self.census.held_count() > 0,
+        };
         if std::mem::replace(&mut self.reported, report) != report {
             self.installation.do_send(ShardReported { shard: SHARD, report });
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::{Context, Handler, Message, ResponseFuture};
 use tokio::sync::oneshot;
 
+use super::turns::after_others;
 use super::{CensusActor, SHARD};
 use crate::alerts::AlertChange;
 use crate::clock::Timestamp;
@@ -15,6 +16,9 @@ use crate::patient::snapshot::{Memory, Restored};
 use crate::patient::{Listening, Patient};
 use crate::patient_actor::{ConfirmWatched, ObserveAgain, TellMemoryLost};
 use crate::people::PatientId;
+
+/// How many patients are entered again before others on this thread have a turn.
+const AT_A_TIME: usize = 64;
 
 /// What a restart finds. Sent before anything is heard; answered when everybody is watched again.
 #[derive(Debug, Message)]
@@ -30,8 +34,8 @@ pub struct Restore {
 impl Handler<Restore> for CensusActor {
     type Result = ResponseFuture<()>;
 
-    fn handle(&mut self, restore: Restore, _: &mut Context<Self>) -> Self::Result {
-        let watched = self.take_up(restore);
+    fn handle(&mut self, restore: Restore, ctx: &mut Context<Self>) -> Self::Result {
+        let watched = self.take_up(restore, ctx);
         // Without a sender this actor has ended, and the process is ending.
         Box::pin(async move { drop(watched.await) })
     }
@@ -58,7 +62,11 @@ pub(super) struct Restoring {
 
 impl CensusActor {
     /// Enters everybody again; answers when all of them are watched.
-    fn take_up(&mut self, Restore { patients, departed, open }: Restore) -> oneshot::Receiver<()> {
+    fn take_up(
+        &mut self,
+        Restore { patients, departed, open }: Restore,
+        ctx: &mut Context<Self>,
+    ) -> oneshot::Receiver<()> {
         let now = self.shard.clock.now();
         for (patient, at) in departed {
             self.census.departed_before(patient, at, now);
@@ -70,15 +78,32 @@ impl CensusActor {
         self.installation.do_send(TakeUp { open });
         let (done, watched) = oneshot::channel();
         self.restoring = Some(Restoring { left: patients.len(), done });
-        patients.into_iter().for_each(|restored| self.restore(restored));
+        self.restore_in_steps(patients.into_iter(), was_full, ctx);
+        watched
+    }
+
+    /// Enters some of these again, and the others once everybody else on this thread had a turn.
+    fn restore_in_steps(
+        &mut self,
+        mut patients: std::vec::IntoIter<Restored>,
+        was_full: bool,
+        ctx: &mut Context<Self>,
+    ) {
+        patients.by_ref().take(AT_A_TIME).for_each(|restored| self.restore(restored));
+        if patients.len() > 0 {
+            return after_others(ctx, move |census, ctx| census.restore_in_steps(patients, was_full, ctx));
+        }
         self.full = was_full && self.census.is_full();
         for (unit, hearing) in self.census.changed_units() {
             self.installation.do_send(UnitReported { shard: SHARD, unit, hearing });
         }
-        self.reported = ShardReport { clocks: self.census.clocks(), full: self.full };
+        self.reported = ShardReport {
+            clocks: self.census.clocks(),
+            full: self.full,
+            holds: self.census.held_count() > 0,
+        };
         self.installation.do_send(ShardReported { shard: SHARD, report: self.reported });
         self.note_watched(0);
-        watched
     }
 
     /// Enters somebody from before the restart again, whose actor confirms that it watches.
@@ -87,6 +112,7 @@ impl CensusActor {
         let memory =
             Patient::restored(memory, patient.clone(), &self.shard.settings(), self.shard.clock.now());
         let record = memory.is_recorded().then(|| Arc::clone(memory.record()));
+        let held = memory.is_held();
         let devices: Vec<_> =
             memory.devices().map(|(device, heard, skew)| (device.clone(), heard, skew)).collect();
         let unheard = memory.is_unheard();
@@ -98,6 +124,9 @@ impl CensusActor {
         for (device, heard, skew) in devices {
             self.census.link(&device, &patient, Some(heard));
             self.census.skew(&device, &patient, skew);
+        }
+        if held {
+            self.census.note_held(&patient, true);
         }
         if lost {
             actor.do_send(TellMemoryLost);

@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use actix::{AsyncContext, Context};
 use bytes::Bytes;
 use tracing::info;
 
-use super::{Arrived, CensusActor, DischargeUnrecorded, MOST_HELD};
+use super::{Arrived, CensusActor, MOST_HELD};
 use crate::admission::AdmissionRecord;
 use crate::census::Reception;
 use crate::patient::outcome::{Refusal, Refused, RefusedMessage};
-use crate::patient_actor::{Admit, AwaitMemory, HandOver, Leave, Observe};
-use crate::people::{Departure, PatientId, Subject};
+use crate::patient_actor::{Admit, AwaitMemory, HandOver, Observe};
+use crate::people::{Departure, PatientId};
 use crate::receipt::Receipt;
-use crate::settings::Mode;
-
-/// How many stays end before other messages have their turn.
-const STAYS_AT_A_TIME: usize = 64;
 
 impl CensusActor {
     /// Brings a reading to its patient.
@@ -51,19 +46,13 @@ impl CensusActor {
         }
     }
 
-    /// The patient's stay ends.
-    pub(super) fn end_stay(&mut self, patient: &PatientId, departure: Departure, receipt: Receipt) {
-        let Some(entry) = self.remove(patient, departure) else {
-            return self.shard.outlet.keep_in_turn(Subject::Patient(patient.clone()), receipt);
-        };
-        info!(%patient, reason = departure.reason(), "stay ended");
-        entry.address.do_send(Leave { departure, receipt });
-    }
-
     /// A record came for somebody: admits, transfers, or changes what is known.
     pub(super) fn record(&mut self, patient: &PatientId, record: Arc<AdmissionRecord>, receipt: Receipt) {
         let from = record.from.as_ref().and_then(|unit| PatientId::in_unit(unit, patient.patient()).ok());
         let from = from.filter(|from| from != patient && self.census.entry(from.as_str()).is_some());
+        if self.census.entry(patient.as_str()).is_some_and(|entry| entry.held) {
+            self.hold_discharge(patient, false, Receipt::none());
+        }
         match (self.census.confirm(patient, &record), &from) {
             (Some(true), Some(from)) => self.transfer(from, patient),
             // An unchanged record changes nothing: it moves nobody who came since.
@@ -95,29 +84,6 @@ impl CensusActor {
         }
         info!(%from, %to, "transferred");
         self.census.moved(left, to);
-    }
-
-    /// In registered mode, whoever was restored and has no record any more was discharged meanwhile.
-    pub(super) fn begin_to_discharge_unrecorded(&mut self, ctx: &mut Context<Self>) {
-        if self.shard.settings().admission.mode == Mode::Registered {
-            let mut left = self.census.unconfirmed();
-            left.reverse();
-            self.discharge_unrecorded(left, ctx);
-        }
-    }
-
-    /// Ends the next stays of those who have no record, and leaves the others to another turn.
-    pub(super) fn discharge_unrecorded(&mut self, mut left: Vec<PatientId>, ctx: &mut Context<Self>) {
-        for patient in left.split_off(left.len().saturating_sub(STAYS_AT_A_TIME)).iter().rev() {
-            let confirmed = self.census.entry(patient.as_str()).is_none_or(|entry| entry.confirmed);
-            if !confirmed {
-                self.end_stay(patient, Departure::Discharged, Receipt::none());
-            }
-        }
-        if !left.is_empty() {
-            ctx.address().do_send(DischargeUnrecorded { left });
-        }
-        self.report();
     }
 
     /// All places are taken: whoever is here is watched on, and nobody else.

@@ -124,7 +124,7 @@ impl CensusActor {
         if let Ok(unit) = patient.unit().parse() {
             self.installation.do_send(DeviceFlooded { unit, device: device.clone() });
         }
-        let max = self.shard.settings.admission.max_rate;
+        let max = self.shard.settings().admission.max_rate;
         self.refuse(patient, Refusal::Flooding { device, max }, arrived);
     }
 

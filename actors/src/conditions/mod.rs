@@ -87,6 +87,8 @@ pub enum Condition {
     BrokerDropping,
     /// A certificate that the connection to the broker needs ends soon.
     CertificateExpiring,
+    /// Discharges of so many at once that they are held.
+    DischargeHeld,
     /// What came and went while nothing could be heard.
     BacklogSummary,
 }
@@ -111,7 +113,8 @@ impl Condition {
             | Self::BrokerLost
             | Self::AdmissionFull
             | Self::BrokerDropping
-            | Self::CertificateExpiring => Kind::Technical,
+            | Self::CertificateExpiring
+            | Self::DischargeHeld => Kind::Technical,
         }
     }
 
@@ -157,6 +160,7 @@ impl fmt::Display for Condition {
             Self::AdmissionFull => f.write_str("admission.full"),
             Self::BrokerDropping => f.write_str("broker.dropping"),
             Self::CertificateExpiring => f.write_str("certificate.expiring"),
+            Self::DischargeHeld => f.write_str("discharge.held"),
             Self::BacklogSummary => f.write_str("backlog.summary"),
         }
     }

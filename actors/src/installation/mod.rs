@@ -119,6 +119,12 @@ impl Installation {
         let full = self.shards.is_full().then(|| {
             format!("All {max} places are taken: readings of further patients are rejected (admission.max_patients)")
         });
+        let held = self.shards.hold_discharges().then(|| {
+            "Most admission records are gone at once: their patients are still watched; \
+             `wardwatch discharges confirm` discharges them"
+                .to_owned()
+        });
+        self.shard_fact(Condition::DischargeHeld, held, now.wall);
         self.shard_fact(Condition::ClockWrong(None), suspect, now.wall);
         self.shard_fact(Condition::AdmissionFull, full, now.wall);
         let mut announcements = vec![self.judge(now.wall, now)];

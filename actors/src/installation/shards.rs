@@ -20,6 +20,8 @@ pub struct ShardReport {
     pub clocks: Clocks,
     /// Whether somebody was not admitted, and all places are still taken.
     pub full: bool,
+    /// Whether discharges are held.
+    pub holds: bool,
 }
 
 /// The last report of each shard.
@@ -45,6 +47,10 @@ impl Shards {
         self.0.iter().flatten().any(|report| report.full)
     }
 
+    pub fn hold_discharges(&self) -> bool {
+        self.0.iter().flatten().any(|report| report.holds)
+    }
+
     /// How many of how many devices are off by the same sign, where that makes our own clock the likelier fault.
     pub fn own_clock_suspect(&self) -> Option<(usize, usize)> {
         let sum = |of: fn(&Clocks) -> usize| self.0.iter().flatten().map(|report| of(&report.clocks)).sum();
@@ -63,7 +69,10 @@ mod tests {
     fn suspect(shards: &[(usize, usize, usize)]) -> bool {
         let mut reports = Shards::new(shards.len());
         for (shard, (devices, behind, ahead)) in shards.iter().copied().enumerate() {
-            reports.note(shard, ShardReport { clocks: Clocks { devices, behind, ahead }, full: false });
+            reports.note(
+                shard,
+                ShardReport { clocks: Clocks { devices, behind, ahead }, ..ShardReport::default() },
+            );
         }
         reports.own_clock_suspect().is_some()
     }

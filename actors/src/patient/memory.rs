@@ -51,6 +51,7 @@ impl Patient {
         self.shift_orders(by);
         self.drains.iter_mut().for_each(|drain| drain.shift(by));
         self.heard = self.heard + by;
+        self.held = self.held.map(|held| held + by);
         self.recheck_at = self.recheck_at.map(|recheck| recheck + by);
         self.takeover_at = self.takeover_at.map(|takeover| takeover + by);
         self.stated = self.stated.map(|stated| stated + by);

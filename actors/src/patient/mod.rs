@@ -89,6 +89,9 @@ pub struct Patient {
     /// When the stay began.
     stay: Timestamp,
     heard: Uptime,
+    /// Since when the discharge is held: it is one of very many.
+    #[serde(default)]
+    held: Option<Uptime>,
     /// When the retained state was last published, and whether anything changed since.
     stated: Option<Uptime>,
     state_is_old: bool,
@@ -125,6 +128,7 @@ impl Patient {
             orders: None,
             stay,
             heard: now.uptime,
+            held: None,
             stated: None,
             state_is_old: true,
             site: Site::default(),
@@ -177,6 +181,17 @@ impl Patient {
         self.apply_settings(now.wall);
         self.settle(listening, now.uptime);
         self.inquiry(Moment::without_reading(now), None, listening)
+    }
+
+    /// The discharge is held from now on, or no longer.
+    pub fn hold_discharge(&mut self, held: bool, now: Now) {
+        self.held = held.then(|| self.held.unwrap_or(now.uptime));
+        self.last_saved.at = None;
+    }
+
+    /// Whether the discharge is held.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// A device of this patient says that it is gone, or back; or its last will does.
@@ -275,8 +290,11 @@ impl Patient {
         let keeps = |of: &UnderWay| {
             of.priority >= Some(Priority::Medium) && of.condition.kind() == Kind::Physiological
         };
-        let leaves = !self.recorded && !self.site.tracked.iter().any(keeps);
-        leaves.then(|| self.heard + self.site.settings.admission.leave_after)
+        let leaves = (!self.recorded || self.is_held()) && !self.site.tracked.iter().any(keeps);
+        leaves.then(|| {
+            self.held.map_or(self.heard, |held| held.max(self.heard))
+                + self.site.settings.admission.leave_after
+        })
     }
 }
 

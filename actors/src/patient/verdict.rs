@@ -94,6 +94,16 @@ impl Patient {
         self.alerts.take_over(standing, moment.now);
     }
 
+    /// Of whoever may be gone nothing new is said about silence and equipment: that goes on where it was so before.
+    fn of_whom_is_here(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        if self.is_held() {
+            findings.retain(|found| {
+                found.condition.kind() != Kind::Technical || self.alerts.is_open(&found.condition)
+            });
+        }
+        findings
+    }
+
     /// Nothing kept came for a while: remembers what came and went until no device brings more.
     fn end_drain(&mut self, device: &DeviceId, track: &Track) {
         let Some(place) = self.drains.iter().position(|drain| drain.device == *device) else { return };
@@ -122,8 +132,13 @@ impl Patient {
             };
             self.recheck_at = self.recheck_at.into_iter().chain(analysis.recheck_at).min();
             scores.extend(analysis.score);
-            unheard = if rule == missing::RULE.name { analysis.unheard } else { unheard };
+            unheard = if rule == missing::RULE.name {
+                analysis.unheard.filter(|_| !self.is_held())
+            } else {
+                unheard
+            };
             let findings = if away { not_missed(analysis.findings) } else { analysis.findings };
+            let findings = self.of_whom_is_here(findings);
             self.alerts.judge(&rule, findings, moment, &caption);
         }
         if !failed.is_empty() || moment.reading.is_some() {

@@ -123,6 +123,7 @@ impl PatientOfVersion1 {
             orders: None,
             stay: old.stay,
             heard: old.heard,
+            held: None,
             stated: old.stated,
             state_is_old: old.state_is_old,
             site: Site::default(),

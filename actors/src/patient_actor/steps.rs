@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tracing::error;
 
 use super::{
-    Admit, HearOfDevice, HearOfUnit, Inherit, Obey, Observe, ObserveAgain, PatientActor, PendingVerdict,
-    Tick, VerdictCause,
+    Admit, HearOfDevice, HearOfUnit, HoldDischarge, Inherit, Obey, Observe, ObserveAgain, PatientActor,
+    PendingVerdict, Tick, VerdictCause,
 };
 use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
@@ -90,6 +90,17 @@ impl PatientActor {
                 self.ask(draft, inquiry, VerdictCause::Record, Outcome::default(), receipt)
             }
             Some((_, None)) => receipt.settle(),
+            None => self.tell_failure(receipt),
+        }
+    }
+
+    pub(super) fn hold_discharge(&mut self, HoldDischarge { held, receipt }: HoldDischarge) {
+        let now = self.shard.clock.now();
+        match self.attempt(|patient| patient.hold_discharge(held, now)) {
+            Some((draft, ())) => {
+                self.patient = Some(draft);
+                self.deliver(None, Outcome::default(), receipt);
+            }
             None => self.tell_failure(receipt),
         }
     }

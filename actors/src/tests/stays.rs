@@ -166,18 +166,21 @@ fn a_record_beyond_the_places_is_rejected_and_told_and_whoever_is_here_stays() {
 fn whoever_has_no_record_any_more_is_discharged_in_steps_between_which_others_have_their_turn() {
     on_paused_time(|| async {
         let ward = Ward::open();
-        let beds: Vec<_> = (0..1000).map(|n| format!("icu-1/{n:04}")).collect();
+        // Fewer than half: more would be held.
+        let beds: Vec<_> = (0..2100).map(|n| format!("icu-1/{n:04}")).collect();
         beds.iter().for_each(|bed| ward.send(bed, 1, 72));
         ward.wait(11).await;
         let mut settings = Settings::default();
         settings.admission.mode = Mode::Registered;
         let again = Ward::begin(ward.clock.clone(), Arc::new(settings), Vec::new());
         again.census.do_send(left_by(&ward));
+        again.wait(1).await;
+        beds[1000..].iter().for_each(|bed| again.record(bed, None));
         again.census.do_send(IngestProgress::RecordsRead);
         // A record that is heard while they are being discharged keeps its patient.
         again.record("icu-1/0999", None);
         again.wait(1).await;
-        assert_eq!(again.counters.patients.get(), 1);
+        assert_eq!(again.counters.patients.get(), 1101);
         assert_eq!(again.memory.gone.borrow().len(), 999);
     });
 }

@@ -2,6 +2,7 @@
 
 pub mod alert;
 pub mod command;
+pub mod confirmation;
 pub mod reading;
 pub mod record;
 pub mod rejected;
