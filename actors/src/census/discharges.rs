@@ -1,4 +1,4 @@
-//! Discharges of many at once, which look the same whether a ward moved out or a broker lost its records: they are held.
+//! RecentDischarges of many at once, which look the same whether a ward moved out or a broker lost its records: they are held.
 //!
 //! Whoever is held is watched on, without new technical alerts, until the discharges are confirmed, the record is back,
 //! or nothing was heard for as long as anybody without a record may be silent.
@@ -9,7 +9,7 @@ use super::Census;
 use crate::clock::{Span, Uptime};
 use crate::people::PatientId;
 
-/// Discharges within this time are of one cause.
+/// RecentDischarges within this time are of one cause.
 const WITHIN: Span = Span::from_secs(60);
 
 /// Fewer discharges are no mass, whatever share of all they are.
@@ -17,7 +17,7 @@ const FEWEST: usize = 50;
 
 /// The discharges of the last minute, and whose are held.
 #[derive(Debug, Default)]
-pub(super) struct Discharges {
+pub(super) struct RecentDischarges {
     /// When each was asked for, and whether it was held.
     recent: VecDeque<(Uptime, bool)>,
     held: BTreeSet<PatientId>,

@@ -23,7 +23,7 @@ pub use entry::Entry;
 pub use recent::Recent;
 
 use device_book::DeviceBook;
-use discharges::Discharges;
+use discharges::RecentDischarges;
 use entry::EntryDevice;
 use units::Units;
 use wakeups::{Due, Wakeups};
@@ -51,7 +51,7 @@ pub struct Census<A> {
     departed: Recent<PatientId, Uptime>,
     book: DeviceBook,
     units: Units,
-    discharges: Discharges,
+    discharges: RecentDischarges,
     wakeups: Wakeups,
 }
 
@@ -67,7 +67,7 @@ impl<A> Census<A> {
             departed: Recent::of_at_most(places),
             book: DeviceBook::new(places),
             units: Units::default(),
-            discharges: Discharges::default(),
+            discharges: RecentDischarges::default(),
             wakeups: Wakeups::default(),
         }
     }

@@ -10,14 +10,14 @@ const FRESH_WITHIN: Span = Span::from_secs(60);
 /// What is said of held discharges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Command {
+enum DischargeCommand {
     Confirm,
 }
 
 /// The confirmation, and when it was given.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct DischargesConfirmed {
-    command: Command,
+    command: DischargeCommand,
     at: Timestamp,
 }
 
@@ -35,7 +35,7 @@ pub enum ConfirmationFault {
 impl DischargesConfirmed {
     /// Given at this time.
     pub fn at(at: Timestamp) -> Self {
-        Self { command: Command::Confirm, at }
+        Self { command: DischargeCommand::Confirm, at }
     }
 }
 
@@ -44,7 +44,7 @@ pub fn parse(payload: &[u8], retain: bool, now: Timestamp) -> Result<(), Confirm
     if retain {
         return Err(ConfirmationFault::Retained);
     }
-    let DischargesConfirmed { command: Command::Confirm, at } = serde_json::from_slice(payload)?;
+    let DischargesConfirmed { command: DischargeCommand::Confirm, at } = serde_json::from_slice(payload)?;
     match now.since(at).as_ms().abs() <= FRESH_WITHIN.as_ms() {
         true => Ok(()),
         false => Err(ConfirmationFault::Old(at)),
