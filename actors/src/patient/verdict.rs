@@ -96,6 +96,9 @@ impl Patient {
 
     /// Of whoever may be gone nothing new is said about silence and equipment: that goes on where it was so before.
     fn of_whom_is_here(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+        if self.standby().is_some() {
+            findings = not_missed(findings);
+        }
         if self.is_held() {
             findings.retain(|found| {
                 found.condition.kind() != Kind::Technical || self.alerts.is_open(&found.condition)
@@ -119,7 +122,7 @@ impl Patient {
         let (mut scores, mut unheard) = (Vec::new(), self.unheard.found);
         self.recheck_at = None;
         let subject = Subject::Patient(self.id.clone());
-        let (moment, away) = (&inquiry.moment, self.standby().is_some());
+        let moment = &inquiry.moment;
         let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
         let is_asked = |rule: &RuleName| {
             *rule == CORE || *rule == ESCALATION || answers.iter().any(|(asked, _)| asked == rule)
@@ -132,13 +135,8 @@ impl Patient {
             };
             self.recheck_at = self.recheck_at.into_iter().chain(analysis.recheck_at).min();
             scores.extend(analysis.score);
-            unheard = if rule == missing::RULE.name {
-                analysis.unheard.filter(|_| !self.is_held())
-            } else {
-                unheard
-            };
-            let findings = if away { not_missed(analysis.findings) } else { analysis.findings };
-            let findings = self.of_whom_is_here(findings);
+            unheard = if rule == missing::RULE.name { analysis.unheard } else { unheard };
+            let findings = self.of_whom_is_here(analysis.findings);
             self.alerts.judge(&rule, findings, moment, &caption);
         }
         if !failed.is_empty() || moment.reading.is_some() {
@@ -152,7 +150,7 @@ impl Patient {
         }
         outcome.scores = self.new_scores(scores);
         outcome.notices = self.notices(moment, !inquiry.is_backlog());
-        outcome.notices.extend(self.note_unheard(unheard));
+        outcome.notices.extend(self.note_unheard(unheard.filter(|_| !self.is_held())));
         self.conclude(&mut outcome, moment.now);
         outcome
     }
