@@ -41,7 +41,6 @@ fn a_message_waits_for_every_clone() {
     assert_eq!(settled(&ring), [7]);
 }
 
-/// Seen to fail with the load taken off only where a message is acknowledged.
 #[test]
 fn a_full_ring_takes_nothing_until_something_is_safe() {
     let ring = Arc::new(Ring::new(2));

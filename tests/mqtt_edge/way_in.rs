@@ -368,7 +368,6 @@ async fn a_shutdown_acknowledges_what_is_settled_in_time_and_nothing_else() {
     assert_eq!(second.shard.messages(), ["never", "too late"]);
 }
 
-/// Taken out to see it fail: the cut in `Frames` (the whole comes, and is kept).
 #[tokio::test]
 async fn a_message_that_is_too_large_comes_with_its_beginning_and_never_again() {
     const SIZE: usize = 15 << 20;

@@ -106,7 +106,6 @@ mod tests {
         census.held_count()
     }
 
-    /// Seen to fail with those who are gone already taken out of the count.
     #[test]
     fn more_than_half_and_at_least_fifty_within_a_minute_are_a_mass() {
         for (patients, discharged, every_ms, expected) in [

@@ -164,7 +164,6 @@ mod tests {
         std::iter::from_fn(next).collect()
     }
 
-    /// Seen to fail with one queue for all.
     #[test]
     fn queues_take_turns_and_each_keeps_its_order() {
         let mut waiting = TurnQueue::default();
@@ -177,7 +176,6 @@ mod tests {
         assert!(waiting.is_empty() && waiting.by_length.is_empty() && waiting.bytes == 0);
     }
 
-    /// Seen to fail with the newest of any queue rejected.
     #[test]
     fn where_too_much_waits_the_newest_of_the_longest_queue_is_rejected() {
         let mut waiting = TurnQueue::of_at_most(100, 3);

@@ -45,7 +45,7 @@ fn held(event: Event) -> (String, String, Event) {
     ("_/_".to_owned(), "discharge.held".to_owned(), event)
 }
 
-/// Seen to fail with `holds_discharge` always false: all 100 are gone.
+/// Seen to fail with no discharge held: all 100 are gone.
 #[test]
 fn of_a_mass_discharge_patients_are_watched_on_without_technical_alerts_until_it_is_confirmed() {
     on_paused_time(|| async {
@@ -95,7 +95,6 @@ fn whose_record_comes_back_is_held_no_longer_and_whoever_is_silent_for_a_day_lea
     });
 }
 
-/// Seen to fail with what is held taken out of the memory.
 #[test]
 fn what_is_held_is_held_across_a_restart() {
     on_paused_time(|| async {
@@ -137,7 +136,6 @@ fn whose_records_are_missing_after_a_connection_are_held_where_they_are_most() {
     });
 }
 
-/// Seen to fail with the next step as a message of the census to itself: the reading comes after all of them.
 #[test]
 fn while_very_many_stays_end_readings_are_judged_in_between() {
     on_paused_time(|| async {

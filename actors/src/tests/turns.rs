@@ -36,7 +36,6 @@ async fn judged_before_and_in_all(ward: &Ward) -> (usize, usize) {
     (judged.iter().position(|seq| *seq == BYSTANDER).unwrap(), judged.len())
 }
 
-/// Seen to fail with every reading brought as it arrives: 5,000 are judged before.
 #[test]
 fn a_device_that_sends_thousands_of_readings_of_two_alternating_times_holds_up_nobody() {
     on_paused_time(|| async {
@@ -128,7 +127,7 @@ impl Ledger for Short {
     }
 }
 
-/// Seen to fail with the rejection taken out of `shorten_queue`: the queue grows without end.
+/// Seen to fail with no reading waiting.
 #[test]
 fn what_floods_beyond_a_backlog_is_rejected_and_its_unit_told_where_no_more_can_wait() {
     on_paused_time(|| async {
