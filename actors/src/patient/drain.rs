@@ -128,6 +128,12 @@ impl Drain {
         self.decided = true;
     }
 
+    /// A live reading ended the catch-up, and reached nothing that was not so: nothing that waits has gone on until it,
+    /// and what begins later began after it.
+    pub fn note_nothing_new(&mut self) {
+        (self.judged, self.decided) = (self.waiting.len(), true);
+    }
+
     /// From when on rules are asked: what was live before has been judged.
     pub fn begins(&self) -> Uptime {
         self.waiting.iter().map(|kept| kept.measured).min().unwrap_or(self.counts_from)

@@ -50,11 +50,12 @@ impl Patient {
             || (drain().is_some_and(Drain::may_end_what_began) && findings().any(may_end))
     }
 
-    /// A live reading decided by itself: what it left so is not ended by what was kept.
+    /// A live reading decided by itself: what it left so is not ended by what was kept, and what it did not reach has
+    /// not gone on since then.
     fn note_decided(&mut self, inquiry: &Inquiry) {
         let Some(account) = &inquiry.account else { return };
         let drain = self.drains.iter_mut().find(|drain| drain.device == account.device);
-        drain.into_iter().for_each(Drain::note_decided);
+        drain.into_iter().for_each(Drain::note_nothing_new);
     }
 
     /// All that was kept has been judged: the verdict that waited for it.

@@ -86,6 +86,23 @@ fn a_backlog_tells_what_is_true_now_with_its_onset_and_sums_up_what_passed() {
     assert_eq!(lines.len(), 3, "{lines:?}");
 }
 
+/// Seen to fail where what waits is judged with a later live reading, though an earlier one reached nothing.
+#[test]
+fn what_a_live_reading_after_a_backlog_did_not_reach_began_after_it() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..20, &[(HeartRate, 80)]);
+    ward.until(200);
+    for at in 20..160 {
+        ward.device_reads("mon-1", 200, at, &[(HeartRate, if at < 150 { 80 } else { 140 })]);
+    }
+    for at in 200..215 {
+        ward.device_reads("mon-1", at, at, &[(HeartRate, if at < 203 { 80 } else { 140 })]);
+    }
+    let lines = ward.lines();
+    let high = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    assert_eq!((high.onset, high.time, high.backlog), (second(203), second(208), false), "{lines:?}");
+}
+
 #[test]
 fn an_onset_in_a_backlog_is_true_though_it_is_an_hour_ago() {
     let mut ward = Ward::without_scores();
