@@ -143,7 +143,11 @@ impl Drain {
     pub fn oldest(&mut self) -> (Track, Vec<KeptReading>) {
         let leaving: Vec<_> = std::mem::take(&mut self.leaving).iter().cloned().collect();
         let begins = leaving.iter().map(|kept| kept.measured).min().unwrap_or(self.counts_from);
-        (self.start(begins), leaving)
+        let track = self.start(begins);
+        if self.goes_on_from_what_was_known(begins) {
+            self.open.clear();
+        }
+        (track, leaving)
     }
 
     /// The oldest have been judged.
@@ -153,9 +157,12 @@ impl Drain {
     }
 
     /// What came and went, and how much in all: not what was so when it began, which was published.
+    ///
+    /// A track that went on from it knows that it was; on one that began with nothing it came and went first.
     pub fn passed(&self, track: &Track) -> (Vec<Passed>, u32) {
         let (passed, in_all) = track.alerts.passed();
-        let mut published = self.open.clone();
+        let goes_on = self.goes_on_from_what_was_known(self.begins());
+        let mut published = if goes_on { Vec::new() } else { self.open.clone() };
         let mut unpublished = passed.to_vec();
         unpublished.retain(|passed| {
             let place = published.iter().position(|condition| *condition == passed.condition);
