@@ -193,6 +193,9 @@ impl Chart {
         let (at, heard, reading) = (entry.at, entry.now.uptime, Arc::clone(entry.origin));
         let measured = entry.speaks_from(vital);
         let latest = Latest { value, at, measured, heard, reading, not_measured: None };
+        if !entry.live && self.has_newer_twin(vital, entry) {
+            return Charted::Late;
+        }
         if let Some(known) = self.latest(vital) {
             let same = known.is_of(entry.device);
             if !entry.live && known.at > at {
@@ -204,6 +207,19 @@ impl Chart {
         }
         self.set(vital, latest);
         Charted::New
+    }
+
+    /// Whether another device has since measured what stands in for it: a heart rate from the past holds no pulse back.
+    fn has_newer_twin(&self, vital: Vital, entry: &ChartedReading<'_>) -> bool {
+        let twin = match vital {
+            Vital::HeartRate => Vital::PulseRate,
+            Vital::PulseRate => Vital::HeartRate,
+            _ => return false,
+        };
+        let newer = |known: &Latest| {
+            known.not_measured.is_none() && known.at > entry.at && !known.is_of(entry.device)
+        };
+        self.latest(twin).is_some_and(newer)
     }
 
     /// Remembers the newest live value of a device while another holds the vital.

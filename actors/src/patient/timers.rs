@@ -7,7 +7,7 @@ use super::replay::{Account, Purpose};
 use super::speakers::Timed;
 use super::{Listening, Patient, STATE_EVERY};
 use crate::alerts::Moment;
-use crate::chart::Charted;
+use crate::chart::{Chart, Charted};
 use crate::clock::{Now, Span, Uptime};
 use crate::conditions::Condition;
 use crate::devices::Devices;
@@ -15,10 +15,21 @@ use crate::devices::clock::{CatchUpEnd, Parts};
 use crate::devices::kept::KeptReading;
 use crate::people::{DeviceId, Subject};
 use crate::settings::AlertSettings;
-use crate::vitals::{Reading, Vital};
+use crate::vitals::{Quantity, Reading, Vital};
 
 /// By the lag that started anew, what is older than this was sent by another clock.
 const LIVE_AFTER_ALL: Span = Span::from_mins(1);
+
+/// The vital under whose name the limits judge this one.
+fn judged_as(vital: Vital) -> Vital {
+    if vital == Vital::PulseRate { Vital::HeartRate } else { vital }
+}
+
+/// The last values that are judged as this vital: a pulse decides for the heart as a heart rate does.
+fn known_of(chart: &Chart, judged: Vital) -> impl Iterator<Item = Quantity> {
+    let vitals = Vital::ALL.into_iter().filter(move |vital| judged_as(*vital) == judged);
+    vitals.filter_map(|vital| Some(chart.latest(vital)?.value))
+}
 
 impl Patient {
     /// The first timers are due, at `due`: what ran out, and the verdict to be found anew.
@@ -200,22 +211,19 @@ impl Patient {
     /// nothing that live readings decided.
     fn take_back_what_would_end(&self, reading: &mut Reading) {
         for vital in Vital::ALL {
-            let judged = if vital == Vital::PulseRate { Vital::HeartRate } else { vital };
+            let judged = judged_as(vital);
             let [low, high] = [Condition::Low(judged), Condition::High(judged)]
                 .map(|condition| self.site.tracked.iter().any(|of| of.condition == condition));
             if !low && !high {
                 continue;
             }
             reading.not_measured.remove(vital);
-            let (Some(value), Some(known)) = (reading.values.get(vital), self.chart.latest(vital)) else {
-                continue;
-            };
+            let Some(value) = reading.values.get(vital) else { continue };
             let limits = self.site.limits.get(judged);
             let is_low = limits.low.is_some_and(|limit| value < limit);
             let is_high = limits.high.is_some_and(|limit| value > limit);
-            let is_better =
-                (low && value > known.value && !is_high) || (high && value < known.value && !is_low);
-            if is_better {
+            let mut known = known_of(&self.chart, judged);
+            if known.any(|known| (low && value > known && !is_high) || (high && value < known && !is_low)) {
                 reading.values.remove(vital);
             }
         }

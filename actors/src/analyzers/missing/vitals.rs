@@ -35,7 +35,8 @@ impl MissingCheck<'_> {
     }
 
     fn vital(&mut self, vital: Vital, (of, stream): Of<'_>) {
-        let from = self.counts_from(of, stream);
+        let measured = self.measured_by_another(vital, of).unwrap_or(stream.heard);
+        let from = self.counts_from(of, stream).max(measured);
         let goes_with = leader(vital).and_then(|leader| of.stream(leader)).is_some_and(|leader| {
             // The leader's next value says whether the probe is off; until then they may have stopped as one.
             leader.heard.since(stream.heard) * 2 < stream.span
@@ -44,7 +45,7 @@ impl MissingCheck<'_> {
         let cause = Cause::Missing {
             vital,
             with: self.stopped_with(vital, of),
-            since: self.view.now.wall_at(stream.heard),
+            since: self.view.now.wall_at(stream.heard.max(measured)),
         };
         self.judge(Silence {
             condition: Condition::Missing(vital),
@@ -55,6 +56,12 @@ impl MissingCheck<'_> {
             lasting_since: None,
             may_begin: !of.gone && !goes_with && (heard_lately || stream.left_out),
         });
+    }
+
+    /// When another device measured the vital last, if it speaks: one whose rhythm is not known yet, too.
+    fn measured_by_another(&self, vital: Vital, of: &Watched<'_>) -> Option<Uptime> {
+        let latest = self.view.chart.latest(vital).filter(|latest| latest.not_measured.is_none())?;
+        (!latest.is_of(&of.device.id)).then_some(latest.heard)
     }
 
     /// Keeps what was said of a vital that nobody is known to measure often: no value ended it.

@@ -11,6 +11,9 @@ use crate::clock::{Span, Timestamp, Uptime};
 /// By more than this the ages must have fallen for what then falls silent to have been a backlog.
 const BACKLOG_FELL: Span = Span::from_secs(60);
 
+/// No buffer reaches further back: what jumps further was sent by a clock that started anew.
+pub(super) const BUFFER_REACHES: Span = Span::from_hours(7 * 24);
+
 /// One kept reading, as its device's clock sees it.
 #[derive(Debug, Clone, Copy)]
 pub struct KeptArrival {
@@ -19,6 +22,8 @@ pub struct KeptArrival {
     pub time: Timestamp,
     /// Arrival less stamp, where the stamp stands still less what it has lasted.
     pub delay: Span,
+    /// All it speaks of.
+    pub parts: Parts,
     /// What of it is kept though it is not old, since a newer stamp is known.
     pub overtaken: Parts,
 }
@@ -40,7 +45,7 @@ pub struct CatchUp {
     mark_delay: Span,
     #[serde(with = "as_ms")]
     mark_time: Timestamp,
-    /// The mark is a jump into the past.
+    /// The mark is a jump into the past, as far as a buffer may reach.
     jumped: bool,
     /// Whether anything newer came since the mark.
     went_on: bool,
@@ -60,9 +65,11 @@ pub struct CatchUp {
     /// Its readings come newest first, which no clock does.
     #[serde(default)]
     backwards: bool,
-    /// The last stamp, in milliseconds since 1970.
+    /// The last stamp, in milliseconds since 1970, and what came with it.
     #[serde(default)]
     last_ms: i64,
+    #[serde(default)]
+    last_parts: Parts,
     /// It fell silent, and what follows is compared with it.
     #[serde(default)]
     rests: bool,
@@ -78,6 +85,7 @@ impl CatchUp {
             doubted,
             backwards: false,
             last_ms: first.time.unix_ms(),
+            last_parts: first.parts,
             rests: false,
             parallel: None,
             counts_from: first.arrival,
@@ -114,7 +122,8 @@ impl CatchUp {
         self.newest = Stamp::newest(Some(self.newest), kept.time, kept.arrival);
         if jumps || self.shrinks(kept, coarse) {
             self.doubted |= jumps && doubted;
-            self.set_mark(kept, jumps);
+            let by = kept.delay - self.mark_delay;
+            self.set_mark(kept, jumps && by <= BUFFER_REACHES);
         } else if kept.time > self.mark_time && self.doubted {
             // A second one agrees with the first: from here on they count as any others.
             let first = self.mark_delay;
@@ -148,12 +157,17 @@ impl CatchUp {
         (self.jumped, self.went_on, self.delays) = (jumped, false, Delays::only(kept.delay));
     }
 
-    /// Newest first is the order of a buffer; a jump is in no order.
+    /// Newest first is the order of a buffer; a jump is in no order, nor is a cuff that is stamped before the
+    /// monitor's other values.
     fn note_order(&mut self, kept: KeptArrival, jumps: bool) {
-        if !jumps && kept.time.unix_ms() != self.last_ms {
+        let is_another = kept.parts != self.last_parts;
+        if !jumps && is_another && kept.parts.without(self.last_parts).is_empty() {
+            return;
+        }
+        if !jumps && !is_another && kept.time.unix_ms() != self.last_ms {
             self.backwards = kept.time.unix_ms() < self.last_ms;
         }
-        self.last_ms = kept.time.unix_ms();
+        (self.last_ms, self.last_parts) = (kept.time.unix_ms(), kept.parts);
     }
 
     /// The first reading after it fell silent: it begins anew, and is doubted unless it goes on where the mark stood.

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::settings::AlertSettings;
-use catch_up::{CatchUp, Ending, KeptArrival};
+use catch_up::{BUFFER_REACHES, CatchUp, Ending, KeptArrival};
 use fault::ClockFault;
 pub use fault::Skew;
 use lag::{Delays, REMEMBERED, delay, delay_of_wall, measured};
@@ -127,22 +127,25 @@ impl DeviceClock {
         self.return_to_lag_before(delay, arrival, rules);
         let live_within = rules.live_within + self.stamps.longest();
         if delay - self.lag(arrival) > live_within {
-            let kept = KeptArrival { arrival: arrival.uptime, time, delay, overtaken: Parts::NONE };
+            let kept = KeptArrival { arrival: arrival.uptime, time, delay, parts, overtaken: Parts::NONE };
             self.keep(kept, live_within);
             return self.judged(stamp, arrival, rules, Kept::All);
         }
         let overtaken = self.stamps.overtaken(parts, time);
         if !overtaken.is_empty() {
-            self.keep(KeptArrival { arrival: arrival.uptime, time, delay, overtaken }, live_within);
+            let kept = KeptArrival { arrival: arrival.uptime, time, delay, parts, overtaken };
+            self.keep(kept, live_within);
         }
         let live = parts.without(overtaken);
         if !overtaken.is_empty() && live.is_empty() {
             return self.judged(stamp, arrival, rules, Kept::Overtaken);
         }
         self.note_live(delay, arrival, rules);
+        // One that was stamped before another, a cuff's, may have been stamped before the clock was set back.
+        let proves = overtaken.is_empty() && !self.stamps.is_overtaken(time);
         self.stamps.note(live, time, arrival.uptime);
         let kept = if overtaken.is_empty() { Kept::Nothing } else { Kept::Some(overtaken) };
-        if overtaken.is_empty() {
+        if proves {
             self.end_catch_up(live);
         }
         self.judged(stamp, arrival, rules, kept)
@@ -164,7 +167,8 @@ impl DeviceClock {
         let (age, age_before) = (delay - lag, delay - lag_before);
         let is_nearer = before.lone && age_before.abs() < age.abs();
         let least = Span::ZERO - rules.live_within;
-        let too_young = age < least && age_before >= least;
+        // Of a clock that a week behind was found to be another there is no backlog.
+        let too_young = age < least && age_before >= least && age_before <= BUFFER_REACHES;
         let was_ahead = lag < lag_before && age > rules.live_within && age_before.abs() <= rules.live_within;
         if was_ahead {
             self.stamps.start_anew(None);

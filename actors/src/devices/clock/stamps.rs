@@ -70,6 +70,11 @@ impl Stamps {
         parts.filter(|place| time.unix_ms() < self.of_parts[place])
     }
 
+    /// Whether a newer stamp is known, whatever it came with.
+    pub fn is_overtaken(&self, time: Timestamp) -> bool {
+        self.newest.is_some_and(|newest| time < newest.time)
+    }
+
     /// Notes the stamp of live parts.
     pub fn note(&mut self, parts: Parts, time: Timestamp, arrival: Uptime) {
         for place in parts.places() {

@@ -159,6 +159,50 @@ fn what_comes_newest_first_turns_no_clock() {
     assert!(matches!(bench.runs_out(710, 0), Some(CatchUpEnd::SetBack { .. })), "what goes on is a clock");
 }
 
+/// Seen to fail with the cuff taken for a buffer's order: a clock that was set back was never found.
+#[test]
+fn a_cuff_stamped_before_the_monitor_does_not_hide_a_clock_that_was_set_back() {
+    let mut bench = Bench::new();
+    bench.each_second(0..20, 0);
+    let monitor = [Vital::HeartRate, Vital::SystolicPressure];
+    assert_eq!(bench.judge(1200.0, -9600.0, &monitor).kept, Kept::All);
+    assert_eq!(bench.judge(1200.2, -9620.0, &[Vital::SystolicPressure]).kept, Kept::All);
+    assert!(matches!(bench.runs_out(1210, 0), Some(CatchUpEnd::SetBack { .. })));
+}
+
+/// Seen to fail with every live reading taken for a proof: each cuff made the wait begin anew.
+#[test]
+fn what_was_stamped_before_a_clock_was_set_back_proves_nothing_of_it() {
+    let mut bench = Bench::new();
+    bench.each_second(0..20, 0);
+    for at in 20..30 {
+        assert_eq!(bench.arrives(at as f64, (at - 40) as f64), None, "{at}");
+        let cuff = bench.judge(at as f64, (at - 20) as f64, &[Vital::SystolicPressure]);
+        assert_eq!(cuff.kept, Kept::Nothing, "{at}");
+    }
+    assert!(matches!(bench.runs_out(30, 0), Some(CatchUpEnd::SetBack { .. })));
+}
+
+/// Seen to fail with any jump taken for a buffer's: the reading was never told.
+#[test]
+fn no_buffer_reaches_back_to_1970() {
+    let mut bench = Bench::new();
+    bench.each_second(0..20, 0);
+    assert_eq!(bench.arrives(100.0, 30.0), None);
+    assert_eq!(bench.arrives(105.0, -1_790_000_000.0), None);
+    assert!(matches!(bench.runs_out(115, 0), Some(CatchUpEnd::SetBack { lone: true, .. })));
+}
+
+/// Seen to fail with the clock of before taken back: what came next was judged as a backlog, and never told.
+#[test]
+fn a_clock_that_restarted_and_runs_ahead_of_its_lag_goes_on() {
+    let mut bench = Bench::new();
+    bench.each_second(0..20, 0);
+    assert_eq!(bench.arrives(100.0, -1_790_000_000.0), None);
+    assert!(matches!(bench.runs_out(110, 0), Some(CatchUpEnd::SetBack { lone: true, .. })));
+    assert_eq!(bench.arrives(120.0, -1_789_999_900.0), Some(120.0));
+}
+
 /// Seen to fail without doubt: the one kept reading between two live ones turned the clock each time.
 #[test]
 fn kept_readings_between_live_ones_turn_a_clock_once_and_not_again() {
