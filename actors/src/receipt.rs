@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where debts are kept: the ingest's ring of unacknowledged messages, or a test's.
 ///
@@ -15,14 +16,8 @@ pub trait Ledger: Send + Sync + 'static {
     fn abandon(&self, entry: u64);
     /// So many readings are in the message of `entry`, which counted as one.
     fn weigh(&self, _entry: u64, _readings: usize) {}
-    /// A reading of `entry` waits for its turn, and is no work under way meanwhile.
+    /// A reading of `entry` waits for its turn: until it had one, the whole message is no work under way.
     fn wait(&self, _entry: u64) {}
-    /// A reading of `entry` that waited has its turn.
-    fn go_on(&self, _entry: u64) {}
-    /// Whether more of what waits may have its turn; what has just come goes first.
-    fn has_room(&self) -> bool {
-        true
-    }
     /// Whether so many messages are unacknowledged that the broker may soon send no more.
     fn is_short(&self) -> bool {
         false
@@ -58,18 +53,19 @@ impl Receipt {
         }
     }
 
-    /// The reading waits for its turn: it is no work under way until [`go_on`](Self::go_on).
+    /// The reading waits for its turn: its message is no work under way from now on.
     pub fn wait(&self) {
         if let Some((ledger, entry)) = &self.debt {
             ledger.wait(*entry);
         }
     }
 
-    /// The reading that waited has its turn.
-    pub fn go_on(&self) {
-        if let Some((ledger, entry)) = &self.debt {
-            ledger.go_on(*entry);
-        }
+    /// The reading that waited has its turn: it is under way until all that is owed for it by itself is settled.
+    pub fn counted(mut self, under_way: &UnderWay) -> Self {
+        let Some((ledger, entry)) = self.debt.take() else { return Self::none() };
+        under_way.0.fetch_add(1, Ordering::Relaxed);
+        let turn = Turn { ledger, debts: AtomicUsize::new(1), under_way: under_way.clone() };
+        Self { debt: Some((Arc::new(turn), entry)) }
     }
 
     /// Where the debt is kept.
@@ -82,6 +78,43 @@ impl Receipt {
         if let Some((ledger, entry)) = self.debt.take() {
             ledger.settle(entry);
         }
+    }
+}
+
+/// How many readings have had their turn and are not safe yet.
+#[derive(Debug, Clone, Default)]
+pub struct UnderWay(Arc<AtomicUsize>);
+
+impl UnderWay {
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One reading of a message that had its turn, with debts of its own: a message of a thousand is done long after its
+/// first reading is.
+struct Turn {
+    /// Where the debt of the message is kept.
+    ledger: Arc<dyn Ledger>,
+    debts: AtomicUsize,
+    under_way: UnderWay,
+}
+
+impl Ledger for Turn {
+    fn owe(&self, _: u64) {
+        self.debts.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn settle(&self, entry: u64) {
+        if self.debts.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.under_way.0.fetch_sub(1, Ordering::Relaxed);
+            self.ledger.settle(entry);
+        }
+    }
+
+    fn abandon(&self, entry: u64) {
+        self.ledger.abandon(entry);
     }
 }
 
@@ -108,5 +141,44 @@ impl fmt::Debug for Receipt {
             Some((_, entry)) => write!(f, "Receipt({entry})"),
             None => f.write_str("Receipt(none)"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicI64;
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Debts(AtomicI64);
+
+    impl Ledger for Debts {
+        fn owe(&self, _: u64) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+
+        fn settle(&self, _: u64) {
+            self.0.fetch_sub(1, Ordering::SeqCst);
+        }
+
+        fn abandon(&self, _: u64) {}
+    }
+
+    #[test]
+    fn a_reading_that_had_its_turn_is_under_way_until_its_own_debts_are_settled() {
+        let (debts, under_way) = (Arc::new(Debts(AtomicI64::new(1))), UnderWay::default());
+        let message = Receipt::new(Arc::clone(&debts) as Arc<dyn Ledger>, 7);
+        let turn = message.clone().counted(&under_way);
+        let other = turn.clone();
+        assert_eq!((debts.0.load(Ordering::SeqCst), under_way.count()), (2, 1));
+        turn.settle();
+        assert_eq!((debts.0.load(Ordering::SeqCst), under_way.count()), (2, 1));
+        other.settle();
+        assert_eq!((debts.0.load(Ordering::SeqCst), under_way.count()), (1, 0), "the message still owes");
+        message.settle();
+        assert_eq!(debts.0.load(Ordering::SeqCst), 0);
+        Receipt::none().counted(&under_way).settle();
+        assert_eq!(under_way.count(), 0);
     }
 }

@@ -41,7 +41,7 @@ struct Slot {
     debt: AtomicU64,
     /// The packet identifier to acknowledge; 0 where nothing is to be: QoS 0.
     pkid: AtomicU16,
-    /// How many readings are in the message, and how many of them wait for their turn.
+    /// How many readings are in the message, and how many of them are no work: all, once one waits for its turn.
     readings: AtomicU32,
     waiting: AtomicU32,
     bytes: AtomicU32,
@@ -64,7 +64,7 @@ impl Slot {
 /// The ledger of one shard's ingest: what it has taken and not acknowledged, counted in readings and bytes.
 ///
 /// Receipts are cloned and settled from any thread and never block. Only the ingest's thread calls `push`,
-/// `take_settled`, `void`, `weigh`, `wait` and `go_on`. An entry is a number that never comes again, so receipts of an
+/// `take_settled`, `void`, `weigh` and `wait`. An entry is a number that never comes again, so receipts of an
 /// earlier connection are told from those of this one. Nothing here allocates after `new`.
 pub struct Ring {
     slots: Box<[Slot]>,
@@ -301,14 +301,9 @@ impl Ledger for Ring {
 
     fn wait(&self, entry: u64) {
         let Some(slot) = self.slot_of(entry) else { return };
-        slot.waiting.fetch_add(1, Relaxed);
-        self.take_off((1, slot.share()));
-    }
-
-    fn go_on(&self, entry: u64) {
-        let Some(slot) = self.slot_of(entry) else { return };
-        slot.waiting.fetch_sub(1, Relaxed);
-        self.add((1, slot.share()));
+        let load = slot.load();
+        slot.waiting.store(slot.readings.load(Relaxed), Relaxed);
+        self.take_off(load);
     }
 
     fn is_short(&self) -> bool {
@@ -319,11 +314,6 @@ impl Ledger for Ring {
         if self.held.swap(hold, SeqCst) && !hold {
             self.woken.notify_one();
         }
-    }
-
-    /// Half of the room is kept for what comes.
-    fn has_room(&self) -> bool {
-        self.readings.load(SeqCst) < (self.max_readings + 1) / 2 && self.bytes.load(SeqCst) < MOST_BYTES / 2
     }
 }
 

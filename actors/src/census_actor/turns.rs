@@ -12,11 +12,14 @@ use crate::census::turns::{Overflow, TurnQueue, WaitingSource};
 use crate::installation_actor::DeviceFlooded;
 use crate::patient::outcome::Refusal;
 use crate::people::{DeviceId, PatientId};
-use crate::receipt::Ledger;
+use crate::receipt::{Ledger, UnderWay};
 use crate::vitals::Reading;
 
 /// How many readings that waited have their turn before other messages have theirs.
 const AT_A_TIME: usize = 64;
+
+/// How many readings that waited may be under way at once; the others have to be safe before more have their turn.
+const MOST_UNDER_WAY: usize = 1000;
 
 /// How long to wait where too much is under way.
 const WHERE_THERE_IS_NO_ROOM: Duration = Duration::from_millis(2);
@@ -33,6 +36,9 @@ pub(super) struct Queue {
     turns: TurnQueue<Arrived>,
     /// Where what is unacknowledged is counted.
     ledger: Option<Arc<dyn Ledger>>,
+    /// Those that had their turn and are not safe yet. Messages say nothing of it: one of a thousand readings is done only
+    /// when its last is, and many of them, each begun, would leave no room for any to end.
+    under_way: UnderWay,
     /// Whether the next turns are under way.
     is_moving: bool,
     /// Whether nothing more is taken from the broker meanwhile.
@@ -50,10 +56,10 @@ impl Queue {
 
     /// The reading whose turn it is, where there is room for one.
     fn next(&mut self) -> Option<(WaitingSource, Arrived)> {
-        let has_room = self.ledger.as_ref().is_none_or(|ledger| ledger.has_room());
+        let has_room = self.under_way.count() < MOST_UNDER_WAY;
         let (source, arrived) = if has_room { self.turns.next_turn()? } else { return None };
-        arrived.receipt.go_on();
-        Some((source, arrived))
+        let receipt = arrived.receipt.counted(&self.under_way);
+        Some((source, Arrived { receipt, ..arrived }))
     }
 
     fn is_short(&self) -> bool {
