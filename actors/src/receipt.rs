@@ -61,10 +61,10 @@ impl Receipt {
     }
 
     /// The reading that waited has its turn: it is under way until all that is owed for it by itself is settled.
-    pub fn counted(mut self, under_way: &UnderWay) -> Self {
+    pub fn counted(mut self, under_way: &TurnCount) -> Self {
         let Some((ledger, entry)) = self.debt.take() else { return Self::none() };
         under_way.0.fetch_add(1, Ordering::Relaxed);
-        let turn = Turn { ledger, debts: AtomicUsize::new(1), under_way: under_way.clone() };
+        let turn = TurnDebt { ledger, debts: AtomicUsize::new(1), under_way: under_way.clone() };
         Self { debt: Some((Arc::new(turn), entry)) }
     }
 
@@ -83,9 +83,9 @@ impl Receipt {
 
 /// How many readings have had their turn and are not safe yet.
 #[derive(Debug, Clone, Default)]
-pub struct UnderWay(Arc<AtomicUsize>);
+pub struct TurnCount(Arc<AtomicUsize>);
 
-impl UnderWay {
+impl TurnCount {
     /// How many they are.
     pub fn count(&self) -> usize {
         self.0.load(Ordering::Relaxed)
@@ -94,14 +94,14 @@ impl UnderWay {
 
 /// One reading of a message that had its turn, with debts of its own: a message of a thousand is done long after its
 /// first reading is.
-struct Turn {
+struct TurnDebt {
     /// Where the debt of the message is kept.
     ledger: Arc<dyn Ledger>,
     debts: AtomicUsize,
-    under_way: UnderWay,
+    under_way: TurnCount,
 }
 
-impl Ledger for Turn {
+impl Ledger for TurnDebt {
     fn owe(&self, _: u64) {
         self.debts.fetch_add(1, Ordering::SeqCst);
     }
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_reading_that_had_its_turn_is_under_way_until_its_own_debts_are_settled() {
-        let (debts, under_way) = (Arc::new(Debts(AtomicI64::new(1))), UnderWay::default());
+        let (debts, under_way) = (Arc::new(Debts(AtomicI64::new(1))), TurnCount::default());
         let message = Receipt::new(Arc::clone(&debts) as Arc<dyn Ledger>, 7);
         let turn = message.clone().counted(&under_way);
         let other = turn.clone();

@@ -12,7 +12,7 @@ use crate::census::turns::{Overflow, TurnQueue, WaitingSource};
 use crate::installation_actor::DeviceFlooded;
 use crate::patient::outcome::Refusal;
 use crate::people::{DeviceId, PatientId};
-use crate::receipt::{Ledger, UnderWay};
+use crate::receipt::{Ledger, TurnCount};
 use crate::vitals::Reading;
 
 /// How many readings that waited have their turn before other messages have theirs.
@@ -38,7 +38,7 @@ pub(super) struct Queue {
     ledger: Option<Arc<dyn Ledger>>,
     /// Those that had their turn and are not safe yet. Messages say nothing of it: one of a thousand readings is done only
     /// when its last is, and many of them, each begun, would leave no room for any to end.
-    under_way: UnderWay,
+    under_way: TurnCount,
     /// Whether the next turns are under way.
     is_moving: bool,
     /// Whether nothing more is taken from the broker meanwhile.
