@@ -74,7 +74,7 @@ impl Queue {
     }
 
     /// Takes more from the broker again once there is room.
-    fn let_go(&mut self) {
+    fn take_more(&mut self) {
         if self.holds && (self.turns.is_empty() || (self.turns.has_room() && !self.is_short())) {
             self.hold(false);
         }
@@ -144,7 +144,7 @@ impl CensusActor {
             self.bring(arrived);
             given += 1;
         }
-        self.queue.let_go();
+        self.queue.take_more();
         self.queue.is_moving = !self.queue.turns.is_empty();
         match (self.queue.is_moving, given) {
             (false, _) => {}
