@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs WardWatch in a container that is started again on failure, and tells it what the container is told.
+# Runs WardWatch in a container that is started again on failure, and passes on to it what the container is sent.
 #
 # 75 means that another instance has taken over our client id: started again, two would throw each other out for
 # ever. So it ends as 0, which `restart: on-failure` leaves alone. Every other status stays what it is.

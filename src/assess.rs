@@ -17,10 +17,10 @@ use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::analyzers;
 use wardwatch_actors::census_actor::{CensusActor, IngestProgress, ShardParts};
 use wardwatch_actors::clock::{Clock, Timestamp, TimestampFault};
-use wardwatch_actors::commands::RefusedCommand;
+use wardwatch_actors::commands::RejectedCommand;
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
-use wardwatch_actors::patient::outcome::Refused;
+use wardwatch_actors::patient::outcome::RejectedArrival;
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::receipt::{Ledger, Receipt};
 use wardwatch_actors::settings::Settings;
@@ -138,7 +138,7 @@ struct Assessment {
     at: Timestamp,
     clock: Clock,
     door: Door,
-    owed: Arc<Owed>,
+    pending: Arc<PendingMessage>,
     scribe: Rc<Scribe>,
 }
 
@@ -174,7 +174,7 @@ impl Assessment {
             rejected: scribe.clone(),
             draining: Default::default(),
         };
-        Self { at, clock, door, owed: Arc::default(), scribe }
+        Self { at, clock, door, pending: Arc::default(), scribe }
     }
 
     /// Lets time go on; everything that is due until then happens on the way.
@@ -186,12 +186,12 @@ impl Assessment {
         }
     }
 
-    /// Takes one message, and waits until nothing is owed for it any more.
+    /// Takes one message, and waits until nothing is pending for it any more.
     async fn take(&self, topic: &str, payload: Bytes) {
-        let ledger: Arc<dyn Ledger> = self.owed.clone();
-        self.owed.owe(0);
+        let ledger: Arc<dyn Ledger> = self.pending.clone();
+        self.pending.add_pending(0);
         self.door.take(topic, payload, false, Receipt::new(ledger, 0));
-        self.owed.settled().await;
+        self.pending.settled().await;
     }
 
     fn check(&self) -> Result<(), AssessFault> {
@@ -210,28 +210,28 @@ impl Assessment {
     }
 }
 
-/// What is owed for the one message under way.
+/// What is pending for the one message under way.
 #[derive(Default)]
-struct Owed {
-    debts: AtomicUsize,
+struct PendingMessage {
+    pending: AtomicUsize,
     settled: Notify,
 }
 
-impl Owed {
+impl PendingMessage {
     async fn settled(&self) {
-        while self.debts.load(Ordering::Acquire) > 0 {
+        while self.pending.load(Ordering::Acquire) > 0 {
             self.settled.notified().await;
         }
     }
 }
 
-impl Ledger for Owed {
-    fn owe(&self, _: u64) {
-        self.debts.fetch_add(1, Ordering::AcqRel);
+impl Ledger for PendingMessage {
+    fn add_pending(&self, _: u64) {
+        self.pending.fetch_add(1, Ordering::AcqRel);
     }
 
     fn settle(&self, _: u64) {
-        if self.debts.fetch_sub(1, Ordering::AcqRel) == 1 {
+        if self.pending.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.settled.notify_one();
         }
     }
@@ -288,10 +288,10 @@ impl Outlet for Scribe {
         false
     }
 
-    fn refuse(&self, refused: Refused) {
-        let topic = self.topics.refused(&refused);
-        let reason = refused.refusal.to_string();
-        self.reject(RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
+    fn reject_arrival(&self, rejected: RejectedArrival) {
+        let topic = self.topics.of_rejected(&rejected);
+        let reason = rejected.rejection.to_string();
+        self.reject(RejectedMessage::new(rejected.at, &topic, reason, None, &rejected.payload));
     }
 
     fn follow(&self, _: &PatientId) {}
@@ -306,8 +306,8 @@ impl Outlet for Scribe {
         self.write(&announcement::record(&self.topics, patient, record));
     }
 
-    fn refuse_command(&self, refused: RefusedCommand) {
-        self.reject(RejectedMessage::of_command(&self.topics, &refused));
+    fn reject_command(&self, rejected: RejectedCommand) {
+        self.reject(RejectedMessage::of_command(&self.topics, &rejected));
     }
 
     fn died(&self, actor: &'static str) {
@@ -317,8 +317,8 @@ impl Outlet for Scribe {
 
 impl RejectedOutput for Scribe {
     fn reject(&self, message: RejectedMessage) {
-        let tell = self.rejections.borrow_mut().take(message, self.clock.uptime());
-        for message in tell {
+        let publish = self.rejections.borrow_mut().take(message, self.clock.uptime());
+        for message in publish {
             self.write(&announcement::rejected(&self.topics, &message));
         }
     }

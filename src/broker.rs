@@ -56,7 +56,7 @@ pub struct EmbeddedBroker {
     runtime: Option<Runtime>,
 }
 
-/// Starts a broker on `address`; port 0 takes a free one, which [`EmbeddedBroker::address`] tells.
+/// Starts a broker on `address`; port 0 takes a free one, which [`EmbeddedBroker::address`] names.
 ///
 /// When this returns, the port accepts connections.
 pub async fn start(address: SocketAddr) -> Result<EmbeddedBroker, BrokerFault> {
@@ -97,7 +97,7 @@ impl Drop for EmbeddedBroker {
     }
 }
 
-/// Opens the port and serves it on the current runtime until that ends; tells the address.
+/// Opens the port and serves it on the current runtime until that ends; answers the address.
 async fn serve(address: SocketAddr) -> Result<SocketAddr, BrokerFault> {
     let context = context().await.map_err(|fault| BrokerFault::Start(fault.into()))?;
     let (listener, address) = listen(address)?;
@@ -109,7 +109,7 @@ async fn serve(address: SocketAddr) -> Result<SocketAddr, BrokerFault> {
 /// The broker's parts: without the two plugins retained and `$share` messages vanish silently.
 async fn context() -> rmqtt::Result<ServerContext> {
     let context = ServerContext::new()
-        // It would refuse clients while the machine is busy, which a test machine always is.
+        // It would reject clients while the machine is busy, which a test machine always is.
         .busy_check_enable(false)
         // Retained messages outlast `message_expiry_interval`.
         .plugins_config_map_add("rmqtt-retainer", "retained_message_ttl = \"0s\"")
@@ -135,7 +135,7 @@ fn listen(address: SocketAddr) -> Result<(Listener, SocketAddr), BrokerFault> {
     outcome
 }
 
-/// Finds out whether `address` is free, and which port 0 stands for: rmqtt's own listener does not tell.
+/// Finds out whether `address` is free, and which port 0 stands for: rmqtt's own listener does not say.
 ///
 /// Another process may take the port in between; then rmqtt's own attempt fails, and another port is tried.
 fn free_address(address: SocketAddr) -> Result<SocketAddr, BrokerFault> {

@@ -9,15 +9,15 @@ pub struct Causes<'a>(pub &'a (dyn Error + 'static));
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut told = words(self.0);
-        f.write_str(&told)?;
+        let mut written = words(self.0);
+        f.write_str(&written)?;
         let mut cause = self.0.source();
         while let Some(source) = cause {
             let why = words(source);
             // Some errors of libraries show their source themselves.
-            if !why.is_empty() && !told.contains(&why) {
+            if !why.is_empty() && !written.contains(&why) {
                 write!(f, ": {why}")?;
-                told.push_str(&why);
+                written.push_str(&why);
             }
             cause = source.source();
         }
@@ -51,7 +51,7 @@ mod tests {
     struct Middle(#[source] std::io::Error);
 
     #[test]
-    fn every_cause_is_told_once() {
+    fn every_cause_is_written_once() {
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let error = Outer(Middle(full));
         assert_eq!(Causes(&error).to_string(), "the file cannot be read: the disk says: no storage space");

@@ -55,7 +55,7 @@ pub fn load(
     load_with_givens(path, environment, overrides).map(|(config, _)| config)
 }
 
-/// The same, with the keys that were given, to tell later what changed.
+/// The same, with the keys that were given, to say later what changed.
 pub fn load_with_givens(
     path: Option<&Path>,
     environment: &[(String, String)],

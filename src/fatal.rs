@@ -28,7 +28,7 @@ pub enum Fatal {
 }
 
 impl Fatal {
-    /// The exit status, by which a supervisor tells what to do.
+    /// The exit status, by which a supervisor knows what to do.
     pub fn status(&self) -> u8 {
         match self {
             Self::Setup(_) => 2,
@@ -58,7 +58,7 @@ mod tests {
     use crate::store::StoreFault;
 
     #[test]
-    fn each_end_has_the_status_that_the_supervisor_is_told() {
+    fn each_end_has_the_status_that_the_supervisor_expects() {
         let receipt = Fatal::from(IngestFault::from(RingFault::Abandoned));
         let taken_over = Fatal::from(PublisherFault::TakenOver("wardwatch".to_owned()));
         let ends = [

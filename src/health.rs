@@ -1,4 +1,4 @@
-//! `wardwatch health`: whether the service of a configuration lives, told from its heartbeat at the broker.
+//! `wardwatch health`: whether the service of a configuration lives, known by its heartbeat at the broker.
 
 use std::fmt;
 use std::time::Duration;
@@ -75,7 +75,7 @@ impl fmt::Display for Health {
     }
 }
 
-/// Why it cannot be told how the service is.
+/// Why nobody can say how the service is.
 #[derive(Debug, Error)]
 pub enum HealthFault {
     #[error("mqtt.password_file")]

@@ -139,7 +139,7 @@ impl SharedQueue {
 struct LogWriter<W> {
     shared: Arc<SharedQueue>,
     output: W,
-    /// How many lost lines the log has told about.
+    /// How many lost lines the log has reported.
     reported: u64,
 }
 

@@ -96,9 +96,9 @@ async fn a_bench_that_is_stopped_leaves_no_store() {
     let broker = Mosquitto::start();
     let stores = directory("bench-stopped");
     let settings = small(&broker, stores.clone(), &[FigureGroup::Recovery]);
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let stop = async { while told.recv().await.is_some_and(|what: String| !what.contains("round")) {} };
-    let report = bench::run(&settings, |what| drop(tell.send(what.to_owned())), stop).await.unwrap();
+    let (send, mut published) = tokio::sync::mpsc::unbounded_channel();
+    let stop = async { while published.recv().await.is_some_and(|what: String| !what.contains("round")) {} };
+    let report = bench::run(&settings, |what| drop(send.send(what.to_owned())), stop).await.unwrap();
     assert!(report.is_none());
     fs::remove_dir(&stores).expect("no store is left");
 }

@@ -15,7 +15,7 @@ fn report(name: &str, text: &str) -> (Report, String) {
 }
 
 #[test]
-fn every_fault_is_told_at_once_with_its_line() {
+fn every_fault_is_reported_at_once_with_its_line() {
     let text = r#"
 dashbord = 1
 [mqtt]
@@ -66,7 +66,7 @@ site.toml: 16 faults
 }
 
 #[test]
-fn every_slip_of_syntax_is_told_and_the_rest_is_judged_all_the_same() {
+fn every_slip_of_syntax_is_reported_and_the_rest_is_judged_all_the_same() {
     let text =
         "[mqtt]\nclient_id = ward\n[admission\nmax_rate = 5\n[log]\nlevel = \"infos\"\nlevel = \"info\"\n";
     let (_, shown) = report("syntax", text);

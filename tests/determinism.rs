@@ -43,7 +43,7 @@ fn a_thousand_patients_give_the_same_bytes_in_two_processes() {
     assert!(alerts > 100, "only {alerts} alerts were compared");
 }
 
-/// Starts `wardwatch assess` with time enough after the last line for every silence to be told.
+/// Starts `wardwatch assess` with time enough after the last line for every silence to be published.
 fn assess(recording: &Path) -> Child {
     Command::new(env!("CARGO_BIN_EXE_wardwatch"))
         .args(["assess", "--linger", "40s"])

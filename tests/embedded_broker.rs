@@ -147,7 +147,7 @@ async fn twenty_thousand_messages_wait_for_an_absent_client_in_their_order() {
     let mut absent = Client::connect(&broker, "absent", persistent).await;
     absent.subscribe("vitals/#").await;
     drop(absent);
-    // Its last will tells that the broker knows it to be absent; what is sent before may change places.
+    // Its last will shows that the broker knows it to be absent; what is sent before may change places.
     assert_eq!(&sender.receive().await.payload[..], b"gone");
 
     let publisher = sender.client.clone();

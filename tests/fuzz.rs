@@ -94,7 +94,8 @@ fn translate<'t>(translator: &Translator, topic: &'t str, payload: &[u8]) -> Tra
     for rejected in &translation.rejected {
         assert!(!rejected.reason.is_empty());
         let said = announcement::rejected(&Topics::new("wardwatch"), rejected);
-        serde_json::from_slice::<serde_json::Value>(&said.payload).expect("what is rejected is told in JSON");
+        serde_json::from_slice::<serde_json::Value>(&said.payload)
+            .expect("what is rejected is published in JSON");
     }
     translation
 }

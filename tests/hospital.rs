@@ -1,4 +1,4 @@
-//! The deployment for a hospital, on a real Mosquitto: what must be refused is refused, and the rest works.
+//! The deployment for a hospital, on a real Mosquitto: what must be rejected is rejected, and the rest works.
 
 #[path = "support/mosquitto.rs"]
 mod mosquitto;
@@ -61,7 +61,7 @@ async fn nobody_gets_in_without_a_name_that_is_theirs() {
     let nobody = Login::nobody(&site);
     let of =
         |user: &str, password: String| Login { user: Some((user.to_owned(), password)), ..nobody.clone() };
-    let refused = [
+    let rejected = [
         ("without TLS", Login { tls: None, ..Login::with_password(&site, "mon-17") }),
         ("without a name", nobody.clone()),
         ("with a wrong password", of("mon-17", site.password("records"))),
@@ -79,7 +79,7 @@ async fn nobody_gets_in_without_a_name_that_is_theirs() {
         }),
         ("at the devices' door with WardWatch's certificate", Login::with_certificate(&site, "wardwatch")),
     ];
-    for (how, login) in refused {
+    for (how, login) in rejected {
         assert!(Client::connect(&login).await.is_none(), "somebody got in {how}");
     }
     // Whoever trusts another authority does not take this broker for its own.
@@ -189,7 +189,7 @@ async fn each_name_hears_only_what_is_its_own() {
 }
 
 #[tokio::test]
-async fn a_last_will_in_anothers_name_is_never_told() {
+async fn a_last_will_in_anothers_name_is_never_published() {
     let site = Site::open(DAYS).await;
     let mut service = connect(&site, "wardwatch").await;
     service.subscribe("wardwatch/#").await;

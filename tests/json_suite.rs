@@ -21,7 +21,7 @@ use wardwatch_actors::census_actor::{CensusActor, IngestProgress, ShardParts};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
-use wardwatch_actors::patient::outcome::Refused;
+use wardwatch_actors::patient::outcome::RejectedArrival;
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
@@ -63,7 +63,7 @@ fn no_case_of_json_crashes_a_record_or_a_status() {
 fn messages_as_devices_and_gateways_send_them_are_taken_or_rejected_with_a_reason() {
     for (file, payload) in files("payloads", "") {
         let fate = fate_of(READINGS, &payload);
-        assert!(fate.is_told(), "{}: {fate:?}", file.display());
+        assert!(fate.is_known(), "{}: {fate:?}", file.display());
         println!("{}: {} readings, {:?}", file.display(), fate.readings, fate.reasons);
     }
 }
@@ -85,9 +85,9 @@ proptest! {
         ],
     ) {
         let fate = fate_of(&topic, &payload);
-        // An emptied record, status or mark says nothing, and a mark is our own.
+        // An emptied record, status or probe says nothing, and a probe is our own.
         let may_be_still = ["wardwatch/patients/", "wardwatch/devices/", "wardwatch/probe/"];
-        prop_assert!(fate.is_told() || may_be_still.iter().any(|kind| topic.starts_with(kind)), "{topic}: {fate:?}");
+        prop_assert!(fate.is_known() || may_be_still.iter().any(|kind| topic.starts_with(kind)), "{topic}: {fate:?}");
     }
 }
 
@@ -154,23 +154,23 @@ impl Fate {
         self.reasons.iter().any(|reason| !reason.is_empty())
     }
 
-    /// Whether somebody could tell what became of it.
-    fn is_told(&self) -> bool {
+    /// Whether somebody could know what became of it.
+    fn is_known(&self) -> bool {
         self.readings + self.duplicates > 0 || self.rejected()
     }
 }
 
-/// Sends one message through the door to a ward of nobody, and waits until nothing is owed for it.
+/// Sends one message through the door to a ward of nobody, and waits until nothing is pending for it.
 fn fate_of(topic: &str, payload: &[u8]) -> Fate {
     assessed::paused_system().block_on(async {
         let settings = Arc::new(Config::default().settings().unwrap());
         let (clock, counters) =
             (Clock::simulated(Timestamp::from_unix_ms(1_800_000_000_000)), Arc::default());
-        let desk = Rc::new(ShardOutput::default());
+        let outlet = Rc::new(ShardOutput::default());
         let parts = ShardParts {
             settings: Arc::clone(&settings),
             clock: clock.clone(),
-            outlet: desk.clone(),
+            outlet: outlet.clone(),
             counters: Arc::clone(&counters),
             rules: analyzers::all(&settings),
         };
@@ -184,30 +184,30 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
             clock,
             counters,
             census,
-            rejected: desk.clone(),
+            rejected: outlet.clone(),
             draining: Default::default(),
         };
-        let debts = Arc::new(Debts(AtomicUsize::new(1)));
-        let ledger: Arc<dyn Ledger> = debts.clone();
+        let pending = Arc::new(PendingCount(AtomicUsize::new(1)));
+        let ledger: Arc<dyn Ledger> = pending.clone();
         let payload = Bytes::copy_from_slice(payload);
         door.take(topic, payload, false, Receipt::new(ledger, 0));
-        while debts.0.load(Ordering::Acquire) > 0 {
+        while pending.0.load(Ordering::Acquire) > 0 {
             tokio::task::yield_now().await;
         }
-        assert_eq!(desk.died.get(), None);
+        assert_eq!(outlet.died.get(), None);
         let counters: &Counters = &door.counters;
         Fate {
             readings: counters.readings.get(),
             duplicates: counters.duplicates.get(),
-            reasons: desk.reasons.take(),
+            reasons: outlet.reasons.take(),
         }
     })
 }
 
-struct Debts(AtomicUsize);
+struct PendingCount(AtomicUsize);
 
-impl Ledger for Debts {
-    fn owe(&self, _: u64) {
+impl Ledger for PendingCount {
+    fn add_pending(&self, _: u64) {
         self.0.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -242,8 +242,8 @@ impl Outlet for ShardOutput {
         false
     }
 
-    fn refuse(&self, refused: Refused) {
-        self.reasons.borrow_mut().push(refused.refusal.to_string());
+    fn reject_arrival(&self, rejected: RejectedArrival) {
+        self.reasons.borrow_mut().push(rejected.rejection.to_string());
     }
 
     fn follow(&self, _: &PatientId) {}
@@ -254,7 +254,7 @@ impl Outlet for ShardOutput {
 
     fn publish_record(&self, _: &PatientId, _: &wardwatch_actors::admission::AdmissionRecord) {}
 
-    fn refuse_command(&self, _: wardwatch_actors::commands::RefusedCommand) {}
+    fn reject_command(&self, _: wardwatch_actors::commands::RejectedCommand) {}
 
     fn died(&self, actor: &'static str) {
         self.died.set(Some(actor));

@@ -9,8 +9,8 @@ mod ward;
 mod earlier_versions;
 #[path = "restart/memory.rs"]
 mod memory;
-#[path = "restart/owed.rs"]
-mod owed;
+#[path = "restart/pending.rs"]
+mod pending;
 #[path = "restart/stays.rs"]
 mod stays;
 #[path = "restart/store_lost.rs"]
@@ -61,9 +61,9 @@ impl Ward {
     /// The same, until it has this status.
     async fn begin(broker: Mosquitto, settings: &str, store: PathBuf, status: &str) -> Self {
         // `kill -9` takes nothing from the system's cache, so that no test waits for the disk itself.
-        // Whoever marks how far WardWatch has come is alerted of at once.
+        // Whoever markers how far WardWatch has come is alerted of at once.
         let settings = format!(
-            "{settings}[units.marks.limits.adult]\nheart_rate = {{ delay = \"0s\", clear_delay = \"0s\" }}\n[store]\nurl = \"sqlite://{}\"\nsynchronous = \"normal\"\n",
+            "{settings}[units.markers.limits.adult]\nheart_rate = {{ delay = \"0s\", clear_delay = \"0s\" }}\n[store]\nurl = \"sqlite://{}\"\nsynchronous = \"normal\"\n",
             store.display()
         );
         let bus = Bus::of(broker.port()).await;
@@ -128,7 +128,7 @@ impl Ward {
 
     /// The same without those of markers.
     fn alerts(&self) -> Vec<Value> {
-        self.changes().into_iter().filter(|alert| alert["unit"] != "marks").collect()
+        self.changes().into_iter().filter(|alert| alert["unit"] != "markers").collect()
     }
 
     /// The changes of alerts once all that was sent until now is judged.

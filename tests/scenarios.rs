@@ -13,7 +13,7 @@ use timeline::Timeline;
 const SCENARIOS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scenarios");
 
 /// How much of what happened instead is shown.
-const TOLD_AT_MOST: usize = 40;
+const LINES_AT_MOST: usize = 40;
 
 #[test]
 fn every_scenario_happens_as_it_is_written() {
@@ -63,8 +63,8 @@ fn run(file: &Path) -> Result<(), String> {
     if differences.is_empty() {
         return Ok(());
     }
-    let happened = published.iter().filter_map(|message| timeline.told(message));
-    let happened: Vec<_> = happened.take(TOLD_AT_MOST).collect();
+    let happened = published.iter().filter_map(|message| timeline.in_words(message));
+    let happened: Vec<_> = happened.take(LINES_AT_MOST).collect();
     Err(format!(
         "{}: {}\n{}\nwhat happened:\n{}",
         name(file),

@@ -26,10 +26,10 @@ mod hearing;
 mod log;
 #[path = "service/pages.rs"]
 mod pages;
-#[path = "service/refusals.rs"]
-mod refusals;
-#[path = "service/refused_alerts.rs"]
-mod refused_alerts;
+#[path = "service/rejected_alerts.rs"]
+mod rejected_alerts;
+#[path = "service/rejections.rs"]
+mod rejections;
 #[path = "service/reload.rs"]
 mod reload;
 #[path = "service/rules.rs"]

@@ -362,11 +362,11 @@ fn an_admission_record_names_class_bed_and_device() {
 }
 
 #[test]
-fn a_fleet_that_cannot_be_is_refused() {
-    let refused = |settings| Fleet::new(settings, START.parse().unwrap()).is_err();
-    assert!(refused(FleetSettings { patients: 0, ..FleetSettings::default() }));
-    assert!(refused(FleetSettings { units: vec!["a/b".to_owned()], ..FleetSettings::default() }));
+fn a_fleet_that_cannot_be_is_rejected() {
+    let rejected = |settings| Fleet::new(settings, START.parse().unwrap()).is_err();
+    assert!(rejected(FleetSettings { patients: 0, ..FleetSettings::default() }));
+    assert!(rejected(FleetSettings { units: vec!["a/b".to_owned()], ..FleetSettings::default() }));
     for rate in [0.0, -1.0, f64::NAN, f64::INFINITY, 5000.0] {
-        assert!(refused(FleetSettings { rate, ..FleetSettings::default() }), "{rate}");
+        assert!(rejected(FleetSettings { rate, ..FleetSettings::default() }), "{rate}");
     }
 }

@@ -141,19 +141,19 @@ async fn what_a_broker_did_not_take_is_sent_when_it_is_back() {
     let address = broker.address();
     let settings =
         FleetSettings { patients: 4, rate: 50.0, schedule: Schedule::Off, ..FleetSettings::default() };
-    let (told, mut hear) = tokio::sync::mpsc::unbounded_channel();
+    let (published, mut hear) = tokio::sync::mpsc::unbounded_channel();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let stopped = async {
         let _ = stopped.await;
     };
-    let tell = move |progress: FleetProgress| {
-        let _ = told.send(progress.acknowledged);
+    let report = move |progress: FleetProgress| {
+        let _ = published.send(progress.acknowledged);
     };
     let running = tokio::spawn(runner::run(
         fleet(settings),
         RunSettings::new(wall),
         options_at(address),
-        tell,
+        report,
         stopped,
     ));
     let acknowledged_above = async |hear: &mut tokio::sync::mpsc::UnboundedReceiver<u64>, least| {

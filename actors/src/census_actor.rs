@@ -76,7 +76,7 @@ pub struct CensusActor {
     queue: Queue,
     /// Whether somebody was not admitted, and no place has become free since.
     full: bool,
-    /// What the installation was last told of this shard.
+    /// What the installation was last given of this shard.
     reported: ShardReport,
     timer: Option<(Uptime, SpawnHandle)>,
     /// While those from before the restart are being taken up again.

@@ -1,4 +1,4 @@
-//! Counts that the heartbeat tells.
+//! Counts that the heartbeat shows.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,7 +33,7 @@ pub struct Counters {
     pub open_alerts: Counter,
     /// Readings taken.
     pub readings: Counter,
-    /// Messages and values refused.
+    /// Messages and values rejected.
     pub rejected: Counter,
     /// Readings that only history wanted.
     pub late: Counter,
@@ -42,7 +42,7 @@ pub struct Counters {
     /// Commands that came.
     pub commands: Counter,
     /// Commands that were not carried out.
-    pub commands_refused: Counter,
+    pub commands_rejected: Counter,
     /// Fields that nobody knows.
     pub unknown_fields: Counter,
 }

@@ -26,7 +26,7 @@ pub struct InstallationActor {
     installation: Installation,
     /// The census of each shard, in the order of their numbers.
     shards: Vec<Addr<CensusActor>>,
-    /// What the shards were last told of our own clock.
+    /// What the shards were last given of our own clock.
     own_clock_suspect: bool,
     clock: Clock,
     outlet: Rc<dyn Outlet>,

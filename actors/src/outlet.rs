@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use crate::admission::AdmissionRecord;
-use crate::commands::RefusedCommand;
-use crate::patient::outcome::{LivePatient, Outcome, Refused};
+use crate::commands::RejectedCommand;
+use crate::patient::outcome::{LivePatient, Outcome, RejectedArrival};
 use crate::patient::snapshot::Saved;
 use crate::people::{PatientId, Subject};
 use crate::receipt::Receipt;
@@ -37,8 +37,8 @@ pub trait Outlet: 'static {
     }
     /// Whether memories are to be saved.
     fn saves(&self) -> bool;
-    /// Tells whoever sent it what was refused and why.
-    fn refuse(&self, refused: Refused);
+    /// Answers whoever sent it what was rejected and why.
+    fn reject_arrival(&self, rejected: RejectedArrival);
     /// Whether somebody looks at this patient now, and wants to see each of its readings.
     fn is_watched(&self, _: &PatientId) -> bool {
         false
@@ -54,7 +54,7 @@ pub trait Outlet: 'static {
     /// The patient's record is to be this from now on.
     fn publish_record(&self, patient: &PatientId, record: &AdmissionRecord);
     /// A command that nobody can be answered was not carried out.
-    fn refuse_command(&self, refused: RefusedCommand);
+    fn reject_command(&self, rejected: RejectedCommand);
     /// An actor died: the process must end, since what it held would be lost in silence.
     fn died(&self, actor: &'static str);
 }

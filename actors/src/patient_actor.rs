@@ -67,7 +67,7 @@ macro_rules! tasks {
     };
 }
 
-tasks!(Observe ObserveAgain TellMemoryLost ConfirmWatched Admit HoldDischarge HearOfDevice HearOfUnit Reconsider Obey Tick Leave HandOver Inherit Show);
+tasks!(Observe ObserveAgain ReportMemoryLost ConfirmWatched Admit HoldDischarge HearOfDevice HearOfUnit Reconsider Obey Tick Leave HandOver Inherit Show);
 
 /// Every task is done now, or in its turn.
 impl<M> Handler<M> for PatientActor
@@ -155,7 +155,7 @@ impl PatientActor {
         match task {
             Task::Observe(observe) => self.observe(observe),
             Task::ObserveAgain(again) => self.observe_again(again),
-            Task::TellMemoryLost(_) => self.tell_failure(Receipt::none()),
+            Task::ReportMemoryLost(_) => self.raise_failure(Receipt::none()),
             Task::ConfirmWatched(_) => self.shard.census.do_send(WatchedAgain),
             Task::Admit(admit) => self.admit(admit),
             Task::HoldDischarge(hold) => self.hold_discharge(hold),
@@ -221,7 +221,7 @@ impl Actor for PatientActor {
 #[rtype(result = "()")]
 pub struct Observe {
     pub reading: Box<Reading>,
-    /// As it was sent, for whoever mends it if it is refused.
+    /// As it was sent, for whoever mends it if it is rejected.
     pub payload: Bytes,
     pub receipt: Receipt,
 }
@@ -236,7 +236,7 @@ pub struct ObserveAgain {
 /// The memory could not be read after the restart: says so, as an alert.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
-pub struct TellMemoryLost;
+pub struct ReportMemoryLost;
 
 /// All from before the restart was sent: answered by [`WatchedAgain`] when it has been observed.
 #[derive(Debug, Message)]

@@ -14,7 +14,7 @@ use crate::settings::Settings;
 
 /// What the actors of one thread share: its clock, its rules, and the way out.
 pub struct ShardContext {
-    /// They change while the shard runs: whoever keeps some is told.
+    /// They change while the shard runs: whoever keeps some hears of it.
     pub settings: RefCell<Arc<Settings>>,
     pub clock: Clock,
     pub outlet: Rc<dyn Outlet>,

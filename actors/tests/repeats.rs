@@ -11,7 +11,7 @@ use wardwatch_actors::analyzers;
 use wardwatch_actors::census_actor::{Arrived, CensusActor, Discharge, IngestProgress, ShardParts};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::outlet::{Kept, Outlet};
-use wardwatch_actors::patient::outcome::Refused;
+use wardwatch_actors::patient::outcome::RejectedArrival;
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::receipt::{Ledger, Receipt};
 use wardwatch_actors::vitals::{Quantity, Reading, Vital};
@@ -31,7 +31,7 @@ impl Outlet for Slow {
         true
     }
 
-    fn refuse(&self, _: Refused) {}
+    fn reject_arrival(&self, _: RejectedArrival) {}
 
     fn follow(&self, _: &PatientId) {}
 
@@ -41,7 +41,7 @@ impl Outlet for Slow {
 
     fn publish_record(&self, _: &PatientId, _: &wardwatch_actors::admission::AdmissionRecord) {}
 
-    fn refuse_command(&self, _: wardwatch_actors::commands::RefusedCommand) {}
+    fn reject_command(&self, _: wardwatch_actors::commands::RejectedCommand) {}
 
     fn died(&self, _: &'static str) {}
 }
@@ -51,7 +51,7 @@ impl Outlet for Slow {
 struct Settled(Mutex<Vec<u64>>);
 
 impl Ledger for Settled {
-    fn owe(&self, _: u64) {}
+    fn add_pending(&self, _: u64) {}
 
     fn settle(&self, entry: u64) {
         self.0.lock().unwrap().push(entry);

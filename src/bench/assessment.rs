@@ -30,11 +30,11 @@ pub struct Assessed {
 /// Writes a recording, and assesses it several times.
 pub async fn measure(bench: &BenchRun<'_>) -> Result<Assessed> {
     let settings = bench.settings;
-    bench.tell("assess: recording a ward");
+    bench.report("assess: recording a ward");
     let recording = Recording::write(bench)?;
     let mut rates = Vec::new();
     for round in 1..=settings.rounds {
-        bench.tell(&format!("assess, round {round} of {}", settings.rounds));
+        bench.report(&format!("assess, round {round} of {}", settings.rounds));
         let begun = Instant::now();
         let assessed = assess(bench, &recording.path).await?;
         ensure!(assessed.success(), "assess ended with {assessed}");
@@ -57,8 +57,8 @@ async fn assess(bench: &BenchRun<'_>, recording: &Path) -> Result<ExitStatus> {
 }
 
 impl Assessed {
-    /// Tells the figures.
-    pub fn tell(&self, table: &mut Table) {
+    /// Adds the figures.
+    pub fn add_to(&self, table: &mut Table) {
         table.spread("assess, readings/s", self.readings_per_second, 0, "≥ 100,000");
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use super::listener::{Listener, TimedAnswer};
 use super::load::Load;
-use super::packets::{Encoded, Markers, Ward};
+use super::packets::{BenchWard, Encoded, Markers};
 use super::process::OwnChild;
 use super::program::{self, Who};
 use super::stores::Folder;
@@ -17,7 +17,7 @@ use super::{ASK_EVERY, BenchRun, PATIENCE, broker, process};
 /// Readings in one write.
 const AT_ONCE: u64 = 64;
 
-/// Readings between two markers, whose answers tell how far the candidate is.
+/// Readings between two markers, whose answers show how far the candidate is.
 const MARKER_EVERY: u64 = 5000;
 
 /// Markers that may be unanswered: the candidate always has readings waiting, and the broker never very many.
@@ -85,33 +85,33 @@ impl Candidate {
     pub async fn follow(
         &mut self,
         bench: &BenchRun<'_>,
-        ward: &mut Ward,
+        ward: &mut BenchWard,
         markers: &mut Markers,
         readings: u64,
     ) -> Result<()> {
-        let mut marked = VecDeque::new();
+        let mut unanswered = VecDeque::new();
         let mut turns = Turns { ward, markers, left: readings };
         while turns.left > 0 {
-            marked.extend(self.publish_some(bench, &mut turns).await?);
+            unanswered.extend(self.publish_some(bench, &mut turns).await?);
             while let Some(answer) = self.listener.next_now() {
-                marked.retain(|seq| *seq > answer.seq);
+                unanswered.retain(|seq| *seq > answer.seq);
             }
-            while marked.len() as u64 > MARKERS_AHEAD {
+            while unanswered.len() as u64 > MARKERS_AHEAD {
                 let answer = self.listener.next().await?;
-                marked.retain(|seq| *seq > answer.seq);
+                unanswered.retain(|seq| *seq > answer.seq);
             }
         }
-        if let Some(last) = marked.back() {
+        if let Some(last) = unanswered.back() {
             self.until_answered(*last).await?;
         }
         Ok(())
     }
 
-    /// Publishes so many readings as fast as the broker takes them; tells the first and the last, both markers.
+    /// Publishes so many readings as fast as the broker takes them; answers the first and the last, both markers.
     pub async fn publish(
         &mut self,
         bench: &BenchRun<'_>,
-        ward: &mut Ward,
+        ward: &mut BenchWard,
         markers: &mut Markers,
         readings: u64,
     ) -> Result<(u64, u64)> {
@@ -124,17 +124,17 @@ impl Candidate {
         Ok((first, last))
     }
 
-    /// Publishes the next readings in one write, and tells the markers among them; the very last is one.
+    /// Publishes the next readings in one write, and answers the markers among them; the very last is one.
     async fn publish_some(&mut self, bench: &BenchRun<'_>, turns: &mut Turns<'_>) -> Result<Vec<u64>> {
-        let mut marked = Vec::new();
+        let mut markers = Vec::new();
         self.load.set_time((bench.settings.wall)());
         for _ in 0..AT_ONCE.min(turns.left) {
-            let (packet, is_mark) = turns.take();
+            let (packet, is_marker) = turns.take();
             let seq = self.load.add(packet);
-            marked.extend(is_mark.then_some(seq));
+            markers.extend(is_marker.then_some(seq));
         }
         self.load.write().await?;
-        Ok(marked)
+        Ok(markers)
     }
 
     /// Waits until this reading or a later one is answered.
@@ -174,7 +174,7 @@ impl Candidate {
 
 /// The readings of a ward, with a marker among so many of them.
 struct Turns<'a> {
-    ward: &'a mut Ward,
+    ward: &'a mut BenchWard,
     markers: &'a mut Markers,
     left: u64,
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use super::candidate::Candidate;
-use super::packets::Ward;
+use super::packets::BenchWard;
 use super::program::{ByTurns, Who};
 use super::spread::{Spread, percentile};
 use super::table::{Table, number};
@@ -51,10 +51,10 @@ pub async fn measure(bench: &BenchRun<'_>) -> Result<Latencies> {
     let mut rounds = ByTurns::new();
     let mut disk = Vec::new();
     for round in 1..=settings.rounds {
-        bench.tell(&format!("latency of the disk, round {round} of {}", settings.rounds));
+        bench.report(&format!("latency of the disk, round {round} of {}", settings.rounds));
         disk.push(stores::force_writes(&settings.stores, &format!("{}-disk", bench.prefix))?);
         for who in Who::ALL {
-            bench.tell(&format!("latency of {}, round {round} of {}", who.name(), settings.rounds));
+            bench.report(&format!("latency of {}, round {round} of {}", who.name(), settings.rounds));
             rounds.push(who, measure_turn(bench, who, &mut ward).await?);
         }
     }
@@ -64,7 +64,7 @@ pub async fn measure(bench: &BenchRun<'_>) -> Result<Latencies> {
 }
 
 /// How long each answer took, in milliseconds, in their order.
-async fn measure_turn(bench: &BenchRun<'_>, who: Who, ward: &mut Ward) -> Result<Vec<f64>> {
+async fn measure_turn(bench: &BenchRun<'_>, who: Who, ward: &mut BenchWard) -> Result<Vec<f64>> {
     let settings = bench.settings;
     let mut markers = bench.markers(FALLING)?;
     let mut candidate = Candidate::start(bench, who, &mut markers).await?;
@@ -114,8 +114,8 @@ fn latency(rounds: &[Vec<f64>]) -> Latency {
 }
 
 impl Latencies {
-    /// Tells the figures.
-    pub fn tell(&self, table: &mut Table) {
+    /// Adds the figures.
+    pub fn add_to(&self, table: &mut Table) {
         let rate = number(f64::from(self.readings_per_second), 0);
         let mut of = |what: String, latency: &Latency, p50, p99| {
             table.spread(format!("{what}, p50, ms"), latency.p50_ms, 2, p50);

@@ -59,12 +59,12 @@ impl<T: Send + 'static> Listener<T> {
         let subscribed =
             timeout(PATIENCE, subscribed).await.context("the broker confirms no subscription")?;
         subscribed.with_context(|| format!("cannot listen on {broker}"))?;
-        let (tell, heard) = mpsc::unbounded_channel();
+        let (send, heard) = mpsc::unbounded_channel();
         let task = tokio::spawn(async move {
             while let Ok(event) = events.poll().await {
                 if let Event::Incoming(Packet::Publish(message)) = event
                     && let Some(understood) = understand(&message, Instant::now())
-                    && tell.send(understood).is_err()
+                    && send.send(understood).is_err()
                 {
                     return;
                 }

@@ -15,7 +15,7 @@ use super::packets::{Encoded, Stamper};
 use super::{PATIENCE, broker};
 use crate::config::BrokerUrl;
 
-/// How many readings the broker may owe an acknowledgement.
+/// How many readings may wait for their acknowledgement by the broker.
 const IN_FLIGHT: u64 = 4000;
 
 /// A PUBACK of MQTT 3.1.1; nothing else comes in on this connection.
@@ -58,7 +58,7 @@ impl Load {
         self.stamper.set_time(now);
     }
 
-    /// Adds a reading to the next write, and tells its count.
+    /// Adds a reading to the next write, and answers its count.
     pub fn add(&mut self, packet: Encoded<'_>) -> u64 {
         self.sent += 1;
         self.stamper.write(packet, &mut self.buffer)

@@ -38,7 +38,7 @@ use jiff::Timestamp;
 use crate::config::BrokerUrl;
 use crate::contract::topics::Topics;
 use crate::simulator::{Fleet, FleetSettings, Schedule};
-use packets::{Markers, Ward};
+use packets::{BenchWard, Markers};
 use program::Who;
 pub use report::BenchReport;
 pub use spread::Spread;
@@ -99,12 +99,12 @@ pub struct BenchSettings {
     pub wall: fn() -> Timestamp,
 }
 
-/// Measures everything that is wanted, and leaves nothing at the broker; `tell` hears what is under way.
+/// Measures everything that is wanted, and leaves nothing at the broker; `report` hears what is under way.
 ///
 /// Where `stop` comes first there are no figures.
 pub async fn run(
     settings: &BenchSettings,
-    tell: impl Fn(&str),
+    report: impl Fn(&str),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Option<BenchReport>> {
     ensure!(!settings.broker.tls, "the bench speaks plain MQTT only; give it a listener without TLS");
@@ -114,7 +114,7 @@ pub async fn run(
     ensure!(settings.alerts > 0, "a bench needs at least one alert");
     let prefix = format!("wardwatch-bench-{}", std::process::id());
     let bench =
-        BenchRun { settings, prefix, stores: Cell::new(0), retained: RefCell::default(), listener: &tell };
+        BenchRun { settings, prefix, stores: Cell::new(0), retained: RefCell::default(), listener: &report };
     let measured = tokio::select! {
         measured = bench.measure() => measured.map(Some),
         () = stop => Ok(None),
@@ -138,7 +138,7 @@ struct BenchRun<'a> {
 
 impl BenchRun<'_> {
     /// Says what is under way.
-    fn tell(&self, what: &str) {
+    fn report(&self, what: &str) {
         (self.listener)(what);
     }
 
@@ -169,7 +169,7 @@ impl BenchRun<'_> {
     }
 
     /// A healthy fleet with five vitals in each reading, as it goes over the wire.
-    fn ward(&self, patients: usize, readings_each: usize) -> anyhow::Result<Ward> {
+    fn ward(&self, patients: usize, readings_each: usize) -> anyhow::Result<BenchWard> {
         let settings = FleetSettings {
             patients,
             schedule: Schedule::Off,
@@ -179,7 +179,7 @@ impl BenchRun<'_> {
             ..FleetSettings::default()
         };
         let fleet = Fleet::new(settings, (self.settings.wall)()).context("cannot simulate a ward")?;
-        let ward = Ward::draw(fleet, readings_each)?;
+        let ward = BenchWard::draw(fleet, readings_each)?;
         self.retained.borrow_mut().extend(ward.patients.iter().cloned());
         Ok(ward)
     }

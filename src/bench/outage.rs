@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::BenchRun;
 use super::candidate::Candidate;
-use super::packets::{Markers, Ward};
+use super::packets::{BenchWard, Markers};
 use super::program::Who;
 use super::spread::Spread;
 use super::sustained::{self, READINGS_EACH};
@@ -49,7 +49,7 @@ pub async fn measure(bench: &BenchRun<'_>) -> Result<Outage> {
     let mut markers = bench.markers(1)?;
     let mut rounds = Vec::new();
     for round in 1..=settings.rounds {
-        bench.tell(&format!("outage, round {round} of {}", settings.rounds));
+        bench.report(&format!("outage, round {round} of {}", settings.rounds));
         rounds.push(measure_round(bench, &mut ward, &mut markers).await?);
     }
     let spread = |of: fn(&OutageRound) -> f64| Spread::of(rounds.iter().map(of));
@@ -62,7 +62,11 @@ pub async fn measure(bench: &BenchRun<'_>) -> Result<Outage> {
     })
 }
 
-async fn measure_round(bench: &BenchRun<'_>, ward: &mut Ward, markers: &mut Markers) -> Result<OutageRound> {
+async fn measure_round(
+    bench: &BenchRun<'_>,
+    ward: &mut BenchWard,
+    markers: &mut Markers,
+) -> Result<OutageRound> {
     let mut candidate = Candidate::start(bench, Who::Sqlite, markers).await?;
     let sustained = sustained::measure_round(bench, &mut candidate, ward, markers).await?.rate;
     let queued = how_many(bench.settings.readings, sustained);
@@ -87,8 +91,8 @@ fn how_many(readings: u64, rate: f64) -> u64 {
 }
 
 impl Outage {
-    /// Tells the figures.
-    pub fn tell(&self, table: &mut Table) {
+    /// Adds the figures.
+    pub fn add_to(&self, table: &mut Table) {
         table.spread("after an outage, readings queued at the broker", self.queued, 0, "");
         table.spread("  readings/s until all are answered", self.readings_per_second, 0, "");
         table.spread("  sustained with the same store", self.sustained_per_second, 0, "");

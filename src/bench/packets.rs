@@ -85,7 +85,7 @@ impl Encoded<'_> {
     }
 }
 
-/// Gives the count as many digits as any that is sent; tells where the time and the count stand.
+/// Gives the count as many digits as any that is sent; answers where the time and the count stand.
 fn with_fixed_count(payload: &[u8]) -> anyhow::Result<(Vec<u8>, usize, usize)> {
     let text = std::str::from_utf8(payload).context("a simulated reading is not text")?;
     let after = |key: &str| text.find(key).map(|at| at + key.len());
@@ -106,7 +106,7 @@ struct FreshFields {
     count: [u8; 10],
 }
 
-/// Numbers the packets of one connection, and tells them the time.
+/// Numbers the packets of one connection, and gives them the time.
 #[derive(Debug)]
 pub struct Stamper {
     stamp: FreshFields,
@@ -128,7 +128,7 @@ impl Stamper {
         }
     }
 
-    /// Appends a packet, and tells its count.
+    /// Appends a packet, and answers its count.
     pub fn write(&mut self, packet: Encoded<'_>, out: &mut Vec<u8>) -> u64 {
         self.stamp.pkid = self.stamp.pkid.checked_add(1).unwrap_or(1);
         self.seq += 1;
@@ -144,14 +144,14 @@ impl Stamper {
 
 /// A ward of healthy patients, whose readings go round for ever.
 #[derive(Debug)]
-pub struct Ward {
+pub struct BenchWard {
     packets: Packets,
     /// `unit/patient` of each.
     pub patients: Vec<String>,
     next: usize,
 }
 
-impl Ward {
+impl BenchWard {
     /// Encodes the next readings of each patient of a fleet.
     pub fn draw(mut fleet: Fleet, readings_each: usize) -> anyhow::Result<Self> {
         let topics = fleet.topics().clone();

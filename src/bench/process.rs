@@ -64,7 +64,7 @@ pub fn memory(pid: u32) -> anyhow::Result<u64> {
     let path = format!("/proc/{pid}/status");
     let text = fs::read_to_string(&path).with_context(|| only_linux(&path))?;
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(first_number).ok_or_else(|| anyhow!("{path} tells no VmRSS"))?;
+    let kib = line.and_then(first_number).ok_or_else(|| anyhow!("{path} names no VmRSS"))?;
     Ok(kib * 1024)
 }
 

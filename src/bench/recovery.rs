@@ -24,7 +24,7 @@ pub struct Recovery {
     pub patients: u64,
     pub open_alerts: u64,
     /// From starting the process until its first heartbeat arrives that says `listening`, with all patients and
-    /// all open alerts, to a tenth of a second: by then the store is read, what the last run owed is with the
+    /// all open alerts, to a tenth of a second: by then the store is read, what was pending in the last run is with the
     /// broker, the admission records are heard, so is all that was queued, and everybody is watched again.
     pub seconds: Spread,
     /// Alerts that were raised though they were known, each under its known id: changes that the broker had,
@@ -47,14 +47,14 @@ struct RecoveryRound {
 /// Opens the alerts, and kills and starts the service in each round.
 pub async fn measure(bench: &BenchRun<'_>) -> Result<Recovery> {
     let settings = bench.settings;
-    bench.tell(&format!("recovery: an open alert for each of {} patients", settings.restored_patients));
+    bench.report(&format!("recovery: an open alert for each of {} patients", settings.restored_patients));
     let mut witness = Witness::start(bench).await?;
     let mut candidate = Candidate::launch(bench, Who::Sqlite).await?;
     witness.until("the service to listen", Beat::listens).await?;
     open_alerts(bench, &mut candidate).await?;
     let mut rounds = Vec::new();
     for round in 1..=settings.rounds {
-        bench.tell(&format!("recovery, round {round} of {}", settings.rounds));
+        bench.report(&format!("recovery, round {round} of {}", settings.rounds));
         rounds.push(measure_round(bench, &mut witness, &mut candidate).await?);
     }
     candidate.end(bench).await?;
@@ -104,15 +104,15 @@ async fn measure_round(
             && (beat.patients, beat.open_alerts) == (before.patients, before.open_alerts)
     });
     let (Beat { patients, open_alerts, .. }, heard) = restored.await?;
-    witness.ask_until("nothing to be owed any more", Beat::is_settled).await?;
+    witness.ask_until("nothing to be pending any more", Beat::is_settled).await?;
     let (raised_anew, raised_again) = witness.raised();
     let seconds = heard.duration_since(begun).as_secs_f64();
     Ok(RecoveryRound { patients, open_alerts, seconds, raised_again, raised_anew })
 }
 
 impl Recovery {
-    /// Tells the figures.
-    pub fn tell(&self, table: &mut Table) {
+    /// Adds the figures.
+    pub fn add_to(&self, table: &mut Table) {
         let [patients, open_alerts] = [self.patients, self.open_alerts].map(|count| number(count as f64, 0));
         table.spread(format!("recovery of {patients} patients, s"), self.seconds, 2, "≤ 5 (10,000)");
         table.one(format!("  of {open_alerts} open alerts raised anew"), self.raised_anew as f64, 0, "0");

@@ -1,4 +1,4 @@
-//! The figures as they are told: a table for people, with what each should be, and JSON for machines.
+//! The figures as they are shown: a table for people, with what each should be, and JSON for machines.
 
 use std::fmt;
 use std::fs;
@@ -76,12 +76,12 @@ impl fmt::Display for BenchReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { machine, sustained, latency, recovery, outage, scale, assess } = self;
         let mut table = Table::default();
-        sustained.iter().for_each(|figures| figures.tell(&mut table));
-        latency.iter().for_each(|figures| figures.tell(&mut table));
-        recovery.iter().for_each(|figures| figures.tell(&mut table));
-        outage.iter().for_each(|figures| figures.tell(&mut table));
-        scale.iter().for_each(|figures| figures.tell(&mut table));
-        assess.iter().for_each(|figures| figures.tell(&mut table));
+        sustained.iter().for_each(|figures| figures.add_to(&mut table));
+        latency.iter().for_each(|figures| figures.add_to(&mut table));
+        recovery.iter().for_each(|figures| figures.add_to(&mut table));
+        outage.iter().for_each(|figures| figures.add_to(&mut table));
+        scale.iter().for_each(|figures| figures.add_to(&mut table));
+        assess.iter().for_each(|figures| figures.add_to(&mut table));
         writeln!(f, "{machine}\n{table}")
     }
 }

@@ -39,7 +39,7 @@ pub async fn measure(bench: &BenchRun<'_>) -> Result<Scale> {
 }
 
 async fn measure_size(bench: &BenchRun<'_>, patients: usize) -> Result<Size> {
-    bench.tell(&format!("memory and CPU with {patients} patients"));
+    bench.report(&format!("memory and CPU with {patients} patients"));
     let mut ward = bench.ward(patients, 2)?;
     let mut markers = bench.markers(1)?;
     let mut candidate = Candidate::start(bench, Who::Memory, &mut markers).await?;
@@ -55,8 +55,8 @@ async fn measure_size(bench: &BenchRun<'_>, patients: usize) -> Result<Size> {
 }
 
 impl Scale {
-    /// Tells the figures.
-    pub fn tell(&self, table: &mut Table) {
+    /// Adds the figures.
+    pub fn add_to(&self, table: &mut Table) {
         let Self { few, many, cpu_ratio } = self;
         let [few_patients, many_patients] = [few, many].map(|size| number(size.patients as f64, 0));
         let megabytes = |size: &Size| size.memory_bytes as f64 / 1e6;

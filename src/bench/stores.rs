@@ -32,7 +32,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Where the run failed or was stopped, that is what is told.
+        // Where the run failed or was stopped, that is what is reported.
         let _ = fs::remove_dir_all(&self.0);
     }
 }

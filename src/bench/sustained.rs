@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::candidate::Candidate;
-use super::packets::{Markers, Ward};
+use super::packets::{BenchWard, Markers};
 use super::program::{ByTurns, Who};
 use super::spread::Spread;
 use super::table::Table;
@@ -60,7 +60,7 @@ pub async fn measure(bench: &BenchRun<'_>) -> Result<Sustained> {
     let mut rounds = ByTurns::new();
     for round in 1..=settings.rounds {
         for who in Who::ALL {
-            bench.tell(&format!("sustained rate of {}, round {round} of {}", who.name(), settings.rounds));
+            bench.report(&format!("sustained rate of {}, round {round} of {}", who.name(), settings.rounds));
             rounds.push(who, measure_turn(bench, who, &mut ward, &mut markers).await?);
         }
     }
@@ -96,7 +96,7 @@ fn ratio(one: &[SustainedRound], other: &[SustainedRound], of: fn(&SustainedRoun
 async fn measure_turn(
     bench: &BenchRun<'_>,
     who: Who,
-    ward: &mut Ward,
+    ward: &mut BenchWard,
     markers: &mut Markers,
 ) -> Result<SustainedRound> {
     let mut candidate = Candidate::start(bench, who, markers).await?;
@@ -109,7 +109,7 @@ async fn measure_turn(
 pub async fn measure_round(
     bench: &BenchRun<'_>,
     candidate: &mut Candidate,
-    ward: &mut Ward,
+    ward: &mut BenchWard,
     markers: &mut Markers,
 ) -> Result<SustainedRound> {
     let readings = bench.settings.readings;
@@ -128,8 +128,8 @@ pub async fn measure_round(
 }
 
 impl Sustained {
-    /// Tells the figures.
-    pub fn tell(&self, table: &mut Table) {
+    /// Adds the figures.
+    pub fn add_to(&self, table: &mut Table) {
         table.spread("sustained readings/s, in memory", self.memory.readings_per_second, 0, "");
         table.spread("  with SQLite", self.sqlite.readings_per_second, 0, "");
         table.spread("  of a client that only acknowledges", self.plain.readings_per_second, 0, "");

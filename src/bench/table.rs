@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::spread::Spread;
 
-/// The figures, one a line, in the order in which they are told.
+/// The figures, one a line, in the order in which they are shown.
 #[derive(Debug, Default)]
 pub struct Table(Vec<TableLine>);
 
@@ -24,7 +24,7 @@ enum Figure {
 }
 
 impl Table {
-    /// Tells the least, the middle and the most of a figure; what it should be is empty where there is no goal.
+    /// Adds the least, the middle and the most of a figure; what it should be is empty where there is no goal.
     pub fn spread(
         &mut self,
         what: impl Into<String>,
@@ -35,7 +35,7 @@ impl Table {
         self.0.push(TableLine { what: what.into(), figure: Figure::Spread(spread, digits), should_be });
     }
 
-    /// Tells a figure that was measured once.
+    /// Adds a figure that was measured once.
     pub fn one(&mut self, what: impl Into<String>, value: f64, digits: usize, should_be: &'static str) {
         self.0.push(TableLine { what: what.into(), figure: Figure::One(value, digits), should_be });
     }

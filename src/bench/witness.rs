@@ -1,4 +1,4 @@
-//! Hears the service's heartbeats and who raised what, to tell when it is back and whether anybody was told anew.
+//! Hears the service's heartbeats and who raised what, to say when it is back and whether anything was raised anew.
 
 use std::collections::HashSet;
 
@@ -18,7 +18,7 @@ const LONG_GONE: &str = r#"{"started":"1970-01-01T00:00:00Z","status":"offline"}
 /// A heartbeat, as far as it matters here.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Beat {
-    /// When this process started, which tells it from the one before.
+    /// When this process started, which distinguishes it from the one before.
     pub started: String,
     #[serde(default)]
     pub ingest: String,
@@ -61,7 +61,7 @@ enum Understood {
 
 /// Counts of `raised`, by the ids of the alerts.
 #[derive(Debug, Default)]
-struct Told {
+struct RaisedIds {
     ids: HashSet<String>,
     again: u64,
     anew: u64,
@@ -71,7 +71,7 @@ struct Told {
 pub struct Witness {
     listener: Listener<Understood>,
     topic: String,
-    told: Told,
+    raised: RaisedIds,
 }
 
 impl Witness {
@@ -85,7 +85,7 @@ impl Witness {
         let client_id = format!("{}-witness", bench.prefix);
         let filters = [topics.all_alerts(), topic.clone()];
         let listener = Listener::start(&bench.settings.broker, filters, &client_id, understand).await?;
-        Ok(Self { listener, topic, told: Told::default() })
+        Ok(Self { listener, topic, raised: RaisedIds::default() })
     }
 
     /// The next heartbeat that is so; `what` says what is waited for.
@@ -95,7 +95,7 @@ impl Witness {
                 match self.listener.next().await? {
                     Understood::Beat(beat, heard) if is_so(&beat) => return anyhow::Ok((beat, heard)),
                     Understood::Beat(..) => {}
-                    Understood::Raised(id) => self.told.hear(id),
+                    Understood::Raised(id) => self.raised.hear(id),
                 }
             }
         });
@@ -119,16 +119,16 @@ impl Witness {
 
     /// Begins to count what is raised; known is what was raised before.
     pub fn count_anew(&mut self) {
-        (self.told.again, self.told.anew) = (0, 0);
+        (self.raised.again, self.raised.anew) = (0, 0);
     }
 
     /// How many alerts were raised of which nobody knew, and how many that were known.
     pub fn raised(&self) -> (u64, u64) {
-        (self.told.anew, self.told.again)
+        (self.raised.anew, self.raised.again)
     }
 }
 
-impl Told {
+impl RaisedIds {
     fn hear(&mut self, id: String) {
         match self.ids.insert(id) {
             true => self.anew += 1,
@@ -162,11 +162,11 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_is_told_anew_unless_its_id_was_heard_before() {
-        let mut told = Told::default();
+    fn an_alert_is_raised_anew_unless_its_id_was_heard_before() {
+        let mut raised = RaisedIds::default();
         for id in ["a", "b", "a"] {
-            told.hear(id.to_owned());
+            raised.hear(id.to_owned());
         }
-        assert_eq!((told.anew, told.again), (2, 1));
+        assert_eq!((raised.anew, raised.again), (2, 1));
     }
 }

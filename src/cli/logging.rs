@@ -23,7 +23,7 @@ pub fn start(config: &LogConfig) -> Result<(), Unusable> {
         .with_env_filter(filter)
         .with_ansi(output::colourful(&std::io::stderr()))
         .with_writer(move || queue)
-        // Where standard error is gone, nobody is left to tell.
+        // Where standard error is gone, nobody is left to hear it.
         .log_internal_errors(false);
     match config.format {
         LogFormat::Text => log.init(),

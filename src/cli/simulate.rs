@@ -125,8 +125,8 @@ impl Simulate {
         let runtime = runtime.context("cannot start the simulator")?;
         let progress = runtime.block_on(async {
             let stop = super::asked_to_end()?;
-            let tell = |progress: FleetProgress| show(&bar, &progress);
-            send(settings, &link, run, tell, stop).await
+            let report = |progress: FleetProgress| show(&bar, &progress);
+            send(settings, &link, run, report, stop).await
         })?;
         bar.finish_and_clear();
         let FleetProgress { sent, acknowledged, elapsed, .. } = progress;
@@ -187,11 +187,11 @@ pub async fn send(
     settings: FleetSettings,
     link: &Link,
     run: RunSettings,
-    tell: impl FnMut(FleetProgress),
+    report: impl FnMut(FleetProgress),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<FleetProgress> {
     let fleet = Fleet::new(settings, super::time_of_day()).map_err(|fault| Unusable(fault.into()))?;
     let connect = |client_id: &str| link.with_client_id(client_id).v4().0;
-    let sent = runner::run(fleet, run, connect, tell, stop).await;
+    let sent = runner::run(fleet, run, connect, report, stop).await;
     sent.with_context(|| format!("cannot simulate on {}", link.address()))
 }

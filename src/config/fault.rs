@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// One thing that is wrong, told so that the reader can mend it.
+/// One thing that is wrong, said so that the reader can mend it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fault {
     pub place: SettingPlace,

@@ -99,7 +99,7 @@ impl Default for MissingConfig {
 impl Config {
     /// Reads the file, lays the environment and then the flags over it, and holds the whole to every rule.
     ///
-    /// Without a file, all is default that environment and flags do not set. Every fault is told at once.
+    /// Without a file, all is default that environment and flags do not set. Every fault is reported at once.
     pub fn load(
         path: Option<&Path>,
         environment: &[(String, String)],

@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_broker_has_a_host_and_the_usual_port_unless_told() {
+    fn a_broker_has_a_host_and_the_usual_port_unless_set() {
         let cases = [
             ("mqtt://broker", "mqtt://broker:1883"),
             ("mqtts://broker.example.org/", "mqtts://broker.example.org:8883"),
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_broker_is_refused() {
+    fn what_names_no_broker_is_rejected() {
         for text in [
             "",
             "broker:1883",

@@ -1,4 +1,4 @@
-//! What no single key can tell: ranges, files, and keys that must agree with each other.
+//! What no single key can show: ranges, files, and keys that must agree with each other.
 
 use std::fmt::Display;
 use std::ops::RangeInclusive;
@@ -45,10 +45,10 @@ impl Rules<'_> {
     fn broker(&mut self, config: &Config) {
         let mqtt = &config.mqtt;
         if let Err(fault) = check_name(&mqtt.client_id) {
-            self.tell("mqtt.client_id", fault.to_string());
+            self.report("mqtt.client_id", fault.to_string());
         }
         if let Err(fault) = check_prefix(&mqtt.prefix) {
-            self.tell("mqtt.prefix", fault.to_string());
+            self.report("mqtt.prefix", fault.to_string());
         }
         self.within("mqtt.max_unacknowledged", mqtt.max_unacknowledged, 1..=65_535);
         let sizes = ByteSize::from_kib(16)..=ByteSize::from_kib(16 * 1024);
@@ -69,22 +69,22 @@ impl Rules<'_> {
             self.readable(key, file);
             if needs_tls && !mqtt.url.tls && !self.is_unread(&path("mqtt.url")) {
                 let wrong = format!("has no effect with {}; allowed is a url with mqtts://", mqtt.url);
-                self.tell(key, wrong);
+                self.report(key, wrong);
             }
         }
         if mqtt.password.is_some() && mqtt.password_file.is_some() {
-            self.tell("mqtt.password", "is given beside password_file; allowed is one of them".to_owned());
+            self.report("mqtt.password", "is given beside password_file; allowed is one of them".to_owned());
         }
         let secret = mqtt.password.is_some() || mqtt.password_file.is_some();
         if secret && mqtt.username.is_none() {
-            self.tell("mqtt.username", "is not given; a password needs one".to_owned());
+            self.report("mqtt.username", "is not given; a password needs one".to_owned());
         }
         for (key, given, other) in [
             ("mqtt.certificate_file", &mqtt.certificate_file, (&mqtt.key_file, "key_file")),
             ("mqtt.key_file", &mqtt.key_file, (&mqtt.certificate_file, "certificate_file")),
         ] {
             if given.is_some() && other.0.is_none() {
-                self.tell(key, format!("is given alone; allowed is together with {}", other.1));
+                self.report(key, format!("is given alone; allowed is together with {}", other.1));
             }
         }
     }
@@ -121,7 +121,7 @@ impl Rules<'_> {
         );
         if alerts.live_within <= alerts.clock_tolerance {
             let allowed = format!("allowed is more than clock_tolerance ({})", alerts.clock_tolerance);
-            self.tell("alerts.live_within", format!("{} is not allowed; {allowed}", alerts.live_within));
+            self.report("alerts.live_within", format!("{} is not allowed; {allowed}", alerts.live_within));
         }
     }
 
@@ -141,7 +141,7 @@ impl Rules<'_> {
         self.signal_delay("signals.delay", &signals.delay);
         if signals.longest_pause < signals.pause {
             let allowed = format!("allowed is pause ({}) or more", signals.pause);
-            self.tell(
+            self.report(
                 "signals.longest_pause",
                 format!("{} is not allowed; {allowed}", signals.longest_pause),
             );
@@ -150,10 +150,10 @@ impl Rules<'_> {
             if !(Span::ZERO..=hour).contains(&step.after) {
                 let wrong =
                     format!("step {}: after {} is not allowed; allowed is 0 s to 1 h", place + 1, step.after);
-                self.tell("escalation", wrong);
+                self.report("escalation", wrong);
             }
             if let Err(fault) = check_name(&step.to) {
-                self.tell("escalation", format!("step {}: to: {fault}", place + 1));
+                self.report("escalation", format!("step {}: to: {fault}", place + 1));
             }
         }
     }
@@ -173,18 +173,18 @@ impl Rules<'_> {
     fn commands(&mut self, config: &Config) {
         for sender in config.senders.keys() {
             if let Err(fault) = check_name(sender) {
-                self.tell_at(&["senders".to_owned(), sender.clone()], fault.to_string());
+                self.report_at(&["senders".to_owned(), sender.clone()], fault.to_string());
             }
         }
         for (vital, bounds) in &config.bounds {
             let key = ["bounds".to_owned(), vital.name().to_owned()];
             if !Limits::VITALS.contains(vital) {
-                self.tell_at(&key, format!("{vital} has no limits; allowed is to leave it out"));
+                self.report_at(&key, format!("{vital} has no limits; allowed is to leave it out"));
             } else if bounds
                 .lowest
                 .is_some_and(|lowest| bounds.highest.is_some_and(|highest| highest < lowest))
             {
-                self.tell_at(&key, "lowest is above highest; allowed is the other way round".to_owned());
+                self.report_at(&key, "lowest is above highest; allowed is the other way round".to_owned());
             }
         }
     }
@@ -208,7 +208,7 @@ impl Rules<'_> {
         for (vital, watch) in silences.iter() {
             let key = [section, &[vital.name().to_owned()]].concat();
             if !vital.facts().watched {
-                self.tell_at(
+                self.report_at(
                     &key,
                     format!("the silence of {vital} is not watched; allowed is to leave it out"),
                 );
@@ -228,12 +228,12 @@ impl Rules<'_> {
             Span::from_hours(1)..=Span::from_hours(24 * 3660),
         );
         if let Some(span) = store.keep_changes.span() {
-            // What is open or owed is kept in any case.
+            // What is open or pending is kept in any case.
             self.within("store.keep_changes", span, Span::from_hours(24)..=Span::from_hours(24 * 36_600));
         }
     }
 
-    /// Tells a fault of merged limits at a key that the site wrote: the one at fault, or the one it clashes with.
+    /// Reports a fault of merged limits at a key that the site wrote: the one at fault, or the one it clashes with.
     fn limits(&mut self, TableFault { class, unit, fault }: &TableFault) {
         let of_class = ["limits", class.name(), fault.vital.name()].map(str::to_owned).to_vec();
         let of_unit =
@@ -253,7 +253,7 @@ impl Rules<'_> {
             let LimitFault { key, value, allowed, .. } = fault;
             format!("does not go with {key} = {value}; allowed for {key} is {allowed}")
         };
-        self.tell_at(&below(section, key), wrong);
+        self.report_at(&below(section, key), wrong);
     }
 
     /// Whether this key, or one below it, was given and could not be read.
@@ -265,10 +265,10 @@ impl Rules<'_> {
         match std::fs::File::open(path).and_then(|file| file.metadata()) {
             Ok(metadata) if metadata.is_file() => {}
             Ok(_) => self
-                .tell(key, format!("{} is not a file; allowed is a file that can be read", path.display())),
+                .report(key, format!("{} is not a file; allowed is a file that can be read", path.display())),
             Err(error) => {
                 let wrong = format!("{} cannot be read: {error}", path.display());
-                self.tell(key, format!("{wrong}; allowed is a file that can be read"));
+                self.report(key, format!("{wrong}; allowed is a file that can be read"));
             }
         }
     }
@@ -280,15 +280,15 @@ impl Rules<'_> {
     fn within_at<T: PartialOrd + Display>(&mut self, key: &[String], value: T, allowed: RangeInclusive<T>) {
         if !allowed.contains(&value) {
             let (least, most) = (allowed.start(), allowed.end());
-            self.tell_at(key, format!("{value} is not allowed; allowed is {least} to {most}"));
+            self.report_at(key, format!("{value} is not allowed; allowed is {least} to {most}"));
         }
     }
 
-    fn tell(&mut self, key: &str, wrong: String) {
-        self.tell_at(&path(key), wrong);
+    fn report(&mut self, key: &str, wrong: String) {
+        self.report_at(&path(key), wrong);
     }
 
-    fn tell_at(&mut self, key: &[String], wrong: String) {
+    fn report_at(&mut self, key: &[String], wrong: String) {
         self.faults.push(Fault { place: self.givens.place(key), key: Some(written(key)), wrong });
     }
 }

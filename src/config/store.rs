@@ -19,7 +19,7 @@ pub struct StoreConfig {
     /// For how long readings are kept, counted while the service runs.
     #[serde(with = "duration")]
     pub keep_readings: Span,
-    /// For how long the log of alert changes is kept, and what is told of admissions and commands.
+    /// For how long the log of alert changes is kept, and what is recorded of admissions and commands.
     pub keep_changes: KeepFor,
 }
 

@@ -1,4 +1,4 @@
-//! Reads a single key without converting its value, telling exactly what it stumbled over.
+//! Reads a single key without converting its value, saying exactly what it stumbled over.
 //!
 //! The `config` crate reads `"1"` and `true` as the number 1 and stops at the first error, in its own words; a slip
 //! of the pen must not become a limit. So each key passes here first, and only then `config` makes the whole.

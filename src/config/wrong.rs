@@ -16,8 +16,8 @@ pub struct Wrong {
 enum What {
     /// A key or a word that is none of those allowed.
     NotOneOf { given: String, allowed: &'static [&'static str], in_the_name: bool },
-    /// Told in full.
-    Told(String),
+    /// Said in full.
+    InWords(String),
 }
 
 impl Wrong {
@@ -64,7 +64,7 @@ impl From<What> for Wrong {
 impl fmt::Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.what {
-            What::Told(words) => f.write_str(words),
+            What::InWords(words) => f.write_str(words),
             What::NotOneOf { given, allowed, in_the_name } => {
                 match in_the_name {
                     true => f.write_str("unknown key")?,
@@ -83,11 +83,11 @@ impl std::error::Error for Wrong {}
 
 impl de::Error for Wrong {
     fn custom<T: fmt::Display>(words: T) -> Self {
-        What::Told(words.to_string()).into()
+        What::InWords(words.to_string()).into()
     }
 
     fn invalid_type(given: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        What::Told(format!("{} is not allowed; allowed is {}", shown(&given), for_people(expected))).into()
+        What::InWords(format!("{} is not allowed; allowed is {}", shown(&given), for_people(expected))).into()
     }
 
     fn invalid_value(given: Unexpected<'_>, expected: &dyn de::Expected) -> Self {

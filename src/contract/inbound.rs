@@ -1,7 +1,7 @@
 //! The translator: what a message that came in says, or why it is rejected.
 //!
 //! Topic and bytes in, domain types out; it knows no clock, no broker and no census. It remembers only which unknown
-//! names it has told.
+//! names it has reported.
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -20,7 +20,7 @@ use super::payload::reading::{self, FieldFault, Rejection, UnknownFields};
 use super::payload::rejected::RejectedMessage;
 use super::payload::{command, record};
 use super::topics::{Address, Topics};
-use super::unknown_names::{self, ToldNames};
+use super::unknown_names::{self, ReportedNames};
 use crate::causes::Causes;
 use crate::config::{MqttConfig, Sources};
 
@@ -101,15 +101,15 @@ pub struct Translator {
     topics: Topics,
     policy: SitePolicy,
     max_payload: usize,
-    told_names: RefCell<ToldNames>,
+    reported_names: RefCell<ReportedNames>,
 }
 
 impl Translator {
-    /// A translator that has told of no unknown name yet.
+    /// A translator that has reported of no unknown name yet.
     pub fn new(topics: Topics, sources: Sources, settings: Arc<Settings>) -> Self {
         let max_payload = MqttConfig::default().max_payload.bytes();
         let policy = SitePolicy(Rc::new(RefCell::new((sources, settings))));
-        Self { topics, policy, max_payload, told_names: RefCell::default() }
+        Self { topics, policy, max_payload, reported_names: RefCell::default() }
     }
 
     /// What the site says, to be replaced.
@@ -156,9 +156,9 @@ impl Translator {
         let mut rejected = Rejected { message, all: Vec::new() };
         for UnknownFields { device, names } in &unknown {
             let whom = device.as_ref().map_or(topic, DeviceId::as_str);
-            let news = self.told_names.borrow_mut().news(whom, names);
+            let news = self.reported_names.borrow_mut().news(whom, names);
             if !news.is_empty() {
-                rejected.add(unknown_names::told(&news, &reading::known_names()), None);
+                rejected.add(unknown_names::described(&news, &reading::known_names()), None);
             }
         }
         for FieldFault { field, reason } in faults {
@@ -192,16 +192,16 @@ impl Translator {
         match record::parse(message.payload, &patient, &settings, message.received_at) {
             Ok(parsed) => {
                 let unknown = parsed.unknown();
-                let news = self.told_names.borrow_mut().news(message.topic, &unknown);
+                let news = self.reported_names.borrow_mut().news(message.topic, &unknown);
                 let mut rejected = Rejected { message, all: Vec::new() };
                 if !news.is_empty() {
-                    rejected.add(parsed.tell(&news), None);
+                    rejected.add(parsed.describe(&news), None);
                 }
                 let unknown_fields = unknown.len();
                 if let Some(contradicted) = &parsed.contradicted {
                     let reason = contradicted.to_string();
                     let once = [Cow::Borrowed(&*reason)];
-                    if !self.told_names.borrow_mut().news(message.topic, &once).is_empty() {
+                    if !self.reported_names.borrow_mut().news(message.topic, &once).is_empty() {
                         rejected.add(reason, Some("class".into()));
                     }
                 }
@@ -273,21 +273,21 @@ mod tests {
     }
 
     #[test]
-    fn unknown_fields_are_told_once_a_device_and_the_reading_is_used() {
+    fn unknown_fields_are_reported_once_a_device_and_the_reading_is_used() {
         let translator = translator();
         let reading = |device: &str, name: &str| {
             let payload = format!(r#"{{"device":"{device}","heart_rate":72,"{name}":97}}"#);
             rejected(&translator, "wardwatch/vitals/icu-1/p-17", &payload)
         };
-        let told = ["-: unknown: spo2; did you mean oxygen_saturation?"];
-        assert_eq!(reading("mon-1", "spo2"), told);
+        let reported = ["-: unknown: spo2; did you mean oxygen_saturation?"];
+        assert_eq!(reading("mon-1", "spo2"), reported);
         assert_eq!(reading("mon-1", "spo2"), [""; 0]);
-        assert_eq!(reading("mon-2", "spo2"), told);
+        assert_eq!(reading("mon-2", "spo2"), reported);
         assert_eq!(reading("mon-1", "glucose"), ["-: unknown: glucose"]);
     }
 
     #[test]
-    fn unknown_keys_of_a_record_are_told_once_and_the_record_holds() {
+    fn unknown_keys_of_a_record_are_reported_once_and_the_record_holds() {
         let translator = translator();
         let topic = "wardwatch/patients/icu-1/p-17";
         let payload = r#"{"clas":"neonate","bed":"B"}"#;
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn of_an_array_full_of_faults_the_first_are_told_singly_and_the_rest_are_counted() {
+    fn of_an_array_full_of_faults_the_first_are_reported_singly_and_the_rest_are_counted() {
         let payload = format!("[{}0]", "0,".repeat(998));
         let message = InboundMessage {
             topic: "wardwatch/vitals/icu-1/p-17",

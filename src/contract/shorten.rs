@@ -1,10 +1,10 @@
-//! A message that is larger than the broker takes, made to fit: texts are cut, and of many alerts the lightest left out.
+//! A message that is larger than the broker takes, made to fit: texts are cut, and of many alerts the lowest left out.
 //!
 //! Nothing is left out unsaid: a cut text ends with `…`, and a state counts what it leaves out in `alerts_omitted`.
 
 use serde_json::{Map, Value};
 
-/// Texts that may be cut; names, ids and times are told whole or not at all.
+/// Texts that may be cut; names, ids and times are kept whole or not at all.
 const TEXTS: [&str; 5] = ["message", "reason", "payload", "topic", "field"];
 /// To how many bytes a text is cut, one attempt after the other.
 const LENGTHS: [usize; 4] = [400, 120, 40, 8];
@@ -54,7 +54,7 @@ fn cut_texts(message: &mut Map<String, Value>, length: usize) {
     }
 }
 
-/// Of a state: leaves out alerts, the lightest first and of one priority the newest, until it fits.
+/// Of a state: leaves out alerts, the lowest first and of one priority the newest, until it fits.
 fn leave_out_alerts(message: &mut Map<String, Value>, within: usize) {
     let Some(Value::Array(alerts)) = message.remove("alerts") else { return };
     message.insert("alerts_omitted".to_owned(), alerts.len().into());
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_state_with_a_great_many_alerts_keeps_the_heaviest_and_says_how_many_it_leaves_out() {
+    fn a_state_with_a_great_many_alerts_keeps_the_highest_and_says_how_many_it_leaves_out() {
         let alert = |at: usize| {
             let priority = PRIORITIES[at % 4];
             json!({"id": format!("{at:036}"), "priority": priority, "message": "x".repeat(100)})

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 use wardwatch_actors::commands::ReplyTo;
-use wardwatch_actors::patient::outcome::{Refused, RefusedMessage};
+use wardwatch_actors::patient::outcome::{ArrivalKind, RejectedArrival};
 use wardwatch_actors::people::{NameFault, PatientId, check_name, unit_and_patient};
 
 /// Where Mosquitto says how many messages it has dropped since its start, for whichever client.
@@ -19,7 +19,7 @@ pub enum Address<'a> {
     DeviceStatus(&'a str),
     /// A command of this sender about the patient `unit/patient`, names checked.
     Command { sender: &'a str, patient: &'a str },
-    /// A mark on the probe topic of the instance of this name.
+    /// A probe on the probe topic of the instance of this name.
     Probe(&'a str),
     /// What somebody says about the discharges that the instance of this name holds.
     Discharges(&'a str),
@@ -84,10 +84,10 @@ impl Topics {
     }
 
     /// On which topic a rejected message came.
-    pub fn refused(&self, refused: &Refused) -> String {
-        match refused.what {
-            RefusedMessage::Reading => self.vitals(&refused.patient),
-            RefusedMessage::Record => self.record(&refused.patient),
+    pub fn of_rejected(&self, rejected: &RejectedArrival) -> String {
+        match rejected.what {
+            ArrivalKind::Reading => self.vitals(&rejected.patient),
+            ArrivalKind::Record => self.record(&rejected.patient),
         }
     }
 
@@ -158,7 +158,7 @@ impl Topics {
         below && !topic.contains(['+', '#', '\0'])
     }
 
-    /// What was refused, and why.
+    /// What was rejected, and why.
     pub fn rejected(&self) -> String {
         format!("{}/rejected", self.prefix)
     }
@@ -173,7 +173,7 @@ impl Topics {
         format!("{}/discharges/{instance}", self.prefix)
     }
 
-    /// Where one instance sends its own mark to itself.
+    /// Where one instance sends its own probe to itself.
     pub fn probe(&self, instance: &str) -> String {
         format!("{}/probe/{instance}", self.prefix)
     }
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_malformed_topic_is_refused_with_its_reason() {
+    fn a_malformed_topic_is_rejected_with_its_reason() {
         let topics = Topics::new("wardwatch");
         for bad in [
             "wardwatch/vitals/icu-1",

@@ -1,4 +1,4 @@
-//! Names that nobody knows: told once a device and start, with the nearest that is known.
+//! Names that nobody knows: reported once a device and start, with the nearest that is known.
 //!
 //! Whoever sends `bpm` and `spo2` looks watched and is not: nothing of the contract is in its readings.
 
@@ -8,14 +8,14 @@ use std::hash::{BuildHasher, RandomState};
 
 use crate::config::nearest;
 
-/// How many names are told at once; of further ones only how many there are.
+/// How many names are reported at once; of further ones only how many there are.
 const MOST_NAMES: usize = 16;
 /// How many names of one reading are looked at.
 const MOST_LOOKED_AT: usize = 64;
-/// How much of a name is told, in characters.
+/// How much of a name is reported, in characters.
 const LONGEST_NAME: usize = 64;
-/// How many pairs of device and name are remembered. Beyond, all are forgotten, and may be told again: device names
-/// without end must not keep the next real device from being told.
+/// How many pairs of device and name are remembered. Beyond, all are forgotten, and may be reported again: device names
+/// without end must not keep the next real device from being reported.
 const MOST_REMEMBERED: usize = 20_000;
 
 /// What devices call what the contract calls otherwise.
@@ -56,31 +56,31 @@ const ALIASES: [(&str, &str); 34] = [
     ("ts", "time"),
 ];
 
-/// What has been told since the start.
+/// What has been reported since the start.
 #[derive(Default)]
-pub struct ToldNames {
-    told: HashSet<u64>,
+pub struct ReportedNames {
+    reported: HashSet<u64>,
     hasher: RandomState,
 }
 
-impl ToldNames {
-    /// Of these names, sent by `whom`, those that were not told yet; they count as told from now on.
+impl ReportedNames {
+    /// Of these names, sent by `whom`, those that were not reported yet; they count as reported from now on.
     pub fn news<'n>(&mut self, whom: &str, names: &'n [Cow<'_, str>]) -> Vec<&'n str> {
-        if self.told.len() + MOST_LOOKED_AT > MOST_REMEMBERED {
-            self.told.clear();
+        if self.reported.len() + MOST_LOOKED_AT > MOST_REMEMBERED {
+            self.reported.clear();
         }
-        let is_new = |name: &&str| self.told.insert(self.hasher.hash_one((whom, name)));
+        let is_new = |name: &&str| self.reported.insert(self.hasher.hash_one((whom, name)));
         names.iter().map(|name| &**name).take(MOST_LOOKED_AT).filter(is_new).collect()
     }
 }
 
 /// Names with the nearest of the known ones: `unknown: bpm, spo2; did you mean heart_rate, oxygen_saturation?`
-pub fn told<N: AsRef<str>>(names: &[N], known: &[&'static str]) -> String {
-    told_by(names, |name| suggestion(name, known))
+pub fn described<N: AsRef<str>>(names: &[N], known: &[&'static str]) -> String {
+    described_by(names, |name| suggestion(name, known))
 }
 
 /// The same where what may be meant depends on the name's place.
-pub fn told_by<N: AsRef<str>>(names: &[N], nearest: impl Fn(&str) -> Option<&'static str>) -> String {
+pub fn described_by<N: AsRef<str>>(names: &[N], nearest: impl Fn(&str) -> Option<&'static str>) -> String {
     let shown = || names.iter().map(AsRef::as_ref).take(MOST_NAMES);
     let listed: Vec<_> = shown().map(printable).collect();
     let mut words = format!("unknown: {}", listed.join(", "));
@@ -146,18 +146,18 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_with_what_may_be_meant() {
+    fn names_are_described_with_what_may_be_meant() {
         let known = known_names();
-        let words = told(&["bpm", "spo2", "glucose"], &known);
+        let words = described(&["bpm", "spo2", "glucose"], &known);
         assert_eq!(words, "unknown: bpm, spo2, glucose; did you mean heart_rate, oxygen_saturation?");
-        assert_eq!(told(&["glucose"], &known), "unknown: glucose");
+        assert_eq!(described(&["glucose"], &known), "unknown: glucose");
         let many: Vec<_> = (0..20).map(|n| format!("x{n}")).collect();
-        assert!(told(&many, &known).ends_with("x15 and 4 more"));
+        assert!(described(&many, &known).ends_with("x15 and 4 more"));
     }
 
     #[test]
-    fn each_name_is_told_once_a_device_and_the_memory_of_it_is_bounded() {
-        let mut names = ToldNames::default();
+    fn each_name_is_reported_once_a_device_and_the_memory_of_it_is_bounded() {
+        let mut names = ReportedNames::default();
         let both: [Cow<'_, str>; 2] = ["bpm".into(), "spo2".into()];
         assert_eq!(names.news("mon-1", &both[..1]), ["bpm"]);
         assert_eq!(names.news("mon-1", &both), ["spo2"]);
@@ -166,6 +166,6 @@ mod tests {
         for device in 0..3 * MOST_REMEMBERED {
             assert_eq!(names.news(&device.to_string(), &both).len(), 2, "{device}");
         }
-        assert!(names.told.len() <= MOST_REMEMBERED);
+        assert!(names.reported.len() <= MOST_REMEMBERED);
     }
 }

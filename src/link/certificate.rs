@@ -1,4 +1,4 @@
-//! Until when a certificate holds: the one thing of it that rustls does not tell.
+//! Until when a certificate holds: the one thing of it that rustls does not say.
 
 use wardwatch_actors::clock::Timestamp;
 

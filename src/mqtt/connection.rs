@@ -16,7 +16,7 @@ use wardwatch_actors::receipt::Receipt;
 
 use super::frames::Incoming;
 use super::ingest::{ConnectionEnd, ConnectionProgress, Inbox, Ingest, IngestRequest, Message};
-use super::marks::Marks;
+use super::probes::Probes;
 use super::wire::{Wire, WireFault};
 use pings::Pings;
 
@@ -24,25 +24,25 @@ use pings::Pings;
 const TICK: Duration = Duration::from_millis(250);
 /// Readings handed over before the actors run; an array that is taken while there are fewer may exceed it.
 const BURST: u64 = 64;
-/// While a mark is under way for long, another one asks whether only that one was lost.
+/// While a probe is under way for long, another one asks whether only that one was lost.
 const ANOTHER_AFTER: Duration = Duration::from_secs(10);
-/// A mark under way for longer means that what we hear is old.
-const MARK_WITHIN: Duration = Duration::from_secs(2);
+/// A probe under way for longer means that what we hear is old.
+const PROBE_WITHIN: Duration = Duration::from_secs(2);
 /// Reading held for longer means that what we hear is old.
 const HELD_WITHIN: Duration = Duration::from_secs(1);
-/// A mark under way for this long has been withheld, or a very long queue lies before it.
+/// A probe under way for this long has been withheld, or a very long queue lies before it.
 const WITHHELD_AFTER: Duration = Duration::from_secs(30);
 /// Ticks without anything new after which the records do not come before what is held is let go: 2 s.
 const STALLED_AFTER: u32 = 8;
-/// A broker that answers neither mark nor ping for this long beyond their interval is gone.
+/// A broker that answers neither probe nor ping for this long beyond their interval is gone.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// A connection that ends so soon after a mark may have been ended for it.
+/// A connection that ends so soon after a probe may have been ended for it.
 const CUT_WITHIN: Duration = Duration::from_secs(2);
 
-/// What became of the marks of a connection.
+/// What became of the probes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MarksFate {
+pub(super) enum ProbesFate {
     /// One came back.
     Heard,
     /// The connection ended right after one, and none came back.
@@ -54,9 +54,9 @@ pub(super) struct Connection<'a, I> {
     ingest: &'a mut Ingest,
     inbox: &'a mut I,
     wire: Wire,
-    marks: Marks,
+    probes: Probes,
     pings: Pings,
-    /// When a mark was last sent as a message, and whether one came back.
+    /// When a probe was last sent as a message, and whether one came back.
     probed_at: Option<Instant>,
     has_heard_a_probe: bool,
     /// SUBSCRIBEs not yet answered, in order.
@@ -65,11 +65,11 @@ pub(super) struct Connection<'a, I> {
     subscribed: bool,
     /// The retained records have been heard.
     records_heard: bool,
-    /// The mark whose return means `Drained`; none while what we hear is live.
+    /// The probe whose return means `Drained`; none while what we hear is live.
     drained_by: Option<u64>,
-    /// A mark is to be written.
-    mark_due: bool,
-    mark_at: Instant,
+    /// A probe is to be written.
+    probe_due: bool,
+    probe_at: Instant,
     ping_at: Instant,
     /// Since when nothing is read because the ring is full or the publisher asks to hold.
     held_since: Option<Instant>,
@@ -91,12 +91,12 @@ impl<'a, I: Inbox> Connection<'a, I> {
     pub fn new(ingest: &'a mut Ingest, inbox: &'a mut I, wire: Wire) -> Self {
         let now = Instant::now();
         Self {
-            mark_at: now + ingest.settings.mark_every,
+            probe_at: now + ingest.settings.probe_every,
             ping_at: now + ingest.settings.link.keep_alive() / 3,
             ingest,
             inbox,
             wire,
-            marks: Marks::new(),
+            probes: Probes::new(),
             pings: Pings::default(),
             probed_at: None,
             has_heard_a_probe: false,
@@ -104,7 +104,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             subscribed: false,
             records_heard: false,
             drained_by: Some(1),
-            mark_due: false,
+            probe_due: false,
             held_since: None,
             silent_ticks: 0,
             received: 0,
@@ -116,18 +116,18 @@ impl<'a, I: Inbox> Connection<'a, I> {
         }
     }
 
-    /// Whether a mark of this connection came back.
-    pub fn has_heard_a_mark(&self) -> bool {
+    /// Whether a probe of this connection came back.
+    pub fn has_heard_a_probe(&self) -> bool {
         self.records_heard
     }
 
-    /// What became of its marks.
-    pub fn marks(&self) -> MarksFate {
+    /// What became of its probes.
+    pub fn probes(&self) -> ProbesFate {
         let lately = self.probed_at.is_some_and(|at| at.elapsed() < CUT_WITHIN);
         match (self.has_heard_a_probe, lately) {
-            (true, _) => MarksFate::Heard,
-            (false, true) => MarksFate::CutOff,
-            (false, false) => MarksFate::Unknown,
+            (true, _) => ProbesFate::Heard,
+            (false, true) => ProbesFate::CutOff,
+            (false, false) => ProbesFate::Unknown,
         }
     }
 
@@ -183,22 +183,22 @@ impl<'a, I: Inbox> Connection<'a, I> {
         }
     }
 
-    /// Acknowledges what is settled and sends the mark that is due, in one write.
+    /// Acknowledges what is settled and sends the probe that is due, in one write.
     async fn write_what_is_due(&mut self) -> Result<(), WireFault> {
         self.ingest.ring.take_settled(&mut self.settled);
         for pkid in self.settled.drain(..) {
             self.wire.acknowledge(pkid)?;
         }
-        if self.mark_due && self.subscribed && self.may_read() {
-            self.mark_due = false;
+        if self.probe_due && self.subscribed && self.may_read() {
+            self.probe_due = false;
             let now = Instant::now();
-            self.mark_at = now + self.ingest.settings.mark_every;
-            if self.ingest.pings_take_the_place_of_marks(now) {
-                self.ping_as_mark(now)?;
+            self.probe_at = now + self.ingest.settings.probe_every;
+            if self.ingest.pings_take_the_place_of_probes(now) {
+                self.ping_as_probe(now)?;
             } else {
                 self.probed_at = Some(now);
-                let mark = self.marks.send(now);
-                self.wire.publish(&self.ingest.settings.probe, mark)?;
+                let probe = self.probes.send(now);
+                self.wire.publish(&self.ingest.settings.probe, probe)?;
             }
         }
         self.wire.flush().await
@@ -264,7 +264,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
         };
         let receipt = Receipt::new(self.ingest.ledger.clone(), entry);
         if topic == self.ingest.settings.probe {
-            self.take_mark(&payload);
+            self.take_probe(&payload);
             receipt.settle();
         } else {
             if !self.ingest.wants(&topic) {
@@ -275,14 +275,14 @@ impl<'a, I: Inbox> Connection<'a, I> {
         Ok(())
     }
 
-    fn take_mark(&mut self, text: &[u8]) {
-        let Some(heard) = self.marks.hear(text, Instant::now()) else { return };
+    fn take_probe(&mut self, text: &[u8]) {
+        let Some(heard) = self.probes.hear(text, Instant::now()) else { return };
         self.has_heard_a_probe = true;
         self.inbox.hearing(ConnectionProgress::Probe { sent: heard.sent, round_trip: heard.round_trip });
         self.catch_up(heard.number);
     }
 
-    /// What was queued before the mark of this number has been heard.
+    /// What was queued before the probe of this number has been heard.
     fn catch_up(&mut self, number: u64) {
         self.withheld = false;
         if !self.records_heard {
@@ -295,10 +295,10 @@ impl<'a, I: Inbox> Connection<'a, I> {
         }
     }
 
-    /// From here on `Drained` is only true once a mark not yet sent is back.
-    fn remark(&mut self) {
-        self.mark_due = true;
-        self.drained_by = Some(self.marks.last() + 1);
+    /// From here on `Drained` is only true once a probe not yet sent is back.
+    fn probe_again(&mut self) {
+        self.probe_due = true;
+        self.drained_by = Some(self.probes.last() + 1);
     }
 
     fn tick(&mut self, now: Instant) -> Result<(), WireFault> {
@@ -317,7 +317,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.silent_ticks = 0;
             let since = *self.held_since.get_or_insert(now);
             if now - since >= HELD_WITHIN {
-                self.fall_behind(self.marks.last() + 1);
+                self.fall_behind(self.probes.last() + 1);
             }
             Ok(())
         }
@@ -328,19 +328,19 @@ impl<'a, I: Inbox> Connection<'a, I> {
         let received = self.wire.received();
         let silent = std::mem::replace(&mut self.received, received) == received;
         self.silent_ticks = if silent { self.silent_ticks + 1 } else { 0 };
-        let patience = self.ingest.settings.mark_every + ANSWER_WITHIN;
+        let patience = self.ingest.settings.probe_every + ANSWER_WITHIN;
         if TICK * self.silent_ticks > patience {
             return Err(WireFault::Silent(patience));
         }
-        let under_way = self.marks.overdue(now);
+        let under_way = self.probes.overdue(now);
         // One at a time: a broker that hangs is not to find many of them. A tick comes as early as late.
-        let mark_at = if under_way.is_none() { self.mark_at } else { self.mark_at + ANOTHER_AFTER };
-        if now + TICK / 2 >= mark_at {
-            self.mark_due = true;
+        let probe_at = if under_way.is_none() { self.probe_at } else { self.probe_at + ANOTHER_AFTER };
+        if now + TICK / 2 >= probe_at {
+            self.probe_due = true;
         }
         let overdue = under_way.unwrap_or_default();
-        if overdue >= MARK_WITHIN {
-            self.fall_behind(self.marks.last());
+        if overdue >= PROBE_WITHIN {
+            self.fall_behind(self.probes.last());
         }
         if overdue >= WITHHELD_AFTER && !std::mem::replace(&mut self.withheld, true) {
             self.inbox.hearing(ConnectionProgress::Withheld);
@@ -351,11 +351,11 @@ impl<'a, I: Inbox> Connection<'a, I> {
         Ok(())
     }
 
-    /// What is heard is old until the mark of this number is back.
+    /// What is heard is old until the probe of this number is back.
     fn fall_behind(&mut self, until: u64) {
         if self.drained_by.is_none() {
             self.drained_by = Some(until);
-            self.mark_due |= until > self.marks.last();
+            self.probe_due |= until > self.probes.last();
             self.inbox.hearing(ConnectionProgress::Behind);
         }
     }

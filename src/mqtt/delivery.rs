@@ -20,7 +20,7 @@ const LINGER: Duration = Duration::from_millis(20);
 const SESSION_TAKEN_OVER: u8 = 0x8e;
 /// A connection that has lived for so many seconds has not been ended for what it sent.
 const STEADY_AFTER_S: u32 = 10;
-/// How often what the broker refused is offered again, in seconds that really ran.
+/// How often what the broker rejected is offered again, in seconds that really ran.
 const OFFER_EVERY_S: u32 = 60;
 /// How long the goodbye may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
@@ -151,7 +151,7 @@ impl Delivery<'_> {
                     }
                     Answer::Pingresp => {}
                     Answer::Foreign { reply } => sink.reply(reply),
-                    Answer::Disconnect { reason } => return Err(dismissed(reason)),
+                    Answer::Disconnect { reason } => return Err(ended_by_broker(reason)),
                 }
                 next = source.read_now()?;
             }
@@ -194,18 +194,18 @@ fn verdict(reason: u8) -> PubackAnswer {
         // "Implementation specific", as by a broker that is short of something, and "quota exceeded".
         0x83 | 0x97 => PubackAnswer::Retry,
         0x95 => PubackAnswer::TooLarge,
-        other => PubackAnswer::Refused(format!("the broker refused it with reason {other:#04x}")),
+        other => PubackAnswer::Rejected(format!("the broker rejected it with reason {other:#04x}")),
     }
 }
 
 /// What a DISCONNECT's reason means for us.
-fn dismissed(reason: u8) -> DeliveryEnd {
-    let told = format!("the broker ended the connection with reason {reason:#04x}");
+fn ended_by_broker(reason: u8) -> DeliveryEnd {
+    let words = format!("the broker ended the connection with reason {reason:#04x}");
     match reason {
         SESSION_TAKEN_OVER => DeliveryEnd::TakenOver,
         // Malformed packet, protocol error, not authorized, topic name invalid, packet too large, payload
         // format invalid, retain or QoS not supported: about a message, the oldest unacknowledged one.
-        0x81 | 0x82 | 0x87 | 0x90 | 0x95 | 0x99 | 0x9a | 0x9b => DeliveryEnd::Blamed(told),
-        _ => DeliveryEnd::Lost(told),
+        0x81 | 0x82 | 0x87 | 0x90 | 0x95 | 0x99 | 0x9a | 0x9b => DeliveryEnd::Blamed(words),
+        _ => DeliveryEnd::Lost(words),
     }
 }

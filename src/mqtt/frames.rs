@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_mqtt_is_refused_and_never_waited_for() {
+    fn what_is_not_mqtt_is_rejected_and_never_waited_for() {
         for bytes in [&[0x30, 0xff, 0xff, 0xff, 0xff, 1][..], &[0x90, 0xff, 0xff, 0xff, 0x7f], &[0x00, 0]] {
             let mut frames = Frames::new(MAX);
             frames.input().extend_from_slice(bytes);

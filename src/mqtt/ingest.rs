@@ -1,4 +1,4 @@
-//! The ingest: hears readings and records from the broker, and acknowledges them when nothing is owed any more.
+//! The ingest: hears readings and records from the broker, and acknowledges them when nothing is pending any more.
 //!
 //! It runs on its shard's thread, next to the actors it hands messages to. A burst is handed over, the
 //! actors run, and the acknowledgements of all that is settled by then leave in one write. It reads no
@@ -18,24 +18,24 @@ use tokio::time::{Instant, sleep};
 use tracing::{error, info, warn};
 use wardwatch_actors::receipt::{Ledger, Receipt};
 
-use super::connection::{Connection, MarksFate};
+use super::connection::{Connection, ProbesFate};
 use super::ring::{Ring, RingFault};
 use super::wire::{Wire, WireFault};
 use crate::causes::Causes;
 use crate::link::{Backoff, Link};
 
-/// How often a mark is tried where the broker ends the connection for it.
-const MARK_AGAIN_AFTER: Duration = Duration::from_secs(3600);
+/// How often a probe is tried where the broker ends the connection for it.
+const PROBE_AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
-/// After so many connections in a row that were lost before a mark came back, the marks are the likely cause.
-const LOST_FOR_MARKS: u32 = 3;
+/// After so many connections in a row that were lost before a probe came back, the probes are the likely cause.
+const LOST_FOR_PROBES: u32 = 3;
 
-/// What an ingest is told once.
+/// What an ingest is given once.
 #[derive(Clone)]
 pub struct IngestSettings {
     /// The broker and the session at it.
     pub link: Link,
-    /// Topic of our own mark.
+    /// Topic of our own probe.
     pub probe: String,
     /// What is heard before anything is judged: admission records, device status.
     pub records: Vec<String>,
@@ -43,8 +43,8 @@ pub struct IngestSettings {
     pub vitals: Vec<String>,
     /// What is heard where the broker allows it.
     pub optional: Vec<String>,
-    /// How often a mark tells up to when everything has been heard.
-    pub mark_every: Duration,
+    /// How often a probe shows up to when everything has been heard.
+    pub probe_every: Duration,
     /// Payloads of more bytes are not read.
     pub max_payload: usize,
     /// How long a shutdown waits for receipts.
@@ -63,7 +63,7 @@ pub struct Message {
     pub retain: bool,
     /// The broker may have delivered it before.
     pub duplicate: bool,
-    /// To be settled once nothing is owed for the message.
+    /// To be settled once nothing is pending for the message.
     pub receipt: Receipt,
 }
 
@@ -74,20 +74,20 @@ pub enum ConnectionProgress {
     Connected { resumed: bool },
     /// Every retained record has been handed over: who is unknown now is not here.
     RecordsRead,
-    /// What was queued before the last mark has been handed over: what follows is live.
+    /// What was queued before the last probe has been handed over: what follows is live.
     Drained,
-    /// What is handed over is old, or nothing is: reading is held, or a mark is overdue. `Drained` ends it.
+    /// What is handed over is old, or nothing is: reading is held, or a probe is overdue. `Drained` ends it.
     Behind,
-    /// A mark is back: what the broker had when it was sent has been handed over.
+    /// A probe is back: what the broker had when it was sent has been handed over.
     Probe { sent: Instant, round_trip: Duration },
-    /// The same by a PINGREQ, where marks cost the connection.
+    /// The same by a PINGREQ, where probes cost the connection.
     Ping { sent: Instant },
     /// Nothing more comes, the retained records included, before some of what was handed over is settled.
     Stalled,
-    /// Our marks do not come back, or the broker closes the connection for them: its access list withholds them.
+    /// Our probes do not come back, or the broker closes the connection for them: its access list withholds them.
     Withheld,
-    /// The broker refuses this subscription; nobody hears that patient.
-    Refused(String),
+    /// The broker rejects this subscription; nobody hears that patient.
+    SubscriptionRejected(String),
     /// The connection is gone, or did not come about; another try is under way.
     Lost { reason: String },
 }
@@ -107,8 +107,8 @@ pub enum IngestRequest {
     Subscribe(String),
     /// Hear it no more.
     Unsubscribe(String),
-    /// Send a new mark, and say `Drained` when it is back.
-    Remark,
+    /// Send a new probe, and say `Drained` when it is back.
+    ProbeAgain,
 }
 
 /// Why an ingest cannot go on; the process ends, and nothing unsettled was acknowledged.
@@ -128,12 +128,12 @@ pub struct Ingest {
     pub(super) hold: watch::Receiver<bool>,
     /// What the shard has subscribed to.
     pub(super) filters: BTreeSet<String>,
-    /// How many connections in a row have ended before a mark of theirs came back.
-    without_mark: u32,
-    /// How many of them ended right after a mark.
+    /// How many connections in a row have ended before a probe of theirs came back.
+    without_probe: u32,
+    /// How many of them ended right after a probe.
     cut_off: u32,
-    /// When a mark is tried again; until then PINGREQ takes its place. None where marks come back.
-    mark_again_at: Option<Instant>,
+    /// When a probe is tried again; until then PINGREQ takes its place. None where probes come back.
+    probe_again_at: Option<Instant>,
 }
 
 impl Ingest {
@@ -145,9 +145,9 @@ impl Ingest {
             ring,
             hold,
             filters: BTreeSet::new(),
-            without_mark: 0,
+            without_probe: 0,
             cut_off: 0,
-            mark_again_at: None,
+            probe_again_at: None,
         }
     }
 
@@ -157,28 +157,28 @@ impl Ingest {
         vitals.iter().chain(records).chain([probe]).chain(optional)
     }
 
-    /// Whether the broker ends connections for our marks, so that something else must do; once in a while a mark is
+    /// Whether the broker ends connections for our probes, so that something else must do; once in a while a probe is
     /// tried all the same.
-    pub(super) fn pings_take_the_place_of_marks(&mut self, now: Instant) -> bool {
-        let Some(again_at) = self.mark_again_at else { return false };
+    pub(super) fn pings_take_the_place_of_probes(&mut self, now: Instant) -> bool {
+        let Some(again_at) = self.probe_again_at else { return false };
         if now >= again_at {
-            self.mark_again_at = Some(now + MARK_AGAIN_AFTER);
+            self.probe_again_at = Some(now + PROBE_AGAIN_AFTER);
         }
         now < again_at
     }
 
-    /// A connection is over: what it says of our marks.
-    fn note_marks(&mut self, fate: MarksFate) {
+    /// A connection is over: what it says of our probes.
+    fn note_probes(&mut self, fate: ProbesFate) {
         match fate {
-            MarksFate::Heard => (self.cut_off, self.mark_again_at) = (0, None),
-            MarksFate::CutOff => self.cut_off += 1,
-            MarksFate::Unknown => {}
+            ProbesFate::Heard => (self.cut_off, self.probe_again_at) = (0, None),
+            ProbesFate::CutOff => self.cut_off += 1,
+            ProbesFate::Unknown => {}
         }
-        if self.cut_off >= LOST_FOR_MARKS && self.mark_again_at.is_none() {
+        if self.cut_off >= LOST_FOR_PROBES && self.probe_again_at.is_none() {
             warn!(
                 "the broker ends the connection for each of our probes: PINGREQ takes their place, and one is tried each hour"
             );
-            self.mark_again_at = Some(Instant::now() + MARK_AGAIN_AFTER);
+            self.probe_again_at = Some(Instant::now() + PROBE_AGAIN_AFTER);
         }
     }
 
@@ -216,8 +216,8 @@ impl Ingest {
             };
             self.ring.void();
             let pause = backoff.after_connection(begun.elapsed());
-            tell_lost(&lost, pause, &mut inbox);
-            if self.without_mark == LOST_FOR_MARKS {
+            report_lost(&lost, pause, &mut inbox);
+            if self.without_probe == LOST_FOR_PROBES {
                 inbox.hearing(ConnectionProgress::Withheld);
             }
             tokio::select! {
@@ -249,9 +249,9 @@ impl Ingest {
         info!(broker = self.settings.link.address(), resumed, "connected to the broker for reading");
         let mut connection = Connection::new(self, inbox, wire);
         let ended = connection.hear(resumed, requests, shutdown).await;
-        let (heard_a_mark, fate) = (connection.has_heard_a_mark(), connection.marks());
-        self.note_marks(fate);
-        self.without_mark = if heard_a_mark { 0 } else { self.without_mark + 1 };
+        let (heard_a_probe, fate) = (connection.has_heard_a_probe(), connection.probes());
+        self.note_probes(fate);
+        self.without_probe = if heard_a_probe { 0 } else { self.without_probe + 1 };
         ended
     }
 }
@@ -278,10 +278,10 @@ async fn fault(ring: &Ring) -> RingFault {
     }
 }
 
-fn tell_lost(lost: &WireFault, pause: Duration, inbox: &mut impl Inbox) {
+fn report_lost(lost: &WireFault, pause: Duration, inbox: &mut impl Inbox) {
     let reason = Causes(lost).to_string();
     match lost {
-        WireFault::Refused(_) | WireFault::Rejected { .. } => {
+        WireFault::SubscriptionRejected(_) | WireFault::ConnectionRejected { .. } => {
             error!(reason, ?pause, "the broker rejects us; trying again")
         }
         _ => warn!(reason, ?pause, "no readings from the broker; trying again"),

@@ -13,7 +13,7 @@ use super::cuts::Cuts;
 use super::outgoing::{
     BrokerTerms, DeliveryClass, DeliveryResult, DropOrder, Finished, Outgoing, PubackAnswer,
 };
-use super::refused::RefusedMessages;
+use super::rejected::RejectedMessages;
 use super::waiting::WaitingMessages;
 use crate::contract::announcement::Announcement;
 use crate::contract::shorten::shorten;
@@ -29,10 +29,10 @@ const PACKET_OVERHEAD: usize = 16;
 /// How many messages that may wait are on the way at most: an alert change that comes next goes behind them.
 const DEFERRABLE_WINDOW: usize = 200;
 
-/// Messages waiting, sent, and refused.
+/// Messages waiting, sent, and rejected.
 pub(super) struct OutboxQueue {
     waiting: WaitingMessages,
-    refused: RefusedMessages,
+    rejected: RejectedMessages,
     /// On the way, in this order; none once acknowledged. The front is always some.
     sent: VecDeque<Option<Outgoing>>,
     /// The place of the front of `sent` in this connection's order.
@@ -58,7 +58,7 @@ impl OutboxQueue {
     pub fn new(bound: usize) -> Self {
         Self {
             waiting: WaitingMessages::new(bound),
-            refused: RefusedMessages::new(bound),
+            rejected: RejectedMessages::new(bound),
             sent: VecDeque::new(),
             first_sent: 0,
             alerts_sent: HashSet::new(),
@@ -73,19 +73,19 @@ impl OutboxQueue {
         }
     }
 
-    /// How many messages of QoS 1 are pending, without those that were refused.
+    /// How many messages of QoS 1 are pending, without those that were rejected.
     pub fn pending(&self) -> usize {
-        self.waiting.len() + self.refused.retrying() + self.sent.iter().flatten().count()
+        self.waiting.len() + self.rejected.retrying() + self.sent.iter().flatten().count()
     }
 
-    /// How many messages the broker has refused, or wait behind one of those.
-    pub fn refused(&self) -> usize {
-        self.refused.len()
+    /// How many messages the broker has rejected, or wait behind one of those.
+    pub fn rejected(&self) -> usize {
+        self.rejected.len()
     }
 
     /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
-        self.sent.is_empty() && self.waiting.len() == 0 && self.refused.retrying() == 0
+        self.sent.is_empty() && self.waiting.len() == 0 && self.rejected.retrying() == 0
     }
 
     /// Whether something waits that may wait a little for others.
@@ -117,7 +117,7 @@ impl OutboxQueue {
                 self.set_aside(outgoing, false, finished)
             }
             DeliveryClass::Latest => {
-                if let Some(outgoing) = self.refused.supersede(outgoing, finished) {
+                if let Some(outgoing) = self.rejected.supersede(outgoing, finished) {
                     self.waiting.push(outgoing, finished);
                 }
             }
@@ -138,7 +138,7 @@ impl OutboxQueue {
         }
     }
 
-    /// A connection is there: what was refused is offered again.
+    /// A connection is there: what was rejected is offered again.
     pub fn connect(&mut self, terms: BrokerTerms) {
         self.terms = Some(terms);
         if !self.cuts.explained {
@@ -147,9 +147,9 @@ impl OutboxQueue {
     }
 
     fn offer(&mut self) {
-        self.refused.offer(false);
+        self.rejected.offer(false);
         if self.cuts.singly {
-            self.refused.offer_only_first();
+            self.rejected.offer_only_first();
         }
     }
 
@@ -158,11 +158,11 @@ impl OutboxQueue {
         self.cuts.second();
     }
 
-    /// A minute went by: what was refused is offered again, only the first of it where a refusal costs the connection.
+    /// A minute went by: what was rejected is offered again, only the first of it where a rejection costs the connection.
     /// What has been tried again for all of this minute holds up no receipt any more.
     pub fn minute(&mut self, finished: &mut Finished) {
         self.cuts.minute();
-        self.refused.give_receipts(finished);
+        self.rejected.give_receipts(finished);
         self.offer();
     }
 
@@ -171,14 +171,14 @@ impl OutboxQueue {
         self.losses = 0;
     }
 
-    /// Offers again what was refused; with `all`, also what has cost three connections.
-    pub fn offer_refused(&mut self, all: bool) {
-        self.refused.offer(all);
+    /// Offers again what was rejected; with `all`, also what has cost three connections.
+    pub fn offer_rejected(&mut self, all: bool) {
+        self.rejected.offer(all);
     }
 
     /// Offers again what the broker did not take for now.
     pub fn offer_retried(&mut self) {
-        self.refused.offer_retried();
+        self.rejected.offer_retried();
     }
 
     /// The next message for the connection, if the broker takes one more; of what is deferrable only where it is its
@@ -189,7 +189,7 @@ impl OutboxQueue {
             let outgoing = self.next(terms, deferrable, finished)?;
             match fit(&outgoing, &terms) {
                 Ok(payload) => return Some(self.send(outgoing, payload, finished)),
-                Err(reason) => self.refuse(outgoing, &reason, false, finished),
+                Err(reason) => self.reject(outgoing, &reason, false, finished),
             }
         }
     }
@@ -200,17 +200,17 @@ impl OutboxQueue {
         if self.sent.len() < window {
             while let Some(alert) = self.waiting.next_change() {
                 match alert {
-                    Some(alert) if self.refused.holds(&alert) => {
+                    Some(alert) if self.rejected.holds(&alert) => {
                         let behind = self.waiting.take_change()?;
-                        let gone = self.refused.add_behind(behind, finished);
-                        self.drop_refused(gone, finished);
+                        let gone = self.rejected.add_behind(behind, finished);
+                        self.drop_rejected(gone, finished);
                     }
                     // Of one alert one change after the other: whatever follows keeps its place behind it.
                     Some(alert) if self.alerts_sent.contains(&alert) => return None,
                     _ => return self.waiting.take_change(),
                 }
             }
-            if let Some(offered) = self.refused.take_offered() {
+            if let Some(offered) = self.rejected.take_offered() {
                 return Some(offered);
             }
         }
@@ -255,20 +255,20 @@ impl OutboxQueue {
         self.forget_sent(&outgoing);
         let offered = std::mem::take(&mut outgoing.offered);
         if offered && verdict == PubackAnswer::Accepted && std::mem::take(&mut self.cuts.singly) {
-            self.offer_refused(false);
+            self.offer_rejected(false);
         }
         match verdict {
             PubackAnswer::Accepted if outgoing.next_part() => self.put_back(outgoing, finished),
             PubackAnswer::Accepted if outgoing.rejected.is_empty() => {
-                self.refused.release(outgoing.alert);
+                self.rejected.release(outgoing.alert);
                 finished.push(outgoing, DeliveryResult::Accepted);
             }
             PubackAnswer::Accepted => self.set_aside(outgoing, false, finished),
-            PubackAnswer::Retry => self.refused.retry_later(outgoing),
+            PubackAnswer::Retry => self.rejected.retry_later(outgoing),
             PubackAnswer::TooLarge => self.too_large(outgoing, finished),
-            PubackAnswer::Refused(reason) => {
-                self.cuts.refused(outgoing.class);
-                self.refuse(outgoing, &reason, false, finished);
+            PubackAnswer::Rejected(reason) => {
+                self.cuts.rejected(outgoing.class);
+                self.reject(outgoing, &reason, false, finished);
             }
         }
     }
@@ -288,14 +288,14 @@ impl OutboxQueue {
                 outgoing.max_payload = size / 2;
                 self.put_back(outgoing, finished);
             }
-            None => self.refuse(outgoing, "it is too large for the broker", false, finished),
+            None => self.reject(outgoing, "it is too large for the broker", false, finished),
         }
     }
 
     /// The connection is gone: what it has not acknowledged waits again, in its old place.
     ///
     /// With `blame`, the broker ended it for what we sent, which the oldest unacknowledged message stands for. Answers
-    /// whether a message that was refused explains it.
+    /// whether a message that was rejected explains it.
     pub fn disconnect(&mut self, blame: Option<&str>, finished: &mut Finished) -> bool {
         let explained = self.cuts.ended(blame.is_some());
         let blame = blame.filter(|_| !explained);
@@ -310,7 +310,7 @@ impl OutboxQueue {
             oldest.failures += 1;
             let costly = alone && oldest.failures >= MAX_FAILURES;
             if let Some(blamed) = costly.then(|| sent.pop_front()).flatten() {
-                self.refuse(blamed, reason, true, finished);
+                self.reject(blamed, reason, true, finished);
             }
         }
         while let Some(outgoing) = sent.pop_back() {
@@ -323,17 +323,17 @@ impl OutboxQueue {
 
     /// Returns a message to where it was taken from.
     fn put_back(&mut self, outgoing: Outgoing, finished: &mut Finished) {
-        if let Some(outgoing) = self.refused.take_back(outgoing) {
+        if let Some(outgoing) = self.rejected.take_back(outgoing) {
             self.waiting.put_back(outgoing, finished);
         }
     }
 
     /// The broker does not take this: the rest of it is tried, then it is set aside.
-    fn refuse(&mut self, mut outgoing: Outgoing, reason: &str, costly: bool, finished: &mut Finished) {
+    fn reject(&mut self, mut outgoing: Outgoing, reason: &str, costly: bool, finished: &mut Finished) {
         let topic = &outgoing.announcement.topic;
-        if self.refused.is_news() {
-            let refused = self.refused.len() + 1;
-            tracing::error!(topic, reason, refused, "the broker rejects a message; it is offered again");
+        if self.rejected.is_news() {
+            let rejected = self.rejected.len() + 1;
+            tracing::error!(topic, reason, rejected, "the broker rejects a message; it is offered again");
         }
         outgoing.rejected.push(outgoing.announcement.clone());
         if !costly && outgoing.next_part() {
@@ -343,7 +343,7 @@ impl OutboxQueue {
         }
     }
 
-    /// Keeps what was refused, in part or whole, to be offered again; what is nobody's in particular is only counted.
+    /// Keeps what was rejected, in part or whole, to be offered again; what is nobody's in particular is only counted.
     fn set_aside(&mut self, mut outgoing: Outgoing, costly: bool, finished: &mut Finished) {
         outgoing.begin_anew();
         if outgoing.class == DeliveryClass::Advisory || outgoing.class == DeliveryClass::Passing {
@@ -356,12 +356,12 @@ impl OutboxQueue {
         {
             return self.waiting.put_back(outgoing, finished);
         }
-        let gone = self.refused.add(outgoing, costly, finished);
-        self.drop_refused(gone, finished);
+        let gone = self.rejected.add(outgoing, costly, finished);
+        self.drop_rejected(gone, finished);
     }
 
-    /// Of what was refused the lightest make room, for good; a high one stays in the store for the next start.
-    fn drop_refused(&mut self, gone: Option<Outgoing>, finished: &mut Finished) {
+    /// Of what was rejected the lowest make room, for good; a high one stays in the store for the next start.
+    fn drop_rejected(&mut self, gone: Option<Outgoing>, finished: &mut Finished) {
         if let Some(mut outgoing) = gone {
             if outgoing.class == DeliveryClass::Change(DropOrder::High) {
                 outgoing.number = None;
@@ -394,5 +394,4 @@ fn pkid(place: u64) -> u16 {
 }
 
 #[cfg(test)]
-#[path = "outbox_tests.rs"]
 mod tests;

@@ -52,11 +52,11 @@ pub struct Outgoing {
     /// The same on further topics; it is done when the broker has all of them.
     pub further: Vec<Announcement>,
     pub class: DeliveryClass,
-    /// Settled once the broker has the message or refuses it, or nobody will bring it there any more.
+    /// Settled once the broker has the message or rejects it, or nobody will bring it there any more.
     pub receipts: Vec<Receipt>,
     /// What whoever asked wants back with the answer.
     pub correlation: Option<Bytes>,
-    /// The feed's number of the change, told to `OutboxListener::done`.
+    /// The feed's number of the change, given to `OutboxListener::done`.
     pub number: Option<u64>,
     /// The alert of which it is a change: of one alert one change is on the way at a time.
     pub alert: Option<Uuid>,
@@ -64,9 +64,9 @@ pub struct Outgoing {
     pub(super) place: u64,
     /// How many connections it seems to have cost.
     pub(super) failures: u8,
-    /// Those of its announcements that the broker refused.
+    /// Those of its announcements that the broker rejected.
     pub(super) rejected: Vec<Announcement>,
-    /// It was refused before, and is offered again.
+    /// It was rejected before, and is offered again.
     pub(super) offered: bool,
     /// Bytes that its payload may have, where the broker found it too large.
     pub(super) max_payload: usize,
@@ -102,7 +102,7 @@ impl Outgoing {
         }
     }
 
-    /// Everything that the broker refused of it is to be offered anew.
+    /// Everything that the broker rejected of it is to be offered anew.
     pub(super) fn begin_anew(&mut self) {
         let mut rejected = std::mem::take(&mut self.rejected).into_iter();
         if let Some(first) = rejected.next() {
@@ -146,7 +146,7 @@ pub(super) enum PubackAnswer {
     Retry,
     /// Not in this size.
     TooLarge,
-    Refused(String),
+    Rejected(String),
 }
 
 /// What a connection allows.

@@ -1,6 +1,6 @@
 //! The publisher: brings alerts, states and scores to the broker on a connection of their own.
 //!
-//! It speaks MQTT 5, whose broker says why it refuses a message and who took our session over. Each
+//! It speaks MQTT 5, whose broker says why it rejects a message and who took our session over. Each
 //! connection starts from `OutboxQueue`, which knows everything pending in order; nothing is kept in the connection.
 
 use std::future::Future;
@@ -33,7 +33,7 @@ const TAKES_NONE: u32 = 10;
 /// Keep-alive of this connection: 1.5 times as long after we die, the broker publishes our last will.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// What a publisher is told once.
+/// What a publisher is given once.
 pub struct PublisherSettings {
     /// The broker, under a client id of the publisher's own.
     pub link: Link,
@@ -51,7 +51,7 @@ pub struct PublisherSettings {
 pub enum LinkEvent {
     /// Connected. The broker may have published our last will meanwhile: say who we are again.
     Connected,
-    /// There has been no connection since then. Told once until there is one.
+    /// There has been no connection since then. Reported once until there is one.
     Lost { since: Instant },
 }
 
@@ -80,8 +80,8 @@ pub struct OutboxStatus {
     pub connected: bool,
     /// Messages the broker has not acknowledged, waiting and on the way.
     pub pending: usize,
-    /// Messages the broker refuses, with those that wait behind them; they are offered again.
-    pub refused: usize,
+    /// Messages the broker rejects, with those that wait behind them; they are offered again.
+    pub rejected: usize,
     /// Messages that are no alert changes and that the broker did not take, since the start.
     pub undeliverable: u64,
     /// Changes that made room for those of a higher priority, since the start.
@@ -139,9 +139,9 @@ impl Outbox {
         self.shared.full.subscribe()
     }
 
-    /// Offers again everything that the broker refused, what has cost connections too.
-    pub fn offer_refused(&self) {
-        self.shared.change(|state, _| state.queue.offer_refused(true));
+    /// Offers again everything that the broker rejected, what has cost connections too.
+    pub fn offer_rejected(&self) {
+        self.shared.change(|state, _| state.queue.offer_rejected(true));
         self.shared.wake.notify_one();
     }
 
@@ -162,7 +162,7 @@ impl Outbox {
         OutboxStatus {
             connected: state.queue.is_connected(),
             pending: state.queue.pending(),
-            refused: state.queue.refused(),
+            rejected: state.queue.rejected(),
             undeliverable: state.queue.undeliverable,
             dropped: state.queue.dropped,
             passed_by: state.queue.passed_by,
@@ -265,7 +265,7 @@ impl Publisher {
     pub async fn run(self, shutdown: impl Future<Output = Option<Outgoing>>) -> Result<(), PublisherFault> {
         let mut drained = pin!(self.drain(shutdown));
         let mut backoff = Backoff::default();
-        self.tell_lost(None);
+        self.report_lost(None);
         loop {
             let begun = Instant::now();
             let mut wire = None;
@@ -281,7 +281,7 @@ impl Publisher {
                     return Err(PublisherFault::TakenOver(self.settings.link.client_id().to_owned()));
                 }
                 DeliveryEnd::Blamed(reason) => {
-                    // Nobody else is to wait for what the broker refused.
+                    // Nobody else is to wait for what the broker rejected.
                     if self.lose(&reason, true) {
                         backoff.reset();
                     }
@@ -336,18 +336,18 @@ impl Publisher {
         }
     }
 
-    /// The connection is gone; whether a message that was refused explains it.
+    /// The connection is gone; whether a message that was rejected explains it.
     fn lose(&self, reason: &str, blame: bool) -> bool {
         warn!(reason, broker = self.settings.link.address(), "nothing can be published; trying again");
         self.shared.connected.send_replace(false);
         let blamed = blame.then_some(reason);
         let explained = self.shared.change(|state, finished| state.queue.disconnect(blamed, finished));
-        self.tell_lost(Some(reason));
+        self.report_lost(Some(reason));
         explained
     }
 
-    /// Tells once for an outage since when it lasts; there is one from the start.
-    fn tell_lost(&self, reason: Option<&str>) {
+    /// Reports once for an outage since when it lasts; there is one from the start.
+    fn report_lost(&self, reason: Option<&str>) {
         let mut state = self.shared.lock();
         if let Some(reason) = reason {
             state.last_error = Some(reason.to_owned());
@@ -391,7 +391,7 @@ impl OutboxState {
                 self.retry_at.get_or_insert_with(|| Instant::now() + self.retry.after_failure());
             }
             PubackAnswer::TooLarge => {}
-            PubackAnswer::Refused(reason) => self.last_error = Some(format!("refused: {reason}")),
+            PubackAnswer::Rejected(reason) => self.last_error = Some(format!("rejected: {reason}")),
         }
         self.queue.answered(pkid, verdict, finished);
     }

@@ -7,7 +7,7 @@ use thiserror::Error;
 use tokio::sync::Notify;
 use wardwatch_actors::receipt::Ledger;
 
-/// Bits of a slot's word that count who still owes something; the rest says for which entry.
+/// Bits of a slot's word that count what is still pending; the rest says for which entry.
 const COUNT_BITS: u32 = 20;
 const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
 
@@ -28,17 +28,17 @@ pub enum RingFault {
     Abandoned,
     /// More parties than a slot can count.
     #[error("more than a million parties hold a receipt of one message")]
-    TooManyDebts,
+    TooManyPending,
 }
 
-/// One message's debt.
+/// What is pending for one message.
 ///
 /// The entry and the count share one word, so that a receipt of an earlier connection can never touch the
 /// count of a message that has taken its slot since.
 #[derive(Default)]
 struct Slot {
     /// The entry's low 44 bits, then the count of unsettled receipts.
-    debt: AtomicU64,
+    pending: AtomicU64,
     /// The packet identifier to acknowledge; 0 where nothing is to be: QoS 0.
     pkid: AtomicU16,
     /// How many readings are in the message, and how many of them are no work: all, once one waits for its turn.
@@ -65,7 +65,7 @@ impl Slot {
 ///
 /// Receipts are cloned and settled from any thread and never block. Only the ingest's thread calls `push`,
 /// `take_settled`, `void`, `weigh` and `wait`. An entry is a number that never comes again, so receipts of an
-/// earlier connection are told from those of this one. Nothing here allocates after `new`.
+/// earlier connection are distinguished from those of this one. Nothing here allocates after `new`.
 pub struct Ring {
     slots: Box<[Slot]>,
     /// How many readings may be under way.
@@ -142,7 +142,7 @@ impl Ring {
         self.taken.load(Relaxed)
     }
 
-    /// Takes up a message, owed once; `None` if the ring is full. It is one reading until it is weighed, and has no
+    /// Takes up a message, pending once; `None` if the ring is full. It is one reading until it is weighed, and has no
     /// packet identifier (0) where the broker wants no acknowledgement.
     pub(crate) fn push(&self, pkid: u16, bytes: usize) -> Option<u64> {
         if self.is_full() {
@@ -154,7 +154,7 @@ impl Ring {
         slot.readings.store(1, Relaxed);
         slot.waiting.store(0, Relaxed);
         slot.bytes.store(u32::try_from(bytes).unwrap_or(u32::MAX), Relaxed);
-        slot.debt.store(tag(entry) | 1, SeqCst);
+        slot.pending.store(tag(entry) | 1, SeqCst);
         self.taken.fetch_add(1, Relaxed);
         self.add(slot.load());
         self.tail.store(entry + 1, Release);
@@ -167,7 +167,7 @@ impl Ring {
         let mut front = self.front.load(Relaxed);
         loop {
             let before = front;
-            while front < tail && self.slot(front).debt.load(SeqCst) == tag(front) {
+            while front < tail && self.slot(front).pending.load(SeqCst) == tag(front) {
                 pkids.extend(Some(self.slot(front).pkid.load(Relaxed)).filter(|pkid| *pkid != 0));
                 front += 1;
             }
@@ -187,7 +187,7 @@ impl Ring {
         for entry in front..tail {
             let slot = self.slot(entry);
             // Whoever settles the last receipt takes the load off; of an entry that is void, we do.
-            if slot.debt.swap(VOID, SeqCst) & COUNT_MASK > 0 {
+            if slot.pending.swap(VOID, SeqCst) & COUNT_MASK > 0 {
                 self.take_off(slot.load());
             }
         }
@@ -204,7 +204,7 @@ impl Ring {
         if self.abandoned.load(Relaxed) {
             Some(RingFault::Abandoned)
         } else if self.overdrawn.load(Relaxed) {
-            Some(RingFault::TooManyDebts)
+            Some(RingFault::TooManyPending)
         } else {
             None
         }
@@ -222,7 +222,7 @@ impl Ring {
     /// The slot of an entry that is not void.
     fn slot_of(&self, entry: u64) -> Option<&Slot> {
         let slot = self.slot(entry);
-        (slot.debt.load(SeqCst) & !COUNT_MASK == tag(entry)).then_some(slot)
+        (slot.pending.load(SeqCst) & !COUNT_MASK == tag(entry)).then_some(slot)
     }
 
     fn add(&self, (readings, bytes): (i64, i64)) {
@@ -241,21 +241,21 @@ impl Ring {
     }
 
     /// Changes the count of `entry` by `change` and returns the new one; `None` if the entry is void or
-    /// `change` refuses.
+    /// `change` rejects.
     fn change(&self, entry: u64, change: impl Fn(u64) -> Option<u64>) -> Option<u64> {
-        let changed = |debt: u64| {
-            let of_entry = debt & !COUNT_MASK == tag(entry);
-            of_entry.then(|| change(debt & COUNT_MASK)).flatten().map(|count| tag(entry) | count)
+        let changed = |pending: u64| {
+            let of_entry = pending & !COUNT_MASK == tag(entry);
+            of_entry.then(|| change(pending & COUNT_MASK)).flatten().map(|count| tag(entry) | count)
         };
-        let before = self.slot(entry).debt.fetch_update(SeqCst, SeqCst, changed).ok()?;
+        let before = self.slot(entry).pending.fetch_update(SeqCst, SeqCst, changed).ok()?;
         change(before & COUNT_MASK)
     }
 }
 
 impl Ledger for Ring {
-    fn owe(&self, entry: u64) {
+    fn add_pending(&self, entry: u64) {
         let counted = self.change(entry, |count| Some(count + 1).filter(|&count| count <= COUNT_MASK));
-        if counted.is_none() && self.slot(entry).debt.load(SeqCst) == tag(entry) | COUNT_MASK {
+        if counted.is_none() && self.slot(entry).pending.load(SeqCst) == tag(entry) | COUNT_MASK {
             self.overdrawn.store(true, SeqCst);
             self.woken.notify_one();
         }
@@ -263,16 +263,16 @@ impl Ledger for Ring {
 
     fn settle(&self, entry: u64) {
         while let Some(slot) = self.slot_of(entry) {
-            let debt = slot.debt.load(SeqCst);
-            if debt & !COUNT_MASK != tag(entry) || debt & COUNT_MASK == 0 {
+            let pending = slot.pending.load(SeqCst);
+            if pending & !COUNT_MASK != tag(entry) || pending & COUNT_MASK == 0 {
                 return;
             }
-            // Of the last debt: what all others did is seen, and the slot is nobody else's yet.
+            // Of the last that is pending: what all others did is seen, and the slot is nobody else's yet.
             let load = slot.load();
-            if slot.debt.compare_exchange(debt, debt - 1, SeqCst, SeqCst).is_err() {
+            if slot.pending.compare_exchange(pending, pending - 1, SeqCst, SeqCst).is_err() {
                 continue;
             }
-            if debt & COUNT_MASK == 1 {
+            if pending & COUNT_MASK == 1 {
                 self.take_off(load);
                 if self.front.load(SeqCst) == entry {
                     self.woken.notify_one();
@@ -323,5 +323,4 @@ fn tag(entry: u64) -> u64 {
 }
 
 #[cfg(test)]
-#[path = "ring_tests.rs"]
 mod tests;

@@ -41,7 +41,7 @@ pub(crate) enum WireFault {
     #[error(transparent)]
     Connect(Wire5Fault),
     #[error("the broker at {address} rejects the connection ({code:?}); check login and client id in [mqtt]")]
-    Rejected { address: String, code: ConnectReturnCode },
+    ConnectionRejected { address: String, code: ConnectReturnCode },
     #[error("the broker did not answer within 5 s")]
     Late,
     #[error("the connection to the broker was lost")]
@@ -57,7 +57,7 @@ pub(crate) enum WireFault {
     #[error("no answer from the broker for {} s", .0.as_secs())]
     Silent(Duration),
     #[error("the broker rejects the subscription to `{0}`; its access list must allow it")]
-    Refused(String),
+    SubscriptionRejected(String),
     #[error("the broker sent an unexpected packet: {0}")]
     Unexpected(String),
 }
@@ -73,7 +73,7 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    /// Connects; tells too whether the broker has kept the session of before. Larger payloads are cut.
+    /// Connects; answers too whether the broker has kept the session of before. Larger payloads are cut.
     pub async fn connect(link: &Link, max_payload: usize) -> Result<(Self, bool), WireFault> {
         let connected = timeout(CONNECT_WITHIN, Self::connect_at_leisure(link, max_payload)).await;
         connected.unwrap_or(Err(WireFault::Late))
@@ -92,7 +92,7 @@ impl Wire {
         match wire.read().await? {
             Incoming::Packet(Packet::ConnAck(ConnAck { session_present, code })) => match code {
                 ConnectReturnCode::Success => Ok((wire, session_present)),
-                code => Err(WireFault::Rejected { address: link.address(), code }),
+                code => Err(WireFault::ConnectionRejected { address: link.address(), code }),
             },
             other => Err(WireFault::Unexpected(format!("{other:?}"))),
         }

@@ -44,7 +44,7 @@ pub(super) enum Wire5Fault {
     #[error("the broker's host name cannot be checked against a certificate")]
     Name(#[from] InvalidDnsNameError),
     #[error("the broker at {address} rejects the connection ({code:?}); check login and client id in [mqtt]")]
-    Refused { address: String, code: ConnectReturnCode },
+    ConnectionRejected { address: String, code: ConnectReturnCode },
     #[error("the broker did not answer within 5 s")]
     Late,
     #[error("the broker at {address} takes no messages: its {term} is 0")]
@@ -152,7 +152,7 @@ impl Wire5 {
         match (ack.code, useless(&ack)) {
             (ConnectReturnCode::Success, None) => Ok((Self { source, sink, certificate_end }, ack)),
             (ConnectReturnCode::Success, Some(term)) => Err(Wire5Fault::Useless { address, term }),
-            (code, _) => Err(Wire5Fault::Refused { address, code }),
+            (code, _) => Err(Wire5Fault::ConnectionRejected { address, code }),
         }
     }
 }
@@ -308,7 +308,7 @@ fn take_frame(input: &mut BytesMut) -> Result<Option<Frame>, Wire5Fault> {
     if input.len() > 4 { Err(Wire5Fault::Malformed("a length without an end".to_owned())) } else { Ok(None) }
 }
 
-/// Reads an answer; a reason that is left out is 0, and properties tell us nothing.
+/// Reads an answer; a reason that is left out is 0, and properties say nothing that we need.
 fn read_answer(Frame { kind, mut body }: Frame) -> Result<Answer, Wire5Fault> {
     match kind {
         PUBACK if body.len() >= 2 => {
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_mqtt_is_refused_and_never_waited_for() {
+    fn what_is_not_mqtt_is_rejected_and_never_waited_for() {
         for bytes in [&[0x40, 0xff, 0xff, 0xff, 0xff, 0xff][..], &[0x40, 0x80, 0x80, 0x80, 0x80]] {
             assert!(take_frame(&mut BytesMut::from(bytes)).is_err(), "{bytes:x?}");
         }

@@ -12,7 +12,7 @@ use wardwatch_actors::installation_actor::{Fact, InstallationActor};
 use super::setup::Setup;
 use crate::link::certificate::CertificateEnd;
 
-/// How long before its end a certificate is told of: two weeks.
+/// How long before its end a certificate is reported: two weeks.
 const AHEAD: Span = Span::from_hours(14 * 24);
 /// How often to look, once there has been time to see the broker's.
 const EVERY: Duration = Duration::from_secs(3600);
@@ -75,13 +75,13 @@ mod tests {
     }
 
     #[test]
-    fn the_certificate_that_ends_first_is_told_of_two_weeks_ahead() {
+    fn the_certificate_that_ends_first_is_reported_two_weeks_ahead() {
         let ours =
             [CertificateEnd { of: "WardWatch (mqtt.certificate_file)", at: at("2027-03-01T00:00:00Z") }];
         let soonest = soonest(&ours, Some(at("2026-12-15T00:00:00Z"))).unwrap();
         assert_eq!(words(&soonest, at("2026-11-30T00:00:00Z")), None);
-        let told = "Certificate of the broker ends on 2026-12-15T00:00:00.000Z: without a new one there is no connection to the broker";
-        assert_eq!(words(&soonest, at("2026-12-01T00:00:00Z")).as_deref(), Some(told));
+        let expected = "Certificate of the broker ends on 2026-12-15T00:00:00.000Z: without a new one there is no connection to the broker";
+        assert_eq!(words(&soonest, at("2026-12-01T00:00:00Z")).as_deref(), Some(expected));
         let ended = words(&soonest, at("2026-12-16T00:00:00Z")).unwrap();
         assert!(ended.starts_with("Certificate of the broker has ended"), "{ended}");
     }

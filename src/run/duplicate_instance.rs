@@ -5,7 +5,7 @@ use wardwatch_actors::clock::{Span, Timestamp, Uptime};
 use super::setup::Setup;
 use crate::contract::payload::system::Status;
 
-/// How long after our session was lost a heartbeat tells why.
+/// How long after our session was lost a heartbeat shows why.
 const WITHIN: Span = Span::from_secs(30);
 /// How often at most we say again who is here.
 const AGAIN_AFTER: Span = Span::from_secs(1);
@@ -79,13 +79,14 @@ impl DuplicateInstance {
     /// Something came on our own topic.
     pub fn hear(&mut self, message: &[u8], retain: bool, now: Uptime) -> OwnTopic {
         #[derive(serde::Deserialize)]
-        struct Heard {
+        struct HeardHeartbeat {
             instance: String,
             started: Timestamp,
             status: Status,
         }
-        let heard =
-            serde_json::from_slice::<Heard>(message).ok().filter(|heard| heard.instance == self.instance);
+        let heard = serde_json::from_slice::<HeardHeartbeat>(message)
+            .ok()
+            .filter(|heard| heard.instance == self.instance);
         let Some(heard) = heard else { return OwnTopic::Foreign { say_again: self.may_say_again(now) } };
         let here = heard.status != Status::Offline;
         if heard.started == self.started && here {

@@ -124,8 +124,8 @@ impl Heartbeat {
             outbox: outbox.pending as u64,
             waiting: store.waiting as u64,
             published_before_commit: store.counts.published_before_commit,
-            store_refused: store.counts.refused_changes,
-            refused: outbox.refused as u64,
+            store_rejected: store.counts.rejected_changes,
+            broker_rejected: outbox.rejected as u64,
             undeliverable: outbox.undeliverable,
             dropped: outbox.dropped,
             log_dropped: log_queue::dropped(),
@@ -139,11 +139,11 @@ impl Heartbeat {
 /// Degraded as soon as something that is promised does not hold.
 fn status(ingest: &IngestStatus, outbox: &OutboxStatus, store: &StoreStatus) -> Status {
     let whole = !store.lost
-        && store.counts.refused_changes == 0
+        && store.counts.rejected_changes == 0
         && ingest.state == IngestState::Live
         && ingest.rejected.is_none()
         && outbox.connected
-        && outbox.refused == 0
+        && outbox.rejected == 0
         && outbox.undeliverable == 0
         && outbox.dropped == 0;
     if whole { Status::Online } else { Status::Degraded }
@@ -170,8 +170,8 @@ pub fn last_will(setup: &Setup) -> Vec<u8> {
         outbox: 0,
         waiting: 0,
         published_before_commit: 0,
-        store_refused: 0,
-        refused: 0,
+        store_rejected: 0,
+        broker_rejected: 0,
         undeliverable: 0,
         dropped: 0,
         log_dropped: 0,

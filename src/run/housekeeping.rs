@@ -78,7 +78,7 @@ impl Housekeeping {
             );
             shard.census.do_send(IngestProgress::Interrupted);
             // Without an ingest the process is ending anyway.
-            let _ = shard.requests.send(IngestRequest::Remark);
+            let _ = shard.requests.send(IngestRequest::ProbeAgain);
         }
     }
 }

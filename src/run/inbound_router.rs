@@ -91,7 +91,7 @@ impl InboundRouter {
         }
     }
 
-    /// What of it the census is told.
+    /// What of it the census gets.
     fn for_census(&self, progress: &ConnectionProgress) -> Option<IngestProgress> {
         Some(match progress {
             ConnectionProgress::Connected { .. } => IngestProgress::Connected,
@@ -102,7 +102,7 @@ impl InboundRouter {
                 IngestProgress::CaughtUpTo(self.door.clock.uptime_of(*sent))
             }
             ConnectionProgress::Stalled => IngestProgress::Stalled,
-            ConnectionProgress::Withheld | ConnectionProgress::Refused(_) => return None,
+            ConnectionProgress::Withheld | ConnectionProgress::SubscriptionRejected(_) => return None,
         })
     }
 
@@ -127,7 +127,7 @@ impl InboundRouter {
             ConnectionProgress::Withheld => {
                 self.status.send_modify(|status| status.rejected = Some(PROBES.to_owned()));
             }
-            ConnectionProgress::Refused(filter) => {
+            ConnectionProgress::SubscriptionRejected(filter) => {
                 self.status.send_modify(|status| status.rejected = Some(filter));
             }
             // What is rejected stays so.
@@ -149,7 +149,7 @@ fn log(progress: &ConnectionProgress) {
             "our own probes do not come back, and no timer runs out without them: the broker's access list must let this \
              client write and read probe/#, or a very long queue lies before them"
         ),
-        ConnectionProgress::Refused(filter) => error!(
+        ConnectionProgress::SubscriptionRejected(filter) => error!(
             filter,
             "the broker rejects a subscription, nothing of it is received; the broker's access list must allow it"
         ),

@@ -71,7 +71,7 @@ pub struct StoreWatch {
     pub store: String,
 }
 
-/// How much of a cause is told in an alert.
+/// How much of a cause is shown in an alert.
 const LONGEST_CAUSE: usize = 600;
 
 /// What is said of a store that is lost.

@@ -202,7 +202,7 @@ impl Service {
         };
         match &ended {
             Ok(()) => end(publisher, &shard, housekeeping).await,
-            // Whoever asked for the service tells why it ended.
+            // Whoever asked for the service says why it ended.
             Err(fatal) => debug!(%fatal, "ending at once"),
         }
         ended

@@ -14,7 +14,7 @@ pub struct PublisherThread {
 }
 
 impl PublisherThread {
-    /// Publishes from now on, as long as the shard's thread moves; tells when that ends by a fault.
+    /// Publishes from now on, as long as the shard's thread moves; answers when that ends by a fault.
     pub fn start(
         publisher: Publisher,
         pulse: Pulse,
@@ -29,11 +29,11 @@ impl PublisherThread {
             provoked::panic("publisher");
             match runtime.block_on(publish(publisher, &pulse, last_word)) {
                 Ok(()) => {}
-                // Nobody is left who could be told, and the watchdog is no more.
+                // Nobody is left who could hear it, and the watchdog is no more.
                 Err(stalled @ Fatal::Stalled(_)) => end_process(&stalled),
                 Err(fault) => _ = fatal.send(fault),
             }
-            #[allow(clippy::mem_forget, reason = "the guard tells of a panic, and there was none")]
+            #[allow(clippy::mem_forget, reason = "the guard reports a panic, and there was none")]
             std::mem::forget(guard);
             let _ = end.send(());
         };
@@ -41,7 +41,7 @@ impl PublisherThread {
         Ok(Self { farewell, ended })
     }
 
-    /// Publishes what is still owed and the last word, as far as time allows.
+    /// Publishes what is still pending and the last word, as far as time allows.
     pub async fn end(self, last: Outgoing) {
         if self.farewell.send(last).is_ok() {
             let _ = self.ended.await;
@@ -73,7 +73,7 @@ async fn publish(
     }
 }
 
-/// Tells when its thread ends by a panic.
+/// Reports when its thread ends by a panic.
 struct ThreadGuard(mpsc::UnboundedSender<Fatal>);
 
 impl Drop for ThreadGuard {

@@ -39,7 +39,7 @@ impl Reloader {
         Self { first: setup.config.clone(), census, policy, outbox }
     }
 
-    /// Has it hold from now on, and offers the broker again what it refused.
+    /// Has it hold from now on, and offers the broker again what it rejected.
     pub fn apply(&self, NewConfig { mut config, changes }: NewConfig) {
         config.admission.mode = self.first.admission.mode;
         config.alerts.publish_within = self.first.alerts.publish_within;
@@ -51,7 +51,7 @@ impl Reloader {
         info!(changes = changes.len(), "configuration reloaded");
         self.policy.replace(config.sources(), Arc::clone(&settings));
         self.census.do_send(Reload { settings });
-        self.outbox.offer_refused();
+        self.outbox.offer_rejected();
     }
 }
 

@@ -101,7 +101,7 @@ impl Shard {
 }
 
 impl ShardInput {
-    /// Hears readings once everybody is watched again and the last run's changes are out, until it is told to stop.
+    /// Hears readings once everybody is watched again and the last run's changes are out, until it is asked to stop.
     pub async fn hear(self, mut stopped: watch::Receiver<bool>) -> Result<(), IngestFault> {
         let Self { ingest, router, requests, outbox, restored } = self;
         let mut stop = stopped.clone();
@@ -171,7 +171,7 @@ fn ingest_settings(setup: &Setup) -> IngestSettings {
         } else {
             vec![topics.all_vitals(), topics.all_commands()]
         },
-        mark_every: PROBE_EVERY,
+        probe_every: PROBE_EVERY,
         max_payload: setup.config.mqtt.max_payload.bytes(),
         drain_within: DRAIN_WITHIN,
     }

@@ -9,9 +9,9 @@ use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::clock::Clock;
-use wardwatch_actors::commands::RefusedCommand;
+use wardwatch_actors::commands::RejectedCommand;
 use wardwatch_actors::outlet::{Kept, Outlet};
-use wardwatch_actors::patient::outcome::{LivePatient, Refused};
+use wardwatch_actors::patient::outcome::{LivePatient, RejectedArrival};
 use wardwatch_actors::people::PatientId;
 
 use super::provoked;
@@ -77,10 +77,10 @@ impl Outlet for ShardOutput {
         self.saves
     }
 
-    fn refuse(&self, refused: Refused) {
-        let topic = self.publisher.topics.refused(&refused);
-        let reason = refused.refusal.to_string();
-        self.reject(RejectedMessage::new(refused.at, &topic, reason, None, &refused.payload));
+    fn reject_arrival(&self, rejected: RejectedArrival) {
+        let topic = self.publisher.topics.of_rejected(&rejected);
+        let reason = rejected.rejection.to_string();
+        self.reject(RejectedMessage::new(rejected.at, &topic, reason, None, &rejected.payload));
     }
 
     fn is_watched(&self, patient: &PatientId) -> bool {
@@ -118,8 +118,8 @@ impl Outlet for ShardOutput {
         self.publisher.record(patient, record);
     }
 
-    fn refuse_command(&self, refused: RefusedCommand) {
-        self.reject(RejectedMessage::of_command(&self.publisher.topics, &refused));
+    fn reject_command(&self, rejected: RejectedCommand) {
+        self.reject(RejectedMessage::of_command(&self.publisher.topics, &rejected));
     }
 
     fn died(&self, actor: &'static str) {
@@ -144,7 +144,7 @@ pub struct PublishConfirmations {
 
 impl OutboxListener for PublishConfirmations {
     fn link(&self, event: LinkEvent) {
-        // Without a shard there is nobody left to tell.
+        // Without a shard there is nobody left to hear it.
         let _ = self.links.send(event);
     }
 

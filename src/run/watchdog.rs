@@ -97,7 +97,7 @@ fn watch(pulse: &Pulse, watching: &Weak<()>) {
     }
 }
 
-/// Ends the process from here: whoever would be told of the fault is the one that stands still.
+/// Ends the process from here: whoever would hear of the fault is the one that stands still.
 ///
 /// Saying so must not keep it from ending, whatever holds the log or standard error.
 #[allow(clippy::exit, reason = "nobody is left who could end the process in order")]

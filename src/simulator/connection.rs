@@ -21,7 +21,7 @@ const ORDERS: usize = 8;
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_MOST: Duration = Duration::from_secs(5);
 
-/// What a connection is told.
+/// What a connection is asked to do.
 #[derive(Debug)]
 enum Order {
     Publish(Vec<Publish>),
@@ -31,7 +31,7 @@ enum Order {
     Leave,
 }
 
-/// What a connection tells.
+/// What a connection reports.
 #[derive(Debug)]
 pub enum ConnectionReport {
     /// It is there for the first time.
@@ -239,7 +239,7 @@ impl Carrier {
         network.flush().await
     }
 
-    /// Whether the connection has ended as it was told to.
+    /// Whether the connection has ended as it was asked to.
     async fn ended(&mut self) -> bool {
         let Some(ending) = self.ending else { return false };
         if !self.connected || !self.waiting.is_empty() || self.events.state.inflight() > 0 {

@@ -54,7 +54,7 @@ pub enum SettingsFault {
     Rate(f64),
 }
 
-/// Refuses names of units that are not obviously simulated, unless the user knows.
+/// Rejects names of units that are not obviously simulated, unless the user knows.
 pub fn check_units(units: &[String], i_know: bool) -> Result<(), SettingsFault> {
     if units.is_empty() {
         return Err(SettingsFault::NoUnit);
@@ -163,8 +163,8 @@ mod tests {
         let units = |name: &str| [name.to_owned()];
         assert!(check_units(&units("sim-1"), false).is_ok());
         assert!(check_units(&units("icu-1"), true).is_ok());
-        let refused = check_units(&units("icu-1"), false).unwrap_err().to_string();
-        assert!(refused.contains("`icu-1`") && refused.contains("--i-know"), "{refused}");
+        let rejected = check_units(&units("icu-1"), false).unwrap_err().to_string();
+        assert!(rejected.contains("`icu-1`") && rejected.contains("--i-know"), "{rejected}");
         for bad in ["", "_", "a/b", "sim 1"] {
             assert!(check_units(&units(bad), true).is_err(), "{bad}");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fleet::{Act, Fleet, FleetEvent};
 use super::reading::TimeText;
 
-/// Writes what a fleet does until `duration` after its start, one bus message a line; tells how many lines.
+/// Writes what a fleet does until `duration` after its start, one bus message a line; answers how many lines.
 ///
 /// What a broker would add is there too: the last will of a device that is lost. A status stands as a JSON string.
 pub fn record(fleet: Fleet, duration: Duration, out: &mut impl Write) -> io::Result<u64> {

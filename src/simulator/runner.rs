@@ -18,7 +18,7 @@ use super::fleet::{Act, Fleet, FleetEvent};
 
 /// Readings that are handed over before connections get to write.
 const BURST: usize = 1024;
-/// How often progress is told.
+/// How often progress is reported.
 const PROGRESS_EVERY: Duration = Duration::from_millis(250);
 /// A wall clock that has moved by this much was set, or the machine slept.
 const CLOCK_STEP_MS: u64 = 1000;
@@ -71,13 +71,13 @@ pub struct FleetProgress {
     pub sent: u64,
     /// Readings that the broker acknowledged.
     pub acknowledged: u64,
-    /// Readings sent per second, since progress was last told.
+    /// Readings sent per second, since progress was last reported.
     pub per_second: f64,
     /// How late the fleet is.
     pub behind: Duration,
 }
 
-/// Sends the fleet until its duration is over or `stop` is ready, then says goodbye; tells how far it came.
+/// Sends the fleet until its duration is over or `stop` is ready, then says goodbye; answers how far it came.
 ///
 /// `connect` gives the options of the connection with that client id: address, credentials, TLS. Its last will, session,
 /// and window are set here. The fleet starts by the wall clock of `settings` once connected. Readings that a broker does not take now are sent when it does, like those of a device
@@ -86,10 +86,10 @@ pub async fn run(
     fleet: Fleet,
     settings: RunSettings,
     connect: impl Fn(&str) -> MqttOptions,
-    tell: impl FnMut(FleetProgress),
+    report: impl FnMut(FleetProgress),
     stop: impl Future<Output = ()>,
 ) -> Result<FleetProgress, SimulatorFault> {
-    let mut runner = Runner::new(fleet, settings, connect, tell);
+    let mut runner = Runner::new(fleet, settings, connect, report);
     let outcome = tokio::select! {
         outcome = runner.drive() => outcome,
         () = stop => Ok(()),
@@ -102,7 +102,7 @@ struct Runner<C, T> {
     fleet: Fleet,
     settings: RunSettings,
     connect: C,
-    tell: T,
+    report: T,
     gateways: Vec<DeviceConnection>,
     gateway_topics: Vec<String>,
     /// Of devices that have a connection of their own at the moment, by patient.
@@ -113,18 +113,18 @@ struct Runner<C, T> {
     reports: mpsc::Sender<ConnectionReport>,
     heard: mpsc::Receiver<ConnectionReport>,
     progress: FleetProgress,
-    told: (Duration, u64),
+    reported: (Duration, u64),
     began: Instant,
 }
 
 impl<C: Fn(&str) -> MqttOptions, T: FnMut(FleetProgress)> Runner<C, T> {
-    fn new(fleet: Fleet, settings: RunSettings, connect: C, tell: T) -> Self {
+    fn new(fleet: Fleet, settings: RunSettings, connect: C, report: T) -> Self {
         let (reports, heard) = mpsc::channel(64);
         Self {
             fleet,
             settings,
             connect,
-            tell,
+            report,
             gateways: Vec::new(),
             gateway_topics: Vec::new(),
             own: BTreeMap::new(),
@@ -133,7 +133,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(FleetProgress)> Runner<C, T> {
             reports,
             heard,
             progress: FleetProgress::default(),
-            told: (Duration::ZERO, 0),
+            reported: (Duration::ZERO, 0),
             began: Instant::now(),
         }
     }
@@ -146,12 +146,12 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(FleetProgress)> Runner<C, T> {
             let now = self.began.elapsed();
             let end = self.settings.duration.unwrap_or(Duration::MAX);
             self.send_until(now.min(end)).await;
-            self.tell_progress(now);
+            self.report_progress(now);
             if self.fleet.next_due() >= end {
                 return Ok(());
             }
             // At least one millisecond is slept, so a fast fleet is sent in bursts.
-            let next = self.fleet.next_due().min(self.told.0 + PROGRESS_EVERY);
+            let next = self.fleet.next_due().min(self.reported.0 + PROGRESS_EVERY);
             tokio::time::sleep_until(self.began + next).await;
         }
     }
@@ -206,7 +206,7 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(FleetProgress)> Runner<C, T> {
             if gathered == BURST {
                 gathered = 0;
                 self.hand_over().await;
-                self.tell_progress(self.began.elapsed());
+                self.report_progress(self.began.elapsed());
             }
         }
         self.hand_over().await;
@@ -244,16 +244,16 @@ impl<C: Fn(&str) -> MqttOptions, T: FnMut(FleetProgress)> Runner<C, T> {
         }
     }
 
-    fn tell_progress(&mut self, now: Duration) {
-        let since = now.saturating_sub(self.told.0);
+    fn report_progress(&mut self, now: Duration) {
+        let since = now.saturating_sub(self.reported.0);
         if since < PROGRESS_EVERY {
             return;
         }
         self.progress.elapsed = now;
-        self.progress.per_second = (self.progress.sent - self.told.1) as f64 / since.as_secs_f64();
-        self.told = (now, self.progress.sent);
+        self.progress.per_second = (self.progress.sent - self.reported.1) as f64 / since.as_secs_f64();
+        self.reported = (now, self.progress.sent);
         self.progress.acknowledged = self.acknowledged.load(Ordering::Relaxed);
-        (self.tell)(self.progress);
+        (self.report)(self.progress);
         self.follow_wall_clock();
     }
 

@@ -41,7 +41,7 @@ const DEMO_PATIENTS: f64 = 12.0;
 const REALISTIC_GAP_SECONDS: f64 = 6.0 * 3600.0;
 
 /// How often a kind happens, against the others.
-fn weight(kind: EpisodeKind) -> f64 {
+fn frequency(kind: EpisodeKind) -> f64 {
     match kind {
         EpisodeKind::Desaturation | EpisodeKind::ProbeOff => 22.0,
         EpisodeKind::Tachycardia => 18.0,
@@ -179,9 +179,9 @@ impl Director {
     }
 
     fn some_kind(&mut self) -> EpisodeKind {
-        let mut left = uniform(&mut self.rng) * self.kinds.iter().copied().map(weight).sum::<f64>();
+        let mut left = uniform(&mut self.rng) * self.kinds.iter().copied().map(frequency).sum::<f64>();
         for &kind in &self.kinds {
-            left -= weight(kind);
+            left -= frequency(kind);
             if left < 0.0 {
                 return kind;
             }

@@ -8,7 +8,7 @@ use super::files::inode;
 /// The locks on the index of SQLite's log that readers hold.
 const READERS: std::ops::RangeInclusive<u64> = 123..=127;
 
-/// The readers of the store at this path, in words; as far as the system tells.
+/// The readers of the store at this path, in words; as far as the system says.
 pub fn of(database: &Path) -> String {
     let shm = super::files::beside(database, "-shm");
     let Some((_, inode)) = inode(&shm) else { return "a reader".to_owned() };

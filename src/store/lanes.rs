@@ -11,7 +11,7 @@ const LANES: usize = 6;
 const READINGS: usize = 0;
 const STAYS: usize = LANES - 1;
 
-/// Rows in the order of their numbers, each in the lane of its weight.
+/// Rows in the order of their numbers, each in the lane of its priority.
 #[derive(Debug, Default)]
 pub struct Lanes {
     /// The first is the first to go.
@@ -23,7 +23,7 @@ impl Lanes {
     /// This waits, too.
     pub fn push(&mut self, row: Row) {
         self.changes += row.changes.len();
-        self.lanes[weight(&row)].push_back(row);
+        self.lanes[lane(&row)].push_back(row);
     }
 
     /// How many rows wait.
@@ -48,16 +48,16 @@ impl Lanes {
         self.pop(first)
     }
 
-    /// Takes the oldest of the lightest, so that others find room.
-    pub fn pop_lightest(&mut self) -> Option<Row> {
-        let lightest = (0..LANES).find(|lane| !self.lanes[*lane].is_empty())?;
-        self.pop(lightest)
+    /// Takes the oldest of the lowest, so that others find room.
+    pub fn pop_lowest(&mut self) -> Option<Row> {
+        let lowest = (0..LANES).find(|lane| !self.lanes[*lane].is_empty())?;
+        self.pop(lowest)
     }
 
     /// The same among those with changes.
-    pub fn pop_lightest_change(&mut self) -> Option<Row> {
-        let lightest = (READINGS + 1..LANES).find(|lane| !self.lanes[*lane].is_empty())?;
-        self.pop(lightest)
+    pub fn pop_lowest_change(&mut self) -> Option<Row> {
+        let lowest = (READINGS + 1..LANES).find(|lane| !self.lanes[*lane].is_empty())?;
+        self.pop(lowest)
     }
 
     fn pop(&mut self, lane: usize) -> Option<Row> {
@@ -67,13 +67,13 @@ impl Lanes {
     }
 }
 
-/// The lane of a row: that of its heaviest change.
-fn weight(row: &Row) -> usize {
+/// The lane of a row: that of its highest change.
+fn lane(row: &Row) -> usize {
     if row.stay.is_some() {
         return STAYS;
     }
-    let heaviest = row.changes.iter().map(|numbered| numbered.change.priority).max();
-    heaviest.map_or(READINGS, |priority| match priority {
+    let highest = row.changes.iter().map(|numbered| numbered.change.priority).max();
+    highest.map_or(READINGS, |priority| match priority {
         Priority::Info => 1,
         Priority::Low => 2,
         Priority::Medium => 3,

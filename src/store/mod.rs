@@ -57,7 +57,7 @@ use queue::{CommitQueue, CommitTerms};
 use shared::SharedStore;
 use writer::{Beginning, Writer, WriterTerms};
 
-/// What becomes of the store, for those who tell others.
+/// What becomes of the store, for those who report it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreEvent {
     /// Nothing waits for commits any more, for this cause where it is known: since then, or (none) from now on.
@@ -231,7 +231,7 @@ impl Opening {
     }
 }
 
-/// Starts a thread whose panic is told.
+/// Starts a thread whose panic is reported.
 fn start(
     name: &'static str,
     shared: &Arc<SharedStore>,

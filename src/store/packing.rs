@@ -4,7 +4,7 @@ use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::people::PatientId;
 use wardwatch_actors::vitals::{Consciousness, Quantity, Reading, Vital, VitalSet};
 
-/// Marks the form of the bytes; a later form has another.
+/// Names the form of the bytes; a later form has another.
 const FORM: u8 = 1;
 /// Bits of the byte that is neither number nor set.
 const SIMULATED: u8 = 1 << 0;
@@ -69,21 +69,21 @@ fn set(bits: u16) -> VitalSet {
     set
 }
 
-/// What tells one reading from another: the same device's `seq`, or where it sends none, the same
+/// What distinguishes one reading from another: the same device's `seq`, or where it sends none, the same
 /// values; together with the time as sent. None where a reading is never a repeat.
-pub fn mark(patient: &PatientId, reading: &Reading, packed: &[u8]) -> Option<i64> {
+pub fn fingerprint(patient: &PatientId, reading: &Reading, packed: &[u8]) -> Option<i64> {
     if reading.seq.is_none() && reading.observed_at.is_none() {
         return None;
     }
     let device = reading.device.as_ref().map_or("", |device| device.as_str());
-    let mark = [patient.as_str(), "\n", device, "\n"]
+    let hash = [patient.as_str(), "\n", device, "\n"]
         .into_iter()
-        .fold(FNV_START, |mark, part| fnv(mark, part.as_bytes()));
-    let mark = match (reading.seq, reading.observed_at) {
-        (Some(seq), Some(_)) => fnv(mark, &seq.to_le_bytes()),
-        (seq, _) => fnv(fnv(mark, &seq.unwrap_or(0).to_le_bytes()), packed),
+        .fold(FNV_START, |hash, part| fnv(hash, part.as_bytes()));
+    let hash = match (reading.seq, reading.observed_at) {
+        (Some(seq), Some(_)) => fnv(hash, &seq.to_le_bytes()),
+        (seq, _) => fnv(fnv(hash, &seq.unwrap_or(0).to_le_bytes()), packed),
     };
-    Some(mark.cast_signed())
+    Some(hash.cast_signed())
 }
 
 /// FNV-1a, which is the same in every version of the program.
@@ -151,28 +151,28 @@ mod tests {
     }
 
     #[test]
-    fn a_reading_is_marked_by_what_makes_it_a_repeat() {
-        let marked = |change: &dyn Fn(&mut Reading)| {
+    fn a_reading_is_known_by_what_makes_it_a_repeat() {
+        let fingerprint_of = |change: &dyn Fn(&mut Reading)| {
             let mut reading = full();
             change(&mut reading);
             let mut bytes = Vec::new();
             packed(&reading, &mut bytes);
-            mark(&"icu-1/p-17".parse().unwrap(), &reading, &bytes)
+            fingerprint(&"icu-1/p-17".parse().unwrap(), &reading, &bytes)
         };
         let other_value = |reading: &mut Reading| reading.values.remove(Vital::HeartRate);
-        assert_eq!(marked(&|_| ()), marked(&other_value));
-        assert_ne!(marked(&|_| ()), marked(&|reading| reading.seq = Some(1)));
-        assert_ne!(marked(&|_| ()), marked(&|reading| reading.device = None));
-        let unnumbered = marked(&|reading| reading.seq = None);
+        assert_eq!(fingerprint_of(&|_| ()), fingerprint_of(&other_value));
+        assert_ne!(fingerprint_of(&|_| ()), fingerprint_of(&|reading| reading.seq = Some(1)));
+        assert_ne!(fingerprint_of(&|_| ()), fingerprint_of(&|reading| reading.device = None));
+        let unnumbered = fingerprint_of(&|reading| reading.seq = None);
         assert_ne!(
             unnumbered,
-            marked(&|reading| {
+            fingerprint_of(&|reading| {
                 reading.seq = None;
                 other_value(reading)
             })
         );
         assert_eq!(
-            marked(&|reading| {
+            fingerprint_of(&|reading| {
                 reading.seq = None;
                 reading.observed_at = None
             }),

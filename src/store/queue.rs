@@ -63,7 +63,7 @@ pub struct Counts {
     /// Changes that were published, and are missing in the log.
     pub dropped_changes: u64,
     /// Changes that are missing in the log since another one has their id and sequence.
-    pub refused_changes: u64,
+    pub rejected_changes: u64,
 }
 
 /// Everything that waits.
@@ -175,9 +175,9 @@ impl CommitQueue {
     fn make_room(&mut self) {
         while self.lost && self.is_full() {
             let row = if self.lanes.changes() > self.terms.max_changes {
-                self.lanes.pop_lightest_change()
+                self.lanes.pop_lowest_change()
             } else {
-                self.lanes.pop_lightest()
+                self.lanes.pop_lowest()
             };
             let Some(row) = row else { return };
             self.counts.dropped_readings += u64::from(row.reading.is_some());

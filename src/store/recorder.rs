@@ -47,15 +47,15 @@ fn commit_all(shared: &SharedStore, writer: &mut Writer) {
             }
             RecorderStep::Look => {
                 writer.look();
-                tell(shared, writer);
+                report(shared, writer);
             }
             RecorderStep::End => return,
         }
     }
 }
 
-/// Tells what became of the store beside commits; whether that is a fault.
-fn tell(shared: &SharedStore, writer: &mut Writer) -> bool {
+/// Reports what became of the store beside commits; whether that is a fault.
+fn report(shared: &SharedStore, writer: &mut Writer) -> bool {
     if let Some(found) = writer.take_found() {
         shared.found(found);
     }
@@ -72,10 +72,10 @@ fn commit(shared: &SharedStore, writer: &mut Writer, batch: &Batch) -> bool {
     let mut faulty = shared.has_fault();
     loop {
         let committed = writer.commit(batch);
-        faulty |= tell(shared, writer);
+        faulty |= report(shared, writer);
         match committed {
-            Ok(refusals) => {
-                shared.note_refusals(refusals.changes);
+            Ok(rejections) => {
+                shared.note_rejected(rejections.changes);
                 break;
             }
             Err(fault) => log_fault(shared, &fault, &mut logged),

@@ -1,6 +1,6 @@
 //! What can still be read of a damaged store, copied into one that begins anew.
 //!
-//! Whatever page is broken: memories, admissions, open and owed changes and the last readings are each read from
+//! Whatever page is broken: memories, admissions, open and pending changes and the last readings are each read from
 //! both ends, by every way that leads to them, until SQLite reads no further. History beyond that stays in the
 //! damaged file.
 
@@ -174,7 +174,7 @@ impl Rescue<'_> {
         for _ in 0..most {
             let Ok(Some(row)) = rows.next() else { break };
             let values: rusqlite::Result<Vec<Value>> = (0..width).map(|column| row.get(column)).collect();
-            // A text that is none any more is told where it is read.
+            // A text that is none any more is reported where it is read.
             copied += match values.map(|values| insert.execute(params_from_iter(values))) {
                 Ok(Ok(inserted)) => inserted,
                 Ok(Err(fault)) if writes_no_more(&fault) => return Err(fault),

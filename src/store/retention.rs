@@ -1,6 +1,6 @@
 //! What is kept for how long, counted while the service runs: no clock that is wrong deletes anything.
 //!
-//! From time to time a mark says which rows are there by now. What a mark has that is old enough goes, a few rows at
+//! From time to time a milestone (a row of `marks`) says which rows are there by now. What an old enough one has goes, a few rows at
 //! a time.
 
 use std::time::Duration;
@@ -14,9 +14,9 @@ use super::numbering::Numbering;
 const DELETION_STEP: usize = 500;
 /// How often something may go, in running time.
 const DELETE_EVERY: Duration = Duration::from_millis(50);
-/// How many marks there are while something is kept.
-const MARKS: u32 = 48;
-/// How far marks lie apart at most.
+/// How many milestones there are while something is kept.
+const MILESTONES: u32 = 48;
+/// How far milestones lie apart at most.
 const LONGEST_STEP: Duration = Duration::from_secs(3600);
 
 /// What goes when.
@@ -27,7 +27,7 @@ pub struct Retention {
     keep_changes: Option<Duration>,
     /// For how long the service had run before this process.
     before: Duration,
-    marked: Option<Duration>,
+    last_milestone: Option<Duration>,
     deleted: Duration,
     /// Up to these rows nothing is to be kept.
     readings_upto: i64,
@@ -43,7 +43,7 @@ impl Retention {
             keep_readings,
             keep_changes,
             before: Duration::ZERO,
-            marked: None,
+            last_milestone: None,
             deleted: Duration::ZERO,
             readings_upto: 0,
             changes_upto: 0,
@@ -58,7 +58,7 @@ impl Retention {
         self.find_bounds(connection, self.before)
     }
 
-    /// Marks what is there by now, and deletes some of what is kept no longer.
+    /// Sets a milestone for what is there by now, and deletes some of what is kept no longer.
     pub fn step(
         &mut self,
         transaction: &Transaction<'_>,
@@ -66,17 +66,17 @@ impl Retention {
         numbering: &Numbering,
     ) -> rusqlite::Result<()> {
         let total = self.before + batch.running;
-        let step = (self.keep_readings / MARKS).min(LONGEST_STEP);
-        if batch.covered.is_some() || self.marked.is_none_or(|marked| batch.running >= marked + step) {
+        let step = (self.keep_readings / MILESTONES).min(LONGEST_STEP);
+        if batch.covered.is_some() || self.last_milestone.is_none_or(|last| batch.running >= last + step) {
             let running = "UPDATE covered SET running = ?1";
             transaction.prepare_cached(running)?.execute([ms(total)])?;
         }
-        if self.marked.is_none_or(|marked| batch.running >= marked + step) {
-            let mark = "INSERT OR IGNORE INTO marks VALUES (?1, ?2)";
-            transaction.prepare_cached(mark)?.execute([numbering.row(batch.upto), ms(total)])?;
+        if self.last_milestone.is_none_or(|last| batch.running >= last + step) {
+            let insert = "INSERT OR IGNORE INTO marks VALUES (?1, ?2)";
+            transaction.prepare_cached(insert)?.execute([numbering.row(batch.upto), ms(total)])?;
             self.find_bounds(transaction, total)?;
-            self.delete_marks(transaction)?;
-            (self.marked, self.changes_left) = (Some(batch.running), true);
+            self.delete_milestones(transaction)?;
+            (self.last_milestone, self.changes_left) = (Some(batch.running), true);
         }
         if batch.running >= self.deleted + DELETE_EVERY {
             self.deleted = batch.running;
@@ -100,8 +100,8 @@ impl Retention {
         Ok(())
     }
 
-    /// Marks that say nothing more than the newest of those that are old enough.
-    fn delete_marks(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
+    /// Milestones that say nothing more than the newest of those that are old enough.
+    fn delete_milestones(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let oldest = match self.keep_changes {
             Some(_) => self.readings_upto.min(self.changes_upto),
             None => self.readings_upto,

@@ -10,7 +10,7 @@ const STEPS: [&str; 2] = [FIRST, RUNNING_TIME];
 ///
 /// Readings lie in that order, and their index in the order of time, so that a batch touches few pages;
 /// an index by patient would cost a page a reading. `changes_elsewhere` has what is about units and the
-/// installation, and `published` changes leave the index of those owed.
+/// installation, and `published` changes leave the index `changes_owed` of those pending.
 const FIRST: &str = "
 CREATE TABLE readings (
     number INTEGER PRIMARY KEY,
@@ -75,7 +75,7 @@ INSERT INTO covered VALUES (1, 0);
 ";
 
 /// What is kept for how long is counted in running time, which no wrong clock moves: `running` is for how many
-/// milliseconds the service had run in all, and each mark says which rows were there by then.
+/// milliseconds the service had run in all, and each mark (a milestone of `retention.rs`) says which rows were there by then.
 const RUNNING_TIME: &str = "
 ALTER TABLE covered ADD COLUMN running INTEGER NOT NULL DEFAULT 0;
 CREATE TABLE marks (

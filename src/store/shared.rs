@@ -155,9 +155,9 @@ impl SharedStore {
     }
 
     /// So many changes are missing in the log.
-    pub fn note_refusals(&self, changes: u64) {
+    pub fn note_rejected(&self, changes: u64) {
         if changes > 0 {
-            self.lock().queue.counts.refused_changes += changes;
+            self.lock().queue.counts.rejected_changes += changes;
         }
     }
 

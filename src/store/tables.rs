@@ -13,12 +13,12 @@ use super::packing;
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::feed::NumberedChange;
 
-/// How many refused messages stay.
+/// How many rejected messages stay.
 const REJECTED_KEPT: i64 = 10_000;
 
 /// What of a batch the database did not take.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Refusals {
+pub struct RejectedRows {
     /// Changes that are missing in the log: another one with the same id and sequence stands there.
     pub changes: u64,
 }
@@ -28,7 +28,7 @@ pub fn write(
     transaction: &Transaction<'_>,
     batch: &Batch,
     numbering: &Numbering,
-) -> rusqlite::Result<Refusals> {
+) -> rusqlite::Result<RejectedRows> {
     let mut tables = Tables::prepare(transaction, numbering)?;
     for row in &batch.rows {
         tables.write(row)?;
@@ -39,13 +39,13 @@ pub fn write(
     for number in &batch.published {
         tables.published.execute([numbering.row(*number)])?;
     }
-    let refusals = tables.refusals;
+    let rejections = tables.rejections;
     drop(tables);
     write_rejected(transaction, &batch.rejected)?;
     if let Some(number) = batch.covered {
         transaction.prepare_cached("UPDATE covered SET number = ?1")?.execute([numbering.row(number)])?;
     }
-    Ok(refusals)
+    Ok(rejections)
 }
 
 /// The statements of a batch, prepared once.
@@ -56,7 +56,7 @@ struct Tables<'a> {
     snapshots: CachedStatement<'a>,
     published: CachedStatement<'a>,
     numbering: &'a Numbering,
-    refusals: Refusals,
+    rejections: RejectedRows,
     body: Vec<u8>,
 }
 
@@ -76,7 +76,7 @@ impl<'a> Tables<'a> {
             )?,
             published: of("UPDATE changes SET published = 1 WHERE number = ?1")?,
             numbering,
-            refusals: Refusals::default(),
+            rejections: RejectedRows::default(),
             body: Vec::new(),
         })
     }
@@ -103,7 +103,7 @@ impl<'a> Tables<'a> {
             reading.received_at.unix_ms(),
             reading.device.as_ref().map(|device| device.as_str()),
             reading.seq.map(u64::cast_signed),
-            packing::mark(patient, reading, &self.body),
+            packing::fingerprint(patient, reading, &self.body),
             self.body,
         ]);
         tolerate(done, "a reading", patient)
@@ -143,7 +143,7 @@ impl<'a> Tables<'a> {
             let (alert, sequence) = (&change.id, change.sequence);
             error!(%alert, sequence, subject = %change.subject, event = change.event.name(),
                 "two different alert changes share their id and sequence, or their number; the later one was published and is missing in the log");
-            self.refusals.changes += 1;
+            self.rejections.changes += 1;
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use super::files::{FileIdentity, StoreFiles, beside};
 use super::numbering::{Numbering, UNREAD};
 use super::recovery::{self, Recovered};
 use super::retention::Retention;
-use super::tables::Refusals;
+use super::tables::RejectedRows;
 use super::{holders, peek, replacement, rescue, tables};
 use crate::causes::Causes;
 use crate::config::StoreConfig;
@@ -87,7 +87,7 @@ pub struct Writer {
     unread: bool,
     /// How often in a row SQLite called the file damaged.
     damaged: u32,
-    /// What has to be told though the store may be written to again.
+    /// What has to be reported though the store may be written to again.
     notice: Option<String>,
     /// What the last run left, where it could be read only later.
     found: Option<Recovered>,
@@ -143,7 +143,7 @@ impl Writer {
         Ok(Beginning { recovered: recovered.unwrap_or_default(), next: self.done + 1, fault })
     }
 
-    /// What has to be told though the store may be written to again.
+    /// What has to be reported though the store may be written to again.
     pub fn take_notice(&mut self) -> Option<String> {
         self.notice.take()
     }
@@ -177,16 +177,16 @@ impl Writer {
 
     /// Writes all of the batch in one transaction. What fails leaves nothing behind, and is to be tried
     /// again: on a new connection, since this one may hang on to a file that is gone.
-    pub fn commit(&mut self, batch: &Batch) -> Result<Refusals, CommitFault> {
+    pub fn commit(&mut self, batch: &Batch) -> Result<RejectedRows, CommitFault> {
         self.look();
         self.hold()?;
         self.shorten_log()?;
         match self.write(batch) {
-            Ok(refusals) => {
+            Ok(rejections) => {
                 (self.done, self.damaged) = (batch.upto, 0);
                 self.known = self.known.max(self.numbering.row(batch.upto).cast_unsigned());
                 self.pages += batch.pages();
-                Ok(refusals)
+                Ok(rejections)
             }
             Err(source) => {
                 self.tried = self.tried.max(self.numbering.row(batch.upto).cast_unsigned());
@@ -200,13 +200,13 @@ impl Writer {
         }
     }
 
-    fn write(&mut self, batch: &Batch) -> rusqlite::Result<Refusals> {
-        let Hold::Open(connection, _) = &mut self.held else { return Ok(Refusals::default()) };
+    fn write(&mut self, batch: &Batch) -> rusqlite::Result<RejectedRows> {
+        let Hold::Open(connection, _) = &mut self.held else { return Ok(RejectedRows::default()) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let refusals = tables::write(&transaction, batch, &self.numbering)?;
+        let rejections = tables::write(&transaction, batch, &self.numbering)?;
         self.retention.step(&transaction, batch, &self.numbering)?;
         transaction.commit()?;
-        Ok(refusals)
+        Ok(rejections)
     }
 
     /// Makes sure that there is an open database.

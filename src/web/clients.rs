@@ -162,11 +162,11 @@ mod tests {
     use super::*;
 
     #[derive(Default)]
-    struct Source {
+    struct AskedSource {
         asked: Mutex<Vec<Option<UnitId>>>,
     }
 
-    impl PageSource for Source {
+    impl PageSource for AskedSource {
         fn show_patients(&self, unit: Option<UnitId>) {
             self.asked.lock().unwrap().push(unit);
         }
@@ -180,8 +180,8 @@ mod tests {
         }
     }
 
-    fn pages() -> (Pages, Arc<Source>) {
-        let source = Arc::new(Source::default());
+    fn pages() -> (Pages, Arc<AskedSource>) {
+        let source = Arc::new(AskedSource::default());
         (Pages::new(Arc::default(), Arc::clone(&source) as SharedSource, Timestamp::from_unix_ms(0)), source)
     }
 

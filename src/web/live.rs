@@ -114,7 +114,7 @@ impl LiveView {
 }
 
 impl Consumer for LiveView {
-    /// Patients show themselves; of units and the installation the feed tells.
+    /// Patients show themselves; of units and the installation the feed shows.
     fn take(&self, emission: &Emission) {
         if !matches!(emission.subject, Subject::Patient(_)) {
             let mut patients = self.lock();

@@ -104,12 +104,12 @@ impl Dashboard {
 
 /// Waits until the address is free: whoever has it now may be the run before us.
 fn listen_when_free(address: SocketAddr) -> TcpListener {
-    let mut told = false;
+    let mut logged = false;
     loop {
         match TcpListener::bind(address) {
             Ok(listener) => return listener,
-            Err(error) if !told => {
-                told = true;
+            Err(error) if !logged => {
+                logged = true;
                 error!(
                     %address, %error,
                     "dashboard.listen cannot be listened on; monitoring goes on without pages, and this is tried again"
@@ -203,7 +203,7 @@ fn serve_asset(asset: &Asset, request: &HttpRequest) -> HttpResponse {
         .body(if known { "" } else { asset.text })
 }
 
-/// Tells two versions of a file apart (FNV-1a).
+/// Distinguishes two versions of a file (FNV-1a).
 fn checksum(text: &str) -> u64 {
     text.bytes()
         .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

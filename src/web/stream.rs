@@ -8,7 +8,7 @@ use actix_web::body::{BodySize, MessageBody};
 use bytes::Bytes;
 use tokio::sync::mpsc::Receiver;
 
-/// What a page is told that was cut off because it did not keep up: begin anew.
+/// What a page gets that was cut off because it did not keep up: begin anew.
 const CUT_OFF: &str = "event: reload\ndata: {}\n\n";
 
 /// One event as it goes over the wire; `data` is one line.

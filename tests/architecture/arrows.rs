@@ -40,7 +40,7 @@ const DECISIONS: &[&[&str]] = &[
     &["counters", "receipt", "clock"],
 ];
 
-/// The actors and what tells them of each other: they are one room, each with a file or a folder of its own.
+/// The actors and what they share: they are one room, each with a file or a folder of its own.
 const ACTORS: &str = "*_actor";
 
 /// Arrows that are still to be turned, as `room -> room`.
@@ -144,6 +144,6 @@ fn an_arrow_is_seen_in_a_path_and_behind_super() {
     assert_eq!(rooms(&folder), ["store", "config"]);
     let both = source("src/mqtt/mod.rs", "use crate::{check, link::{Link, LinkFault}};\n");
     assert_eq!(rooms(&both), ["check", "link"]);
-    let sibling = source("src/mqtt/ring.rs", "use super::marks::Marks; // crate::run\n");
+    let sibling = source("src/mqtt/ring.rs", "use super::probes::Probes; // crate::run\n");
     assert_eq!(rooms(&sibling), [""; 0]);
 }

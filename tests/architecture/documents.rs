@@ -82,7 +82,7 @@ fn every_field_of_the_heartbeat_is_explained() {
 }
 
 #[test]
-fn a_test_is_told_from_a_setting_by_its_length() {
+fn a_test_is_known_from_a_setting_by_its_length() {
     let text = "a `row` of `a_full_ring_stops_the_reading` and\n`alerts.live_within`, `src/mqtt/ring.rs`";
     let found: Vec<_> = quoted(text).collect();
     assert_eq!(found.len(), 4);

@@ -6,6 +6,7 @@ mod names;
 mod packages;
 mod sizes;
 mod sources;
+mod words;
 
 use std::path::Path;
 

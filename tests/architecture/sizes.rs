@@ -1,6 +1,6 @@
 //! Nothing is longer than one reads at a sitting.
 
-use super::sources::{Source, only_where_excepted, sources, tests};
+use super::sources::{Source, all, only_where_excepted};
 
 /// No file may be longer, in lines.
 const LONGEST_FILE: usize = 400;
@@ -14,7 +14,7 @@ const LONG_FUNCTIONS: [(&str, &str); 0] = [];
 
 /// The functions of a file with their lengths, as rustfmt sets them: the brace that ends one stands below its beginning.
 fn functions(source: &Source) -> Vec<(String, usize)> {
-    let code: Vec<_> = source.code().collect();
+    let code: Vec<_> = source.code_and_tests().collect();
     let mut functions = Vec::new();
     for (at, (first, line)) in code.iter().enumerate() {
         let Some(name) = function_name(line) else { continue };
@@ -44,7 +44,7 @@ fn function_name(line: &str) -> Option<&str> {
 
 #[test]
 fn a_file_is_short_enough_to_read() {
-    let long = sources().into_iter().chain(tests()).filter_map(|source| {
+    let long = all().into_iter().filter_map(|source| {
         let lines = source.text.lines().count();
         (lines > LONGEST_FILE).then(|| format!("{}: {lines} lines", source.path))
     });
@@ -54,7 +54,7 @@ fn a_file_is_short_enough_to_read() {
 
 #[test]
 fn a_function_is_short_enough_to_read() {
-    let long = sources().into_iter().flat_map(|source| {
+    let long = all().into_iter().flat_map(|source| {
         let long = functions(&source).into_iter().filter(|(_, lines)| *lines > LONGEST_FUNCTION);
         long.map(|(name, lines)| format!("{} {name}: {lines} lines", source.path)).collect::<Vec<_>>()
     });

@@ -12,13 +12,25 @@ pub struct Source {
 }
 
 impl Source {
-    /// Its lines with their numbers, without comments, and without the tests at its end.
+    /// Its lines with their numbers, without comments, and without the tests that stand in it at its end.
     pub fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tests = ["mod ", "pub(crate) mod "].map(|item| format!("\n#[cfg(test)]\n{item}"));
-        let tests = tests.iter().filter_map(|begin| self.text.find(begin)).min().unwrap_or(self.text.len());
-        let lines = self.text[..tests].lines().enumerate();
-        let code = lines.map(|(number, line)| (number + 1, line.split("//").next().unwrap_or_default()));
-        code.filter(|(_, line)| !line.trim().is_empty())
+        without_comments(&self.text[..self.begin_of_tests()])
+    }
+
+    /// The same, with those tests.
+    pub fn code_and_tests(&self) -> impl Iterator<Item = (usize, &str)> {
+        without_comments(&self.text)
+    }
+
+    /// Where a test module stands in the file itself; a mere `mod tests;` names a file that is read by itself.
+    fn begin_of_tests(&self) -> usize {
+        const ATTRIBUTE: &str = "\n#[cfg(test)]\n";
+        let is_inline = |(at, _): &(usize, &str)| {
+            let item = self.text[at + ATTRIBUTE.len()..].lines().next().unwrap_or_default();
+            let visible = ["mod ", "pub(crate) mod "].iter().any(|start| item.starts_with(start));
+            visible && item.ends_with('{')
+        };
+        self.text.match_indices(ATTRIBUTE).find(is_inline).map_or(self.text.len(), |(at, _)| at)
     }
 
     /// Where its code has one of these.
@@ -33,15 +45,25 @@ impl Source {
     }
 }
 
-/// Every source of the two crates, without their tests.
+fn without_comments(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate();
+    let code = lines.map(|(number, line)| (number + 1, line.split("//").next().unwrap_or_default()));
+    code.filter(|(_, line)| !line.trim().is_empty())
+}
+
+/// Every source of the two crates, without the files that are their tests.
 pub fn sources() -> Vec<Source> {
-    let mut sources: Vec<_> =
-        ["src", "actors/src"].into_iter().flat_map(|folder| below(&Path::new(ROOT).join(folder))).collect();
+    let mut sources = sources_and_unit_tests();
     let is_test =
         |path: &str| path.ends_with("_tests.rs") || path.contains("/tests/") || path.ends_with("/tests.rs");
     sources.retain(|source| !is_test(&source.path));
     assert!(sources.len() > 50);
     sources
+}
+
+/// Every source of the two crates with the tests that stand among them.
+pub fn sources_and_unit_tests() -> Vec<Source> {
+    ["src", "actors/src"].into_iter().flat_map(|folder| below(&Path::new(ROOT).join(folder))).collect()
 }
 
 /// Every Rust file of the two crates.
@@ -90,4 +112,17 @@ pub fn only_where_excepted(found: &[String], exceptions: &[(&str, &str)], why: &
     let stale = exceptions.iter().filter(|(name, _)| !found.iter().any(|found| about(found) == *name));
     let stale = stale.map(|(name, reason)| format!("{name}: {reason}")).collect();
     nowhere(stale, "these need no exception any more");
+}
+
+#[test]
+fn only_a_test_module_that_stands_in_the_file_ends_its_code() {
+    let code = |text: &str| {
+        let source = Source { path: "a.rs".to_owned(), text: text.to_owned() };
+        source.code().map(|(_, line)| line.to_owned()).collect::<Vec<_>>()
+    };
+    let after = "\nfn after() {}\n";
+    let named = "fn a() {}\n#[cfg(test)]\nmod tests;\n";
+    assert_eq!(code(&format!("{named}{after}")).last().map(String::as_str), Some("fn after() {}"));
+    let inline = "fn a() {}\n#[cfg(test)]\nmod tests {\n    fn b() {}\n}\n";
+    assert_eq!(code(&format!("{named}{inline}{after}")).last().map(String::as_str), Some("fn a() {}"));
 }

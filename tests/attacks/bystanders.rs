@@ -144,12 +144,12 @@ impl Bystanders {
     pub fn lies(&self, from: Uptime, late: Span) -> Vec<String> {
         let heard = self.heard();
         let well = heard.beats.iter().filter(|beat| beat.at >= from && beat.says["status"] == "online");
-        let owed = |beat: &&Beat| {
+        let pending = |beat: &&Beat| {
             heard.crossings.values().any(|crossing| {
                 crossing.begins() + late < beat.at && crossing.alerted.is_none_or(|alerted| alerted > beat.at)
             })
         };
-        well.filter(owed).map(|beat| format!("online while alerts were owed: {}", beat.says)).collect()
+        well.filter(pending).map(|beat| format!("online while alerts were pending: {}", beat.says)).collect()
     }
 
     /// What was said of bystanders beside their heart rates, of units and of the installation: `condition event: message`.

@@ -1,5 +1,5 @@
 //! Attacks: whatever one client sends and whatever fails beside us, everybody else's alerts come in time, memory stays
-//! bounded, and the heartbeat tells the truth.
+//! bounded, and the heartbeat says what is true.
 //!
 //! The short form is part of `cargo test`; `WARDWATCH_ATTACKS=long` sends as much as an attacker would, and
 //! `WARDWATCH_ATTACKS_ONLY=words` makes only the attacks whose names contain the words. The table is seen with `--nocapture`.

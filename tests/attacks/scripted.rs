@@ -32,7 +32,7 @@ const BROKERS: [(&str, Answer); 6] = [
         _ => vec![0x20, 2, 0, 0],
     }),
     (
-        "a broker that refuses",
+        "a broker that rejects",
         |level| if level == 5 { vec![0x20, 3, 0, 0x87, 0] } else { vec![0x20, 2, 0, 5] },
     ),
     ("a broker that answers at random", |_| {

@@ -61,7 +61,7 @@ pub struct Site {
 impl Site {
     /// Opens a ward, and measures its bystanders in peace.
     pub async fn open(setup: Setup<'_>, change: impl FnOnce(&mut Command)) -> Self {
-        // Whatever the broker takes, we must be able to refuse.
+        // Whatever the broker takes, we must be able to reject.
         let broker =
             CONFIG.replace("message_size_limit 1048576", &format!("message_size_limit 0\n{}", setup.broker));
         let broker = Mosquitto::with_config(&broker);

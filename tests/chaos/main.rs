@@ -159,7 +159,7 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
         disorder.len(),
     );
     let contradictions = account.contradictions;
-    assert_eq!(service.owed(), 0, "with seed {}: changes that the broker has are still owed", run.seed);
+    assert_eq!(service.pending(), 0, "with seed {}: changes that the broker has are still pending", run.seed);
     judge(
         run,
         &[

@@ -62,7 +62,7 @@ impl Service {
     }
 
     /// How many changes a start would publish again.
-    pub fn owed(&self) -> i64 {
+    pub fn pending(&self) -> i64 {
         let count = "SELECT count(*) FROM changes WHERE published = 0";
         self.store().query_row(count, [], |row| row.get(0)).expect("the changes")
     }

@@ -50,8 +50,8 @@ impl Course {
                 self.since = None;
                 open.map(|_| "cleared")?
             }
-            (Some(reached), Some((_, _, told))) if reached == told => return None,
-            (Some(reached), Some((_, _, told))) if reached > told => "escalated",
+            (Some(reached), Some((_, _, published))) if reached == published => return None,
+            (Some(reached), Some((_, _, published))) if reached > published => "escalated",
             (Some(_), Some(_)) => "deescalated",
             (Some(_), None) => {
                 let since = self.since.get_or_insert_with(|| reading.clone());

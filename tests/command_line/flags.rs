@@ -52,10 +52,10 @@ fn what_cannot_be_used_ends_with_two_and_says_why() {
         assert!(complained.contains(why), "{arguments:?}: {complained}");
         assert!(!complained.contains("secret"), "{arguments:?}: {complained}");
         let mut lines: Vec<_> = complained.lines().filter(|line| !line.is_empty()).collect();
-        let told = lines.len();
+        let said = lines.len();
         lines.sort_unstable();
         lines.dedup();
-        assert_eq!(lines.len(), told, "{arguments:?} is told twice: {complained}");
+        assert_eq!(lines.len(), said, "{arguments:?} is said twice: {complained}");
     }
 }
 

@@ -63,9 +63,9 @@ fn a_fleet_speaks_tls_to_a_broker_that_its_authority_vouches_for() {
     let CertifiedKey { cert, .. } =
         generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let stranger = file(cert.pem());
-    let refused = with(&["--ca-file", text(&stranger)]);
-    assert_eq!(refused.status, Some(1), "{refused:?}");
-    assert_eq!(refused.complained.matches("certificate").count(), 1, "{refused:?}");
+    let rejected = with(&["--ca-file", text(&stranger)]);
+    assert_eq!(rejected.status, Some(1), "{rejected:?}");
+    assert_eq!(rejected.complained.matches("certificate").count(), 1, "{rejected:?}");
 
     let unknown = run(&[&fleet[..], &["--ca-file", text(&certificate)]].concat());
     assert_eq!(unknown.status, Some(1), "{unknown:?}");

@@ -83,7 +83,7 @@ impl Draft {
         at.max(0)
     }
 
-    /// Without time a kept reading cannot be told from a live one, and without a name no device from another.
+    /// Without time a kept reading cannot be distinguished from a live one, and without a name no device from another.
     fn sober(&mut self) {
         for source in &mut self.sources {
             if source.watch.untimed {

@@ -1,4 +1,4 @@
-//! What is told of patients, as a subscriber of alerts reads it.
+//! What is published of patients, as a subscriber of alerts reads it.
 
 use serde::Deserialize;
 

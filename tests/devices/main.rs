@@ -5,17 +5,17 @@
 //!
 //! - (a) Whatever is dangerous for longer than its delay, and arrives live, is open at most the delay, `catch_up`
 //!   (20 s where another device held the vital) and 1 s after its reading arrived, with its priority, until it ends.
-//! - (b) Nothing from the past is told as live, nothing that is over, nothing before its delay has passed.
+//! - (b) Nothing from the past is published as live, nothing that is over, nothing before its delay has passed.
 //! - (c) One backlog is at most one `raised` a condition, and one summary.
 //! - (d) Sequences have no gap, `raised` comes first, `cleared` last.
-//! - (e) Silence is told, and only silence.
+//! - (e) Silence is published, and only silence.
 //! - (f) A restart anywhere changes nothing of that: a third of the wards are started anew, once or twice.
 //! - (g) What is over, and said to be over, is not kept open.
 //! - (r) No reading is rejected.
 //!
 //! The long form belongs to `tests/run.sh --long`.
 //! `WARDWATCH_DEVICES=300000` runs so many beds, `WARDWATCH_DEVICES_SEED=7` others than usual, and
-//! `WARDWATCH_DEVICES_BED=123` one bed alone, told in full.
+//! `WARDWATCH_DEVICES_BED=123` one bed alone, shown in full.
 
 mod bed;
 mod behaviours;
@@ -41,11 +41,11 @@ const KNOWN_FAILING: [(u64, &str); 4] = [
     ),
     (
         4294970770,
-        "one spot check of a clock that was set back by hours is not told while a pressure of before is open",
+        "one spot check of a clock that was set back by hours is not published while a pressure of before is open",
     ),
     (
         4294971805,
-        "two readings of a rebooted clock, between two that it kept, are not told where nothing follows",
+        "two readings of a rebooted clock, between two that it kept, are not published where nothing follows",
     ),
     (4294977244, "an array that comes in the very moment of a silence is judged by its first element alone"),
 ];
@@ -72,7 +72,7 @@ fn try_out(seed: u64, beds: u64) {
 #[test]
 fn no_device_silences_its_patient() {
     match number("WARDWATCH_DEVICES_BED") {
-        Some(bed) => println!("{}", trial::tell(bed)),
+        Some(bed) => println!("{}", trial::story(bed)),
         None => try_out(1, number("WARDWATCH_DEVICES").unwrap_or(SHORT)),
     }
 }

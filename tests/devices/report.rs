@@ -1,4 +1,4 @@
-//! Says of a failed bed what was sent, as a timeline of `tests/scenarios/`, what was expected and what was told.
+//! Says of a failed bed what was sent, as a timeline of `tests/scenarios/`, what was expected and what was published.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use crate::message::{Measured, Message, Said, Value};
 use crate::shrink::shrunk;
 use crate::trial::Failed;
 
-/// How many failures of one rule are told in full.
+/// How many failures of one rule are shown in full.
 const IN_FULL: usize = 4;
 
 /// How many failures are named.
@@ -41,7 +41,7 @@ pub fn of(failed: &[Failed]) -> String {
     text
 }
 
-/// One bed as a timeline, with what was told and what is wrong about it.
+/// One bed as a timeline, with what was published and what is wrong about it.
 pub fn in_full(failed: &Failed) -> String {
     let bed = &failed.bed;
     let mut text = format!("# Bed {} of devices {:?}\n", bed.seed, bed.behaviours);
@@ -51,7 +51,7 @@ pub fn in_full(failed: &Failed) -> String {
     let mut lines: Vec<(Ms, String)> =
         bed.messages.iter().map(|message| (message.at, sent(bed, message))).collect();
     lines.extend(failed.restarts.iter().map(|at| (*at, format!("{:<16}  restart", span(*at)))));
-    lines.extend(failed.changes.iter().map(|change| (change.at, told(bed, change))));
+    lines.extend(failed.changes.iter().map(|change| (change.at, published(bed, change))));
     lines.sort_by_key(|(at, _)| *at);
     for (_, line) in &lines {
         let _ = writeln!(text, "{line}");
@@ -110,7 +110,7 @@ fn measured(bed: &Bed, message: &Message, reading: &Measured) -> String {
     words
 }
 
-fn told(bed: &Bed, change: &Change) -> String {
+fn published(bed: &Bed, change: &Change) -> String {
     let mut words = format!(
         "{:<16}    {} {} {} {:?} since {}",
         span(change.at),

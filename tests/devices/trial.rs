@@ -14,7 +14,7 @@ use crate::ward::{self, Heard, Letters};
 /// How many beds share a ward.
 const BEDS: u64 = 20;
 
-/// A bed of which something was not told, or told wrongly.
+/// A bed of which something was not published, or published wrongly.
 #[derive(Debug)]
 pub struct Failed {
     pub bed: Bed,
@@ -66,7 +66,7 @@ pub fn restarts(seed: u64) -> Vec<Ms> {
     restarts
 }
 
-/// What is told of beds that share a ward.
+/// What is published of beds that share a ward.
 fn heard(beds: &[Bed], restarts: &[Ms]) -> Heard {
     let mut letters: Letters = Vec::new();
     for bed in beds {
@@ -96,8 +96,8 @@ pub fn alone(bed: Bed, restarts: &[Ms]) -> Failed {
     judged(bed, &heard, restarts)
 }
 
-/// All that is sent and told of one bed.
-pub fn tell(seed: u64) -> String {
+/// All that is sent and published of one bed.
+pub fn story(seed: u64) -> String {
     let failed = alone(Bed::new(seed), &restarts(seed / BEDS * BEDS));
     let small = if failed.violations.is_empty() {
         String::new()

@@ -22,7 +22,7 @@ use wardwatch_actors::census_actor::{CensusActor, IngestProgress, Restore, Shard
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::counters::Counters;
 use wardwatch_actors::outlet::{Kept, Outlet};
-use wardwatch_actors::patient::outcome::Refused;
+use wardwatch_actors::patient::outcome::RejectedArrival;
 use wardwatch_actors::patient::snapshot::{Memory, Restored, Saved, Snapshot};
 use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::receipt::{Ledger, Receipt};
@@ -106,7 +106,7 @@ impl Ward {
 
     async fn take(&self, topic: &str, payload: &str, retain: bool) {
         let ledger: Arc<dyn Ledger> = self.pending.clone();
-        self.pending.owe(0);
+        self.pending.add_pending(0);
         let payload = match payload {
             "null" => Bytes::new(),
             text => Bytes::copy_from_slice(text.trim_matches('"').as_bytes()),
@@ -230,8 +230,8 @@ impl Outlet for Notes {
         let at = self.clock.now().wall;
         let ms = at.unix_ms() - START;
         for change in &kept.outcome.changes {
-            for told in announcement::change(&self.topics, change) {
-                let change = Change::read(ms, &told.topic, &told.payload);
+            for published in announcement::change(&self.topics, change) {
+                let change = Change::read(ms, &published.topic, &published.payload);
                 self.heard.borrow_mut().changes.extend(change);
             }
             if !matches!(change.subject, Subject::Patient(_)) {
@@ -265,8 +265,8 @@ impl Outlet for Notes {
         self.saves
     }
 
-    fn refuse(&self, refused: Refused) {
-        self.rejected(self.topics.vitals(&refused.patient), refused.refusal.to_string());
+    fn reject_arrival(&self, rejected: RejectedArrival) {
+        self.rejected(self.topics.vitals(&rejected.patient), rejected.rejection.to_string());
     }
 
     fn follow(&self, _: &PatientId) {}
@@ -277,7 +277,7 @@ impl Outlet for Notes {
 
     fn publish_record(&self, _: &PatientId, _: &wardwatch_actors::admission::AdmissionRecord) {}
 
-    fn refuse_command(&self, _: wardwatch_actors::commands::RefusedCommand) {}
+    fn reject_command(&self, _: wardwatch_actors::commands::RejectedCommand) {}
 
     fn died(&self, actor: &'static str) {
         assert!(self.over.get(), "an actor died: {actor}");
@@ -312,7 +312,7 @@ impl Pending {
 }
 
 impl Ledger for Pending {
-    fn owe(&self, _: u64) {
+    fn add_pending(&self, _: u64) {
         self.parts.fetch_add(1, Ordering::AcqRel);
     }
 

@@ -1,4 +1,4 @@
-//! Whatever stands in a configuration, it is read or its faults are told.
+//! Whatever stands in a configuration, it is read or its faults are reported.
 
 use std::fs;
 use std::path::Path;

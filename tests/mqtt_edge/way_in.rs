@@ -113,7 +113,7 @@ impl Listening {
             probe: "wardwatch/probe/test".to_owned(),
             records: vec!["wardwatch/patients/#".to_owned(), "wardwatch/devices/#".to_owned()],
             vitals: vitals.iter().map(|&filter| filter.to_owned()).collect(),
-            mark_every: Duration::from_secs(1),
+            probe_every: Duration::from_secs(1),
             max_payload: 512 << 10,
             drain_within: Duration::from_secs(3),
         };
@@ -136,9 +136,9 @@ impl Listening {
     }
 
     /// Waits until the broker has worked on all that was written before.
-    async fn remark(&self) {
+    async fn probe_again(&self) {
         let before = self.shard.times(&ConnectionProgress::Drained);
-        self.requests.send(IngestRequest::Remark).expect("a running ingest");
+        self.requests.send(IngestRequest::ProbeAgain).expect("a running ingest");
         self.shard.until_drained(before + 1).await;
     }
 
@@ -161,15 +161,15 @@ async fn a_settled_reading_does_not_come_again_and_an_unsettled_one_does() {
     let broker = Mosquitto::start();
     let first = Listening::open(&broker.url(), Shard::default());
     first.shard.until_drained(1).await;
-    publish(broker.port(), ["settled", "owed"].map(reading)).await;
+    publish(broker.port(), ["settled", "pending"].map(reading)).await;
     first.shard.until_messages(2).await;
     first.shard.settle("settled");
-    first.remark().await;
+    first.probe_again().await;
     first.kill().await;
 
     let second = Listening::open(&broker.url(), Shard::settling());
     second.shard.until_drained(1).await;
-    assert_eq!(second.shard.messages(), ["owed"]);
+    assert_eq!(second.shard.messages(), ["pending"]);
     assert_eq!(
         second.shard.said()[0],
         Said::ConnectionProgress(ConnectionProgress::Connected { resumed: true })
@@ -191,8 +191,8 @@ async fn receipts_of_an_earlier_connection_acknowledge_nothing() {
     ingest.shard.until_messages(6).await;
     ingest.shard.until_drained(2).await;
     early.into_iter().for_each(|(_, receipt)| receipt.settle());
-    ingest.remark().await;
-    // Three readings at the front, and the marks behind them.
+    ingest.probe_again().await;
+    // Three readings at the front, and the probes behind them.
     assert!(ingest.ring.len() > 3, "{}", ingest.ring.len());
     assert_eq!(ingest.shard.messages(), ["0", "1", "2", "0", "1", "2"]);
     ingest.kill().await;
@@ -223,7 +223,7 @@ async fn a_full_ring_stops_the_reading_and_room_lets_it_go_on() {
     let ingest = Listening::start(&broker.url(), Shard::default(), 10, &["wardwatch/vitals/#"]);
     ingest.shard.until_drained(1).await;
     publish(broker.port(), readings(0..500)).await;
-    until("the shard is told", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
+    until("the shard knows", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
     assert_eq!(ingest.shard.messages(), numbers(0..10));
     ingest.shard.take_receipts().into_iter().for_each(Receipt::settle);
     ingest.shard.until_messages(500).await;
@@ -240,7 +240,7 @@ async fn a_held_ingest_reads_nothing_until_it_is_let_go() {
     ingest.shard.until_drained(1).await;
     ingest.hold.send_replace(true);
     publish(broker.port(), readings(0..5)).await;
-    until("the shard is told", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
+    until("the shard knows", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
     assert!(ingest.shard.messages().len() < 5);
     ingest.hold.send_replace(false);
     ingest.shard.until_drained(2).await;
@@ -253,8 +253,8 @@ async fn a_held_ingest_reads_nothing_until_it_is_let_go() {
 async fn a_stopped_ingest_keeps_its_connection_alive() {
     let mut broker = ScriptedBroker::start().await;
     let ingest = Listening::start(&broker.url(), Shard::default(), 1, &[]);
-    until("the first mark is back", || ingest.shard.times(&ConnectionProgress::Drained) == 1).await;
-    broker.deliver(reading("owed"), 11);
+    until("the first probe is back", || ingest.shard.times(&ConnectionProgress::Drained) == 1).await;
+    broker.deliver(reading("pending"), 11);
     ingest.shard.until_messages(1).await;
     broker.pinged().await;
     broker.pinged().await;
@@ -262,9 +262,9 @@ async fn a_stopped_ingest_keeps_its_connection_alive() {
     ingest.kill().await;
 }
 
-/// Taken out to see it fail: waiting for the mark before `Records` and `Drained` are told.
+/// Taken out to see it fail: waiting for the probe before `Records` and `Drained` are reported.
 #[tokio::test]
-async fn records_and_the_backlog_are_heard_before_the_shard_is_told_so() {
+async fn records_and_the_backlog_are_heard_before_the_shard_learns_so() {
     let broker = Mosquitto::start();
     let first = Listening::open(&broker.url(), Shard::settling());
     first.shard.until_drained(1).await;
@@ -276,7 +276,7 @@ async fn records_and_the_backlog_are_heard_before_the_shard_is_told_so() {
     let second = Listening::open(&broker.url(), Shard::settling());
     second.shard.until_drained(1).await;
     let said = second.shard.said();
-    let place = |hearing| said.iter().position(|said| *said == hearing).expect("told");
+    let place = |hearing| said.iter().position(|said| *said == hearing).expect("reported");
     let records = place(Said::ConnectionProgress(ConnectionProgress::RecordsRead));
     let drained = place(Said::ConnectionProgress(ConnectionProgress::Drained));
     let before = |end: usize, start: &str| {
@@ -290,12 +290,12 @@ async fn records_and_the_backlog_are_heard_before_the_shard_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_broker_that_hangs_makes_us_hear_old_news_until_a_mark_is_back() {
+async fn a_broker_that_hangs_makes_us_hear_old_news_until_a_probe_is_back() {
     let broker = Mosquitto::start();
     let ingest = Listening::open(&broker.url(), Shard::settling());
     ingest.shard.until_drained(1).await;
     broker.suspend();
-    until("the shard is told", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
+    until("the shard knows", || ingest.shard.times(&ConnectionProgress::Behind) == 1).await;
     broker.resume();
     ingest.shard.until_drained(2).await;
     assert_eq!(ingest.shard.times(&ConnectionProgress::Connected { resumed: false }), 1);
@@ -325,11 +325,11 @@ async fn what_patients_subscribed_to_is_heard_again_from_a_broker_that_forgot_ev
         ingest.requests.send(IngestRequest::Subscribe(filter(patient))).expect("a running ingest");
     }
     ingest.requests.send(IngestRequest::Unsubscribe(filter(3))).expect("a running ingest");
-    ingest.remark().await;
+    ingest.probe_again().await;
     let one_of_each = || (0..500).map(|patient| (filter(patient), patient.to_string()));
     let expected: Vec<String> = (0..500_u32).filter(|&p| p != 3).map(|p| p.to_string()).collect();
     publish(broker.port(), one_of_each()).await;
-    ingest.remark().await;
+    ingest.probe_again().await;
     assert_eq!(ingest.shard.messages(), expected);
 
     broker.kill();
@@ -338,9 +338,9 @@ async fn what_patients_subscribed_to_is_heard_again_from_a_broker_that_forgot_ev
         ingest.shard.times(&ConnectionProgress::Connected { resumed: false }) == 2
     })
     .await;
-    ingest.remark().await;
+    ingest.probe_again().await;
     publish(broker.port(), one_of_each()).await;
-    ingest.remark().await;
+    ingest.probe_again().await;
     assert_eq!(ingest.shard.messages()[expected.len()..], expected);
     ingest.shut_down().await;
 }
@@ -380,7 +380,7 @@ async fn a_message_that_is_too_large_comes_with_its_beginning_and_never_again() 
     first.shard.until_messages(2).await;
     assert_eq!(first.shard.messages(), ["x".repeat(1024), "after".to_owned()]);
     first.shard.settle(&"x".repeat(1024));
-    first.remark().await;
+    first.probe_again().await;
     first.kill().await;
 
     let second = Listening::open(&broker.url(), Shard::settling());

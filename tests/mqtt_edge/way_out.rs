@@ -18,27 +18,27 @@ use wardwatch_actors::receipt::{Ledger, Receipt};
 use super::link;
 use super::mosquitto::{self, DEADLINE, Listener, Mosquitto, until};
 
-/// What a publisher has told.
+/// What a publisher has reported.
 #[derive(Clone, Default)]
-struct Told {
+struct Reported {
     links: Arc<Mutex<Vec<LinkEvent>>>,
     done: Arc<Mutex<Vec<(u64, DeliveryResult)>>>,
 }
 
-impl OutboxListener for Told {
+impl OutboxListener for Reported {
     fn link(&self, event: LinkEvent) {
-        self.links.lock().expect("told").push(event);
+        self.links.lock().expect("reported").push(event);
     }
 
     fn done(&self, number: u64, result: DeliveryResult) {
-        self.done.lock().expect("told").push((number, result));
+        self.done.lock().expect("reported").push((number, result));
     }
 }
 
 /// A publisher under test.
 struct Publishing {
     outbox: Outbox,
-    told: Told,
+    reported: Reported,
     stop: oneshot::Sender<Option<Outgoing>>,
     task: JoinHandle<Result<(), PublisherFault>>,
 }
@@ -52,8 +52,8 @@ impl Publishing {
             max_changes: 100_000,
             drain_within: Duration::from_secs(10),
         };
-        let told = Told::default();
-        let (publisher, outbox) = Publisher::new(settings, told.clone());
+        let reported = Reported::default();
+        let (publisher, outbox) = Publisher::new(settings, reported.clone());
         let (stop, stopped) = oneshot::channel();
         let shutdown = async move {
             match stopped.await {
@@ -62,7 +62,7 @@ impl Publishing {
             }
         };
         let task = tokio::spawn(publisher.run(shutdown));
-        Self { outbox, told, stop, task }
+        Self { outbox, reported, stop, task }
     }
 
     async fn until_connected(&self) {
@@ -74,12 +74,12 @@ impl Publishing {
     }
 
     fn done(&self) -> Vec<(u64, DeliveryResult)> {
-        self.told.done.lock().expect("told").clone()
+        self.reported.done.lock().expect("reported").clone()
     }
 
     fn links(&self) -> Vec<bool> {
         let connected = |event: &LinkEvent| *event == LinkEvent::Connected;
-        self.told.links.lock().expect("told").iter().map(connected).collect()
+        self.reported.links.lock().expect("reported").iter().map(connected).collect()
     }
 }
 
@@ -135,7 +135,7 @@ async fn receipts_settle_only_once_a_killed_broker_is_back_and_has_the_change() 
     let publisher = Publishing::start(&broker.url());
     publisher.until_connected().await;
     broker.kill();
-    let ring = Arc::new(OneDebt::default());
+    let ring = Arc::new(OnePending::default());
     let receipt = Receipt::new(ring.clone(), 0);
     let mut outgoing = change(1);
     outgoing.receipts.push(receipt);
@@ -149,16 +149,16 @@ async fn receipts_settle_only_once_a_killed_broker_is_back_and_has_the_change() 
 }
 
 #[derive(Default)]
-struct OneDebt(std::sync::atomic::AtomicBool);
+struct OnePending(std::sync::atomic::AtomicBool);
 
-impl OneDebt {
+impl OnePending {
     fn settled(&self) -> bool {
         self.0.load(std::sync::atomic::Ordering::SeqCst)
     }
 }
 
-impl Ledger for OneDebt {
-    fn owe(&self, _: u64) {}
+impl Ledger for OnePending {
+    fn add_pending(&self, _: u64) {}
 
     fn settle(&self, _: u64) {
         self.0.store(true, std::sync::atomic::Ordering::SeqCst);
@@ -169,7 +169,7 @@ impl Ledger for OneDebt {
     }
 }
 
-/// Taken out to see it fail: giving up on a refusal for good (the outbox never empties).
+/// Taken out to see it fail: giving up on a rejection for good (the outbox never empties).
 #[tokio::test]
 async fn a_change_that_the_broker_cannot_take_does_not_hold_up_the_next() {
     let config =
@@ -183,13 +183,13 @@ async fn a_change_that_the_broker_cannot_take_does_not_hold_up_the_next() {
     publisher.outbox.publish(large);
     publisher.outbox.publish(change(2));
     publisher.until_emptied().await;
-    until("the first is refused", || publisher.outbox.status().refused == 1).await;
+    until("the first is rejected", || publisher.outbox.status().rejected == 1).await;
     listener.hear("the next change", |heard| first_heard(heard) == [2]).await;
-    assert_eq!(publisher.outbox.status().refused, 1);
+    assert_eq!(publisher.outbox.status().rejected, 1);
     assert_eq!(publisher.done(), [(2, DeliveryResult::Accepted)]);
 }
 
-/// Mosquitto tells it from 2.0.15 on, in the short form shown here; rumqttc's client cannot read that form.
+/// Mosquitto says so from 2.0.15 on, in the short form shown here; rumqttc's client cannot read that form.
 #[tokio::test]
 async fn another_instance_with_the_same_name_ends_the_publisher() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -205,15 +205,15 @@ async fn another_instance_with_the_same_name_ends_the_publisher() {
 
 /// Brokers exist that say so; MQTT calls it a protocol error, and nothing could ever be published.
 #[tokio::test]
-async fn a_broker_that_takes_no_message_on_the_way_is_not_connected_to_and_the_reason_is_told() {
+async fn a_broker_that_takes_no_message_on_the_way_is_not_connected_to_and_the_reason_is_shown() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let url = format!("mqtt://{}", listener.local_addr().expect("its address"));
     let publisher = Publishing::start(&url);
     for connack in [[0x20, 6, 0, 0, 3, 0x21, 0, 0].as_slice(), &[0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 0]] {
         let (mut client, _) = listener.accept().await.expect("a client");
         client.write_all(connack).await.expect("a CONNACK");
-        let told = || publisher.outbox.status().last_error.is_some_and(|told| told.contains("Maximum"));
-        until("the reason is told", told).await;
+        let shown = || publisher.outbox.status().last_error.is_some_and(|error| error.contains("Maximum"));
+        until("the reason is shown", shown).await;
         assert!(!publisher.outbox.status().connected);
     }
 }
@@ -264,11 +264,11 @@ async fn a_change_at_which_the_broker_closes_is_offered_three_times_and_again_at
     publisher.until_emptied().await;
     until("the next is taken", || taken.lock().expect("payloads").contains(&"2".to_owned())).await;
     let count = || *offered.lock().expect("a count");
-    assert_eq!((count(), publisher.outbox.status().refused), (3, 1));
+    assert_eq!((count(), publisher.outbox.status().rejected), (3, 1));
     publisher.outbox.publish(change(3));
     publisher.until_emptied().await;
     assert_eq!(count(), 3);
-    publisher.outbox.offer_refused();
+    publisher.outbox.offer_rejected();
     until("it is offered again", || count() == 6).await;
     assert_eq!(publisher.done(), [2, 3].map(|number| (number, DeliveryResult::Accepted)));
     broker.abort();

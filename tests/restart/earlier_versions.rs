@@ -41,7 +41,7 @@ fn load(sql: &str, by: Span, file: &std::path::Path) {
 
 /// Seen to fail with the version of its memories unknown, and with its open alerts of the installation left out.
 #[tokio::test]
-async fn a_store_of_version_1_restores_what_was_open_under_way_and_owed() {
+async fn a_store_of_version_1_restores_what_was_open_under_way_and_pending() {
     let began: Timestamp = ONSET_V1.parse().expect("a time");
     // Thirteen of the delay's fifteen seconds have passed at the start.
     let onset = now() - Span::from_secs(13);

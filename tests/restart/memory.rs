@@ -24,7 +24,7 @@ async fn a_delay_under_way_ends_with_the_first_reading_after_it_though_two_of_th
 
 /// Seen to fail with the downtime in the shift of a restored memory taken out.
 #[tokio::test]
-async fn a_delay_that_ran_out_while_nobody_watched_is_told_at_the_start_as_of_its_end() {
+async fn a_delay_that_ran_out_while_nobody_watched_is_published_at_the_start_as_of_its_end() {
     let mut ward = Ward::open(DELAYED).await;
     let onset = now();
     ward.read(&reading(1, onset, 170)).await;
@@ -59,7 +59,7 @@ async fn an_open_alert_is_not_raised_anew_and_ends_with_its_own_id() {
 
 /// Seen to fail with the restored memory taken out.
 #[tokio::test]
-async fn an_end_that_fell_into_the_gap_is_told_after_it() {
+async fn an_end_that_fell_into_the_gap_is_published_after_it() {
     let mut ward = Ward::open(AT_ONCE).await;
     let begun = now();
     ward.read(&reading(1, begun, 170)).await;
@@ -132,7 +132,7 @@ async fn what_is_delivered_again_after_a_restart_changes_nothing() {
     assert_eq!(ward.count("SELECT count(*) FROM readings WHERE patient = 'icu-1/p-17'"), 2);
 }
 
-/// Nothing tells such readings apart, so that only whoever observes them again knows that they are kept.
+/// Nothing distinguishes such readings, so that only whoever observes them again knows that they are kept.
 /// Seen to fail with what is observed again handed to the store.
 #[tokio::test]
 async fn a_reading_that_is_observed_again_is_not_kept_a_second_time() {
@@ -148,7 +148,7 @@ async fn a_reading_that_is_observed_again_is_not_kept_a_second_time() {
 
 /// Seen to fail with the open alerts of the log, and with `analysis.failed`, taken out.
 #[tokio::test]
-async fn a_memory_that_cannot_be_read_costs_no_open_alert_and_is_told() {
+async fn a_memory_that_cannot_be_read_costs_no_open_alert_and_is_an_alert() {
     let mut ward = Ward::open(AT_ONCE).await;
     let begun = now();
     ward.read(&reading(1, begun, 170)).await;
@@ -164,9 +164,9 @@ async fn a_memory_that_cannot_be_read_costs_no_open_alert_and_is_told() {
         "cleared analysis.failed 2",
         "cleared heart_rate.high 2",
     ];
-    let mut told = lines(&alerts);
-    told[2..].sort();
-    assert_eq!(told, expected);
+    let mut published = lines(&alerts);
+    published[2..].sort();
+    assert_eq!(published, expected);
     let of_rate = alerts.iter().filter(|alert| alert["condition"] == "heart_rate.high");
     assert!(of_rate.into_iter().all(|alert| alert["id"] == id_of(1, begun)), "{alerts:?}");
 }

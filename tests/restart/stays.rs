@@ -6,7 +6,7 @@ use super::*;
 #[tokio::test]
 async fn a_registered_patient_whose_record_was_emptied_meanwhile_is_discharged() {
     let mut ward = Ward::open(&format!("[admission]\nmode = \"registered\"\n{AT_ONCE}")).await;
-    let stay = ["patients/icu-1/stays", "patients/marks/before"];
+    let stay = ["patients/icu-1/stays", "patients/markers/before"];
     for patient in [&["patients/icu-1/p-17"], &stay[..]].concat() {
         ward.bus.keep(patient, "{}").await;
     }
@@ -33,7 +33,7 @@ async fn a_registered_patient_whose_record_was_emptied_meanwhile_is_discharged()
     ward.bus.until("the emptied state", "state/icu-1/p-17", emptied).await;
     let here = "SELECT group_concat(patient, ' ') FROM (SELECT patient FROM snapshots ORDER BY patient)";
     let here: String = ward.database().query_row(here, [], |row| row.get(0)).expect("who is here");
-    assert_eq!(here, "icu-1/stays marks/before");
+    assert_eq!(here, "icu-1/stays markers/before");
 }
 
 /// Seen to fail with the departed of a restart taken out.

@@ -11,11 +11,11 @@ fn of_store(ward: &Ward) -> Vec<Value> {
 }
 
 async fn until_store(ward: &Ward, event: &str) -> Value {
-    let told = |alerts: &[Value]| {
+    let published = |alerts: &[Value]| {
         alerts.iter().any(|alert| alert["condition"] == "store.lost" && alert["event"] == event)
     };
-    ward.bus.until(&format!("store.lost {event}"), "alerts/", told).await;
-    of_store(ward).into_iter().rfind(|alert| alert["event"] == event).expect("it was told")
+    ward.bus.until(&format!("store.lost {event}"), "alerts/", published).await;
+    of_store(ward).into_iter().rfind(|alert| alert["event"] == event).expect("it was published")
 }
 
 /// Alerts of the patient, without those of the store.
@@ -64,8 +64,8 @@ async fn a_store_that_was_damaged_while_it_was_down_begins_anew_with_the_open_al
         let file = fs::File::options().write(true).open(&ward.store).expect("the store");
         file.write_all_at(&[0x5a; 90], offset).expect("damage");
         ward.start().await;
-        let told = until_store(&ward, "raised").await;
-        let words = told["message"].as_str().expect("words").to_owned();
+        let published = until_store(&ward, "raised").await;
+        let words = published["message"].as_str().expect("words").to_owned();
         assert!(words.contains(".damaged-1"), "{words}");
         until_store(&ward, "cleared").await;
         ward.read(&reading(2, now(), 72)).await;
@@ -79,7 +79,7 @@ async fn a_store_that_was_damaged_while_it_was_down_begins_anew_with_the_open_al
 }
 
 #[tokio::test]
-async fn a_store_that_somebody_removes_is_told_and_written_again() {
+async fn a_store_that_somebody_removes_is_an_alert_and_written_again() {
     let mut ward = Ward::open(AT_ONCE).await;
     let onset = now();
     ward.read(&reading(1, onset, 170)).await;
@@ -87,8 +87,8 @@ async fn a_store_that_somebody_removes_is_told_and_written_again() {
     for extension in ["db", "db-wal", "db-shm"] {
         fs::remove_file(ward.store.with_extension(extension)).expect("a file of the store");
     }
-    let told = until_store(&ward, "raised").await;
-    assert!(told["message"].as_str().expect("words").contains("was removed"), "{told}");
+    let published = until_store(&ward, "raised").await;
+    assert!(published["message"].as_str().expect("words").contains("was removed"), "{published}");
     until_store(&ward, "cleared").await;
     ward.restart().await;
     ward.read(&reading(2, now(), 72)).await;

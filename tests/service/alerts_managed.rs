@@ -64,7 +64,7 @@ async fn a_patient_is_admitted_and_discharged_by_the_record_that_a_command_publi
 }
 
 #[tokio::test]
-async fn a_stranger_and_half_a_command_are_refused() {
+async fn a_stranger_and_half_a_command_are_rejected() {
     let ward = Ward::open(&format!("{AT_ONCE}{DESK}")).await;
     ward.bus.read("icu-1/p-17", r#"{"heart_rate":72}"#).await;
     let pause = json!({"command_id": "1", "command": "pause_audio", "by": "anna"});

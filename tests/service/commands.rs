@@ -30,7 +30,7 @@ async fn a_taken_port_is_an_error_that_names_the_flag() {
 }
 
 #[tokio::test]
-async fn simulated_readings_are_marked_and_so_are_their_alerts_and_states() {
+async fn simulated_readings_say_so_and_so_do_their_alerts_and_states() {
     // Limits that every simulated patient is beyond at once.
     let ward = Ward::open(
         "[limits.adult]\nheart_rate = { high = 52, extreme_high = 55, hysteresis = 0.5, delay = \"0s\" }\n",
@@ -51,26 +51,26 @@ async fn simulated_readings_are_marked_and_so_are_their_alerts_and_states() {
     ward.bus.until_judged("m").await;
     let readings = ward.bus.heard("vitals/sim-1/");
     assert_eq!(readings.len(), sent);
-    let marked = |messages: &[Value]| messages.iter().all(|message| message["simulated"] == true);
-    assert!(marked(&readings), "{readings:?}");
+    let simulated = |messages: &[Value]| messages.iter().all(|message| message["simulated"] == true);
+    assert!(simulated(&readings), "{readings:?}");
     let of_fleet = |topic: &str| -> Vec<Value> {
         ward.bus.heard(topic).into_iter().filter(|message| message["unit"] == "sim-1").collect()
     };
-    assert!(!of_fleet("alerts/").is_empty() && marked(&of_fleet("alerts/")));
-    assert!(!of_fleet("state/").is_empty() && marked(&of_fleet("state/")));
+    assert!(!of_fleet("alerts/").is_empty() && simulated(&of_fleet("alerts/")));
+    assert!(!of_fleet("state/").is_empty() && simulated(&of_fleet("state/")));
     let marker = ward.bus.heard("alerts/").pop().expect("the marker's alert");
     assert_eq!(marker["simulated"], false);
 }
 
 #[tokio::test]
-async fn the_simulator_keeps_away_from_real_units_unless_told_that_one_knows() {
+async fn the_simulator_keeps_away_from_real_units_unless_one_knows() {
     let broker = Mosquitto::start();
     let bus = Bus::of(broker.port()).await;
     let url = broker.url();
     let arguments = ["simulate", "--url", &url, "--unit", "icu-1", "--duration", "1s", "--patients", "1"];
-    let mut refused = Program::start(&arguments);
-    assert_eq!(refused.ended().await.code(), Some(2));
-    assert!(refused.complained().contains("--i-know"), "{}", refused.complained());
+    let mut rejected = Program::start(&arguments);
+    assert_eq!(rejected.ended().await.code(), Some(2));
+    assert!(rejected.complained().contains("--i-know"), "{}", rejected.complained());
     let mut knowing = Program::start(&[&arguments[..], &["--i-know"]].concat());
     assert_eq!(knowing.ended().await.code(), Some(0), "{}", knowing.complained());
     let readings = bus.heard("vitals/");
@@ -78,7 +78,7 @@ async fn the_simulator_keeps_away_from_real_units_unless_told_that_one_knows() {
 }
 
 #[tokio::test]
-async fn a_fault_in_the_configuration_is_told_before_anything_starts() {
+async fn a_fault_in_the_configuration_is_reported_before_anything_starts() {
     let mut program = Program::run(1, &AT_ONCE.replace("{ delay", "{ dellay"));
     assert_eq!(program.ended().await.code(), Some(2));
     assert!(program.complained().contains("dellay"), "{}", program.complained());

@@ -87,7 +87,10 @@ async fn kill_in_the_middle(settings: &str) {
     for (patient, id) in texts(&alerts, "patient").into_iter().zip(texts(&alerts, "id")) {
         ids.entry(patient).or_default().insert(id);
     }
-    assert!(ids.values().all(|ids| ids.len() == 1), "an alert that is told again has the same id: {ids:?}");
+    assert!(
+        ids.values().all(|ids| ids.len() == 1),
+        "an alert that is published again has the same id: {ids:?}"
+    );
     assert!(alerts.iter().all(|alert| alert["sequence"].as_u64() == Some(1)), "and the same sequence");
 }
 

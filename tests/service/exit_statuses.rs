@@ -1,4 +1,4 @@
-//! Each way in which a part can die ends the real program, with the status that its supervisor is told.
+//! Each way in which a part can die ends the real program, with the status that its supervisor expects.
 
 use super::mosquitto::Mosquitto;
 use super::ward::{AT_ONCE, Bus, Program, scratch};

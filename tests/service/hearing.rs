@@ -20,7 +20,7 @@ async fn the_heartbeat_counts_what_was_heard() {
     ward.bus.read("icu-1/p-18", r#"{"seq":1,"time":"2020-01-01T00:00:00Z","heart_rate":71}"#).await;
     ward.bus.read("icu-1/p-18", "x").await;
     ward.bus.until_judged("m").await;
-    // Nothing happens for it to be told; the next one comes by itself.
+    // Nothing happens for it to be published; the next one comes by itself.
     let counted = |beats: &[Value]| beats.last().is_some_and(|beat| beat["patients"].as_u64() == Some(3));
     let beat = ward.bus.until("the next heartbeat", "system/", counted).await.pop().expect("a heartbeat");
     assert_eq!(beat["open_alerts"].as_u64(), Some(2));
@@ -79,7 +79,7 @@ async fn a_reading_that_came_while_the_process_stood_still_decides_before_its_de
 /// Seen to fail with `IngestProgress::Connected` kept from the census.
 #[tokio::test]
 async fn what_a_device_kept_while_the_broker_was_gone_decides_before_its_delay_runs_out() {
-    let settings = "[limits.adult]\nheart_rate = { delay = \"1s\", clear_delay = \"0s\" }\n[units.marks.limits.adult]\nheart_rate = { delay = \"0s\", clear_delay = \"0s\" }\n[alerts]\ndevices_back_within = \"20s\"\n";
+    let settings = "[limits.adult]\nheart_rate = { delay = \"1s\", clear_delay = \"0s\" }\n[units.markers.limits.adult]\nheart_rate = { delay = \"0s\", clear_delay = \"0s\" }\n[alerts]\ndevices_back_within = \"20s\"\n";
     let mut ward = Ward::open(settings).await;
     ward.bus.read("icu-1/p-17", r#"{"heart_rate":130}"#).await;
     ward.bus.until_judged("before").await;
@@ -94,7 +94,7 @@ async fn what_a_device_kept_while_the_broker_was_gone_decides_before_its_delay_r
     ward.bus.read("icu-1/p-17", r#"{"heart_rate":72}"#).await;
     ward.bus.until_judged("after").await;
     let alerts = ward.bus.heard("alerts/");
-    assert!(alerts.iter().all(|alert| alert["unit"] == "marks"), "{alerts:?}");
+    assert!(alerts.iter().all(|alert| alert["unit"] == "markers"), "{alerts:?}");
     ward.service.end().await.expect("no fault");
 }
 

@@ -79,7 +79,7 @@ async fn a_full_disk_under_the_log_is_counted_and_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_start_that_fails_ends_with_its_status_though_nobody_can_be_told_why() {
+async fn a_start_that_fails_ends_with_its_status_though_nobody_can_hear_why() {
     let (reader, gone) = std::io::pipe().expect("a pipe");
     drop(reader);
     let (_unread, full_pipe) = unread_pipe();

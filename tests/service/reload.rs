@@ -29,7 +29,7 @@ async fn limits_change_while_it_runs_and_nothing_is_forgotten() {
     let (raised, cleared, medium) = (&"raised".into(), &"cleared".into(), &"medium".into());
     assert_eq!(of(&alerts, "p-17"), [(raised, medium), (cleared, medium), (raised, medium)]);
     assert_eq!(of(&alerts, "p-18"), [(raised, medium)]);
-    assert_eq!(of(&alerts, "p-19"), [(raised, &"high".into())], "nothing is told anew");
+    assert_eq!(of(&alerts, "p-19"), [(raised, &"high".into())], "nothing is raised anew");
     let log = program.complained() + &program.said();
     assert!(log.contains("limits.adult.heart_rate.high: 105, was 135"), "{log}");
 
@@ -42,17 +42,17 @@ async fn limits_change_while_it_runs_and_nothing_is_forgotten() {
 }
 
 #[tokio::test]
-async fn a_faulty_configuration_is_told_and_the_one_of_before_holds() {
+async fn a_faulty_configuration_is_reported_and_the_one_of_before_holds() {
     let broker = Mosquitto::start();
     let bus = Bus::of(broker.port()).await;
     let mut program = Program::run(broker.port(), AT_ONCE);
     bus.until_status("online").await;
     let log = || program.complained() + &program.said();
     program.reload(broker.port(), &AT_ONCE.replace("{ delay", "{ hihg = 135, delay"));
-    mosquitto::until("the fault is told", || log().contains("configuration not reloaded")).await;
+    mosquitto::until("the fault is reported", || log().contains("configuration not reloaded")).await;
     assert!(log().contains("did you mean high?"), "{}", log());
     program.reload(broker.port(), &format!("client_id = \"other\"\n{AT_ONCE}"));
-    mosquitto::until("what needs a restart is told", || log().contains("needs a restart")).await;
+    mosquitto::until("what needs a restart is in the log", || log().contains("needs a restart")).await;
     bus.until_judged("m").await;
     program.signal("TERM");
     assert_eq!(program.ended().await.code(), Some(0));

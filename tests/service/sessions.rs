@@ -12,16 +12,17 @@ fn newer(instance: &str) -> String {
 }
 
 #[tokio::test]
-async fn forged_heartbeats_end_nothing_and_are_told_and_the_true_one_stands_again() {
+async fn forged_heartbeats_end_nothing_and_are_rejected_and_the_true_one_stands_again() {
     let ward = Ward::open(AT_ONCE).await;
     ward.bus.keep("system/wardwatch", &newer("wardwatch")).await;
     ward.bus.send("system/wardwatch", &newer("wardwatch")).await;
     ward.bus.send("system/wardwatch", &newer("other")).await;
     ward.bus.send("system/wardwatch", "no heartbeat").await;
     ward.bus.send("probe/wardwatch", "0123456789abcdef-1").await;
-    let of_system =
-        |told: &[Value]| told.iter().filter(|told| told["topic"] == "wardwatch/system/wardwatch").count();
-    ward.bus.until("that they are rejected", "rejected", |told| of_system(told) == 4).await;
+    let of_system = |published: &[Value]| {
+        published.iter().filter(|published| published["topic"] == "wardwatch/system/wardwatch").count()
+    };
+    ward.bus.until("that they are rejected", "rejected", |published| of_system(published) == 4).await;
     ward.bus.until_judged("m").await;
     let beats = ward.bus.until("our own again", "system/", |beats| {
         beats.last().is_some_and(|beat| beat["rejected"].as_u64().is_some())
@@ -66,7 +67,7 @@ async fn subscriptions_of_an_earlier_configuration_are_taken_back() {
     bus.until_status("online").await;
     let old = |n: u32| (format!("old/ward/vitals/icu-1/p-{n}"), "{}");
     publish(broker.port(), [old(1)]).await;
-    bus.until("that it is rejected", "rejected", |told| told.len() == 1).await;
+    bus.until("that it is rejected", "rejected", |published| published.len() == 1).await;
     bus.until_judged("first").await;
     publish(broker.port(), (2..10).map(old)).await;
     bus.until_judged("second").await;

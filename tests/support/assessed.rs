@@ -123,14 +123,14 @@ fn check(published: &[Published]) {
         let id = change.text("id").to_owned();
         let sequence = change.payload["sequence"].as_u64().unwrap();
         let expected = last.insert(id.clone(), sequence).unwrap_or_default() + 1;
-        assert_eq!(sequence, expected, "a change is lost or told twice: {change:?}");
+        assert_eq!(sequence, expected, "a change is lost or published twice: {change:?}");
         let raised = change.text("event") == "raised";
         assert_eq!(raised, sequence == 1, "an alert begins with raised, once: {change:?}");
         assert!(!over.contains(&id), "an alert goes on after its end: {change:?}");
         assert!(change.time("onset") <= change.time("time"), "an alert before its onset: {change:?}");
         assert!(!change.text("message").is_empty(), "an alert that does not say why: {change:?}");
         if change.text("condition") == "backlog.summary" {
-            continue; // is told once and never open
+            continue; // is published once and never open
         }
         let subject = change.topic.splitn(3, '/').nth(2).unwrap().to_owned();
         let fact = (subject, change.text("condition").to_owned(), change.text("device").to_owned());

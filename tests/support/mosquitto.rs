@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 /// Long enough for a busy machine; a test that waits for it has failed.
 pub const DEADLINE: Duration = Duration::from_secs(60);
-/// How often a state is looked at that nobody tells us about.
+/// How often a state is looked at that nobody announces.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The repository's configuration, as a user starts from it.
@@ -202,7 +202,7 @@ impl Listener {
         let (client, mut event_loop) = client(port, "listener", false);
         let heard = Arc::new(Mutex::new(Vec::new()));
         let changed = Arc::new(Notify::new());
-        let (keep, tell) = (heard.clone(), changed.clone());
+        let (keep, wake) = (heard.clone(), changed.clone());
         let filters: Vec<String> = filters.iter().map(|&filter| filter.to_owned()).collect();
         let (confirmed, confirmation) = tokio::sync::oneshot::channel();
         let task = tokio::spawn(async move {
@@ -223,7 +223,7 @@ impl Listener {
                     }
                     Ok(Event::Incoming(Packet::Publish(publish))) => {
                         keep.lock().expect("what was heard").push(publish);
-                        tell.notify_one();
+                        wake.notify_one();
                     }
                     Ok(_) => {}
                     Err(_) => sleep(LOOK).await,

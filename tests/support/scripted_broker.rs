@@ -21,15 +21,15 @@ pub struct ScriptedBroker {
 }
 
 impl ScriptedBroker {
-    /// Listens on a free port; grants every subscription, and sends marks back.
+    /// Listens on a free port; grants every subscription, and sends probes back.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let port = listener.local_addr().expect("its address").port();
         let (deliveries, to_deliver) = mpsc::unbounded_channel();
-        let (tell, written) = mpsc::unbounded_channel();
+        let (send, written) = mpsc::unbounded_channel();
         tokio::spawn(async move {
             let (stream, _) = listener.accept().await.expect("a client");
-            serve(stream, to_deliver, tell).await;
+            serve(stream, to_deliver, send).await;
         });
         Self { port, deliveries, written }
     }
@@ -69,7 +69,7 @@ impl ScriptedBroker {
 async fn serve(
     mut stream: TcpStream,
     mut deliveries: mpsc::UnboundedReceiver<Publish>,
-    tell: mpsc::UnboundedSender<Packet>,
+    send: mpsc::UnboundedSender<Packet>,
 ) {
     let (mut input, mut output) = (BytesMut::new(), BytesMut::new());
     let mut connected = false;
@@ -79,7 +79,7 @@ async fn serve(
             for answer in answers(&packet) {
                 answer.write(&mut output, LARGEST).expect("an answer");
             }
-            let _ = tell.send(packet);
+            let _ = send.send(packet);
         }
         stream.write_all(&output).await.expect("a connected client");
         output.clear();
@@ -99,8 +99,10 @@ fn answers(packet: &Packet) -> Vec<Packet> {
             let granted = vec![SubscribeReasonCode::Success(QoS::AtLeastOnce); subscribe.filters.len()];
             vec![Packet::SubAck(SubAck::new(subscribe.pkid, granted))]
         }
-        // A mark comes back under the same packet identifier, from 1.
-        Packet::Publish(mark) => vec![Packet::PubAck(PubAck::new(mark.pkid)), Packet::Publish(mark.clone())],
+        // A probe comes back under the same packet identifier, from 1.
+        Packet::Publish(probe) => {
+            vec![Packet::PubAck(PubAck::new(probe.pkid)), Packet::Publish(probe.clone())]
+        }
         Packet::PingReq => vec![Packet::PingResp],
         _ => Vec::new(),
     }

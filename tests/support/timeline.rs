@@ -231,27 +231,27 @@ impl Timeline {
     pub fn differences(&self, published: &[Published]) -> Vec<String> {
         let is_glimpse = |expected: &&Expected| matches!(expected.verb.as_str(), "state" | "score");
         let (glimpses, strict): (Vec<_>, Vec<_>) = self.expected.iter().partition(is_glimpse);
-        let mut happened = published.iter().filter_map(|message| Some((message, self.told(message)?)));
+        let mut happened = published.iter().filter_map(|message| Some((message, self.in_words(message)?)));
         let mut differences = Vec::new();
         for expected in strict {
             match happened.next() {
                 Some((message, _)) if expected.is(message) => {}
-                Some((_, told)) => {
-                    differences.push(format!("  expected {}\n  but came {}", expected.line, told.trim()));
+                Some((_, words)) => {
+                    differences.push(format!("  expected {}\n  but came {}", expected.line, words.trim()));
                     break; // the rest would only be out of step
                 }
                 None => differences.push(format!("  expected {}\n  but nothing came", expected.line)),
             }
         }
         if differences.is_empty() {
-            differences.extend(happened.map(|(_, told)| format!("  nobody expected {}", told.trim())));
+            differences.extend(happened.map(|(_, words)| format!("  nobody expected {}", words.trim())));
         }
         differences.extend(glimpses.iter().filter_map(|expected| expected.is_not_seen(published)));
         differences
     }
 
     /// A message as a scenario says it; none for what scenarios need not say.
-    pub fn told(&self, message: &Published) -> Option<String> {
+    pub fn in_words(&self, message: &Published) -> Option<String> {
         let at = message.at.since(start()).to_string();
         if message.is_change() {
             let ignored = self.ignored.iter().any(|condition| condition == message.text("condition"));
@@ -366,8 +366,8 @@ fn change(message: &Published) -> String {
     for (name, value) in named.into_iter().filter_map(|(name, value)| Some((name, value?))) {
         words.push_str(&format!(" {name} {value}"));
     }
-    let marks =
+    let flags =
         [("backlog", message.payload["backlog"] == true), ("unknown", message.text("presence") == "unknown")];
-    marks.iter().filter(|(_, is)| *is).for_each(|(mark, _)| words.push_str(&format!(" {mark}")));
+    flags.iter().filter(|(_, is)| *is).for_each(|(flag, _)| words.push_str(&format!(" {flag}")));
     words
 }

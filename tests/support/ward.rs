@@ -72,7 +72,7 @@ impl Bus {
 
     /// What has come on topics that begin so, in order; an empty message is null.
     pub fn heard(&self, topic: &str) -> Vec<Value> {
-        told(&self.listener.heard(), topic)
+        published(&self.listener.heard(), topic)
     }
 
     /// Waits until what came on topics that begin so satisfies `state`, and returns it.
@@ -82,8 +82,8 @@ impl Bus {
         topic: &str,
         mut state: impl FnMut(&[Value]) -> bool,
     ) -> Vec<Value> {
-        let heard = self.listener.hear(what, |heard| state(&told(heard, topic))).await;
-        told(&heard, topic)
+        let heard = self.listener.hear(what, |heard| state(&published(heard, topic))).await;
+        published(&heard, topic)
     }
 
     /// Waits for so many alert changes, and returns what has come by then.
@@ -100,13 +100,13 @@ impl Bus {
 
     /// Sends a reading that alerts about somebody else, and waits for that: all sent before is judged by then.
     pub async fn until_judged(&self, marker: &str) {
-        self.read(&format!("marks/{marker}"), r#"{"seq":1,"heart_rate":170}"#).await;
-        let marked = |alerts: &[Value]| alerts.iter().any(|alert| alert["patient"] == marker);
-        self.until("the marker's alert", "alerts/", marked).await;
+        self.read(&format!("markers/{marker}"), r#"{"seq":1,"heart_rate":170}"#).await;
+        let has = |alerts: &[Value]| alerts.iter().any(|alert| alert["patient"] == marker);
+        self.until("the marker's alert", "alerts/", has).await;
     }
 }
 
-fn told(heard: &[Publish], topic: &str) -> Vec<Value> {
+fn published(heard: &[Publish], topic: &str) -> Vec<Value> {
     let wanted = format!("wardwatch/{topic}");
     let of_topic = heard.iter().filter(|message| message.topic.starts_with(&wanted));
     of_topic.map(|message| serde_json::from_slice(&message.payload).unwrap_or_default()).collect()
@@ -115,11 +115,12 @@ fn told(heard: &[Publish], topic: &str) -> Vec<Value> {
 /// What a late subscriber gets on connecting: the retained messages of these topics, by topic.
 pub async fn retained(port: u16, topic: &str) -> Vec<(String, Value)> {
     // What is retained comes before a message that is sent after the subscription.
-    let mark = format!("wardwatch/retained-{}", FILES.fetch_add(1, Ordering::Relaxed));
+    let sentinel = format!("wardwatch/retained-{}", FILES.fetch_add(1, Ordering::Relaxed));
     let filter = format!("wardwatch/{topic}/#");
-    let late = Listener::subscribe(port, &[&filter, &mark]).await;
-    publish(port, [(mark.clone(), "")]).await;
-    let heard = late.hear("the mark", |heard| heard.iter().any(|message| message.topic == mark)).await;
+    let late = Listener::subscribe(port, &[&filter, &sentinel]).await;
+    publish(port, [(sentinel.clone(), "")]).await;
+    let heard =
+        late.hear("the sentinel", |heard| heard.iter().any(|message| message.topic == sentinel)).await;
     let kept = heard.into_iter().filter(|message| message.retain);
     kept.map(|message| (message.topic, serde_json::from_slice(&message.payload).expect("JSON"))).collect()
 }

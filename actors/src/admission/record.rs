@@ -51,7 +51,7 @@ pub struct AdmissionRecord {
     pub spo2_scale: Spo2Scale,
     pub room: Option<String>,
     pub bed: Option<String>,
-    /// A mark by which staff know the patient; never a name in a log.
+    /// A label by which staff know the patient; never a name in a log.
     pub label: Option<String>,
     /// The only devices whose readings are this patient's; none given: any.
     #[serde(deserialize_with = "named")]

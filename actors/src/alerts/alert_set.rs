@@ -115,7 +115,7 @@ impl AlertSet {
 
     /// Publishes the difference between what is so and what has been published.
     ///
-    /// `backlog` marks the changes as held back until a backlog was drained.
+    /// `backlog` says of the changes that they were held back until a backlog was drained.
     pub fn publish(&mut self, caption: &Caption<'_>, backlog: bool, now: Now) -> Vec<AlertChange> {
         self.publish_by(caption, backlog, now, None)
     }

@@ -178,7 +178,7 @@ impl Attending {
         self.seen = None;
     }
 
-    /// Somebody refuses it: the next is called.
+    /// Somebody rejects it: the next is called.
     pub fn reject(&mut self, priority: Priority, policy: &SignalPolicy, now: Uptime) {
         self.step(Step::Rejected, priority, policy, now);
     }

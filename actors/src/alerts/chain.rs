@@ -50,7 +50,7 @@ impl Chain {
         self.deadline
     }
 
-    /// Nobody answered, or somebody refused: the next.
+    /// Nobody answered, or somebody rejected: the next.
     pub fn step(&mut self, priority: Priority, policy: &SignalPolicy, now: Uptime) -> Stepped {
         (self.accepted, self.held) = (false, None);
         // Of physiological alerts alone there is a chain.

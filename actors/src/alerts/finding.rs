@@ -16,7 +16,7 @@ use crate::vitals::{Quantity, Vital, VitalSet};
 pub enum Presence {
     Present,
     Absent,
-    /// The value is missing or too old to tell.
+    /// The value is missing or too old to decide.
     Unknown,
 }
 

@@ -28,7 +28,7 @@ pub enum Again {
 
 /// The id of an alert: the same subject, condition and onset reading, used so often before, always give the same one.
 ///
-/// Without an onset reading, `anchor` tells one occurrence from the next: the end of the last such
+/// Without an onset reading, `anchor` distinguishes one occurrence from the next: the end of the last such
 /// alert, or the start of the stay where there was none.
 pub fn alert_id(
     subject: &Subject,
@@ -59,7 +59,7 @@ pub fn alert_id(
     Uuid::new_v5(&ALERTS, name.as_bytes())
 }
 
-/// Whether nothing but its count tells this reading from another.
+/// Whether nothing but its count distinguishes this reading from another.
 const fn counts_alone(reading: &ReadingRef) -> bool {
     reading.seq.is_some() && !reading.timed
 }
@@ -128,7 +128,7 @@ impl Ids {
 
     /// How often an alert of the condition began with this reading before.
     ///
-    /// Only the newest reading is remembered: where a clock was set back, or a count started anew, another number tells
+    /// Only the newest reading is remembered: where a clock was set back, or a count started anew, another number shows
     /// the alerts apart.
     fn again(&mut self, condition: &Condition, reading: &ReadingRef) -> Again {
         let by_count = counts_alone(reading);

@@ -61,7 +61,7 @@ pub struct Caption<'a> {
     pub simulated: bool,
     /// How each rule puts its changes in words.
     pub words_of: WordsOf,
-    /// The start of the stay, which tells its first alert without an onset reading from the last stay's.
+    /// The start of the stay, which distinguishes its first alert without an onset reading from the last stay's.
     pub stay: Timestamp,
     /// How the site has alerts signalled; none where nobody listens, or nothing may be commanded.
     pub policy: Option<&'a SignalPolicy>,

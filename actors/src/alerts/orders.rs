@@ -37,7 +37,7 @@ pub enum AlertOrder {
     },
 }
 
-/// Why an order about alerts is refused.
+/// Why an order about alerts is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OrderFault {
     #[error("no such alert is open for this patient")]
@@ -89,7 +89,7 @@ pub fn end_of(
 }
 
 impl AlertSet {
-    /// Does what was commanded, or says why not; where it is refused nothing changes.
+    /// Does what was commanded, or says why not; where it is rejected nothing changes.
     ///
     /// What follows of it is published by [`AlertSet::publish_by`].
     pub fn obey(

@@ -28,7 +28,7 @@ pub struct Delay<'a> {
 }
 
 impl UnderWay {
-    /// An alert of which nothing but its condition is told apart, as tests need it.
+    /// An alert of which nothing but its condition is distinguished, as tests need it.
     pub const fn open(condition: Condition) -> Self {
         let raised = Some(Uptime::from_ms(i64::MIN / 4));
         Self { condition, priority: Some(Priority::High), raised, published: None, delays: [None; 3] }

@@ -83,9 +83,9 @@ struct Silence {
     keeps: bool,
     /// From when its silence counts.
     from: Uptime,
-    /// After how long it is told.
+    /// After how long it is an alert.
     span: Span,
-    /// Since when it lasts all in all, where it was told before and nothing since bore out that it was over.
+    /// Since when it lasts all in all, where it was published before and nothing since bore out that it was over.
     lasting_since: Option<Uptime>,
     /// One that may not begin now is kept where it is under way.
     may_begin: bool,

@@ -26,7 +26,7 @@ pub struct View {
     pub chart: Arc<Chart>,
     pub devices: Arc<Devices>,
     pub limits: Arc<Limits>,
-    /// When the site says that the silence of a vital is told.
+    /// When the site says that the silence of a vital is an alert.
     pub watches: Arc<[Watch; Vital::COUNT]>,
     /// The conditions under way, of which a rule says even that they ended.
     pub tracked: Arc<[UnderWay]>,

@@ -170,7 +170,7 @@ impl<A> Census<A> {
     ///
     /// It belongs to the patient for whom it was heard last. One that was heard for several within ten minutes is
     /// a gateway, whose status concerns them all; one that was never heard concerns whoever's record names it. That
-    /// it is back concerns whoever was told that it is gone, too.
+    /// it is back concerns whoever knew that it was gone, too.
     pub fn device_status(&mut self, device: &DeviceId, online: bool) -> Vec<PatientId> {
         if online {
             self.book.offline.remove(device);
@@ -186,13 +186,13 @@ impl<A> Census<A> {
         };
         let last = patients.clone().filter_map(|patient| known(entries, patient)?.0).max();
         let concerned = patients.filter(|patient| {
-            known(entries, patient).is_some_and(|(heard, told_offline)| {
+            known(entries, patient).is_some_and(|(heard, known_offline)| {
                 let here = match (last, heard) {
                     (Some(last), Some(heard)) => last.since(heard) <= GATEWAY_WITHIN,
                     (Some(_), None) => false,
                     (None, _) => true,
                 };
-                here || (online && told_offline)
+                here || (online && known_offline)
             })
         });
         let concerned: Vec<_> = concerned.cloned().collect();
@@ -273,9 +273,9 @@ mod tests {
         assert!(!census.is_gone(&device, false));
     }
 
-    /// Seen to fail where everybody it ever measured is told.
+    /// Seen to fail where everybody it ever measured hears of it.
     #[test]
-    fn the_status_of_a_device_that_moved_is_told_to_its_new_patient_alone() {
+    fn the_status_of_a_device_that_moved_concerns_its_new_patient_alone() {
         let mut census = census(&["a", "b"]);
         hears(&mut census, "a", 0);
         hears(&mut census, "b", 11);
@@ -284,7 +284,7 @@ mod tests {
         assert_eq!(concerned(&mut census, false), ["a"]);
     }
 
-    /// Seen to fail where only the patient for whom it was heard last is told.
+    /// Seen to fail where only the patient for whom it was heard last hears of it.
     #[test]
     fn the_status_of_a_gateway_concerns_all_for_whom_it_was_heard_within_ten_minutes() {
         let mut census = census(&["a", "b", "c"]);
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn that_a_device_is_back_concerns_whoever_was_told_that_it_is_gone() {
+    fn that_a_device_is_back_concerns_whoever_knew_that_it_was_gone() {
         let mut census = census(&["a", "b"]);
         hears(&mut census, "a", 0);
         assert_eq!(concerned(&mut census, false), ["a"]);

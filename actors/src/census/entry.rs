@@ -44,7 +44,7 @@ pub(super) struct EntryDevice {
     pub id: DeviceId,
     /// When it was last heard for this patient; none where only the record names it.
     pub heard: Option<Uptime>,
-    /// Whether the patient was last told that it is offline.
+    /// Whether the patient last learned that it is offline.
     pub offline: bool,
     /// How its clock is off, by this patient's word.
     pub skew: Option<Skew>,
@@ -147,7 +147,7 @@ impl<A> Entry<A> {
 
     /// Adds a device that is not known yet; answers which one is forgotten for it.
     ///
-    /// One that the record names, or that the patient was told to be offline, stays for longest; then one whose
+    /// One that the record names, or that the patient was said to be offline, stays for longest; then one whose
     /// readings wait, and one that is no newcomer: new names without end drive out each other.
     pub(super) fn add(&mut self, device: EntryDevice) -> Option<DeviceId> {
         let now = device.heard;

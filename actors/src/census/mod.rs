@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use crate::admission::AdmissionRecord;
 use crate::clock::{Now, Timestamp, Uptime};
-use crate::patient::outcome::Refusal;
+use crate::patient::outcome::ArrivalRejection;
 use crate::people::{Departure, PatientId};
 use crate::settings::{Mode, Settings};
 
@@ -34,7 +34,7 @@ pub enum Reception {
     Admit,
     /// The admission records have not been heard yet.
     Hold,
-    Refuse(Refusal),
+    Reject(ArrivalRejection),
 }
 
 type Entries<A> = HashMap<PatientId, Entry<A>>;
@@ -98,28 +98,28 @@ impl<A> Census<A> {
         // Better to judge somebody by the limits of an adult until the record comes than not at all.
         match (self.records_heard, self.stalled) {
             (false, false) => return Reception::Hold,
-            (false, true) if registered => return Reception::Refuse(Refusal::TooEarly),
+            (false, true) if registered => return Reception::Reject(ArrivalRejection::TooEarly),
             _ => {}
         }
         if registered {
-            return Reception::Refuse(Refusal::NotAdmitted(patient.clone()));
+            return Reception::Reject(ArrivalRejection::NotAdmitted(patient.clone()));
         }
         if let Some(last) = self.departed.get(patient) {
             if now.uptime.since(*last) < self.settings.admission.readmit_after {
                 self.departed.note(patient.clone(), now.uptime);
-                return Reception::Refuse(Refusal::Departed(patient.clone()));
+                return Reception::Reject(ArrivalRejection::Departed(patient.clone()));
             }
             self.departed.remove(patient);
         }
         if self.is_full() {
-            return Reception::Refuse(self.full(patient));
+            return Reception::Reject(self.full(patient));
         }
         Reception::Admit
     }
 
     /// Why nobody more is admitted.
-    pub fn full(&self, patient: &PatientId) -> Refusal {
-        Refusal::Full { patient: patient.clone(), max: self.settings.admission.max_patients }
+    pub fn full(&self, patient: &PatientId) -> ArrivalRejection {
+        ArrivalRejection::Full { patient: patient.clone(), max: self.settings.admission.max_patients }
     }
 
     /// Whether all places are taken.

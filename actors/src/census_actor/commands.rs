@@ -5,7 +5,9 @@ use tracing::info;
 
 use super::CensusActor;
 use crate::admission::AdmissionRecord;
-use crate::commands::{Command, CommandRefusal, Done, Instruction, MalformedCommand, RefusedCommand, Reply};
+use crate::commands::{
+    Command, CommandRejection, Done, Instruction, MalformedCommand, RejectedCommand, Reply,
+};
 use crate::outlet::Kept;
 use crate::patient::outcome::Outcome;
 use crate::patient_actor::Obey;
@@ -27,7 +29,7 @@ impl Handler<Commanded> for CensusActor {
         self.shard.counters.commands.add(1);
         match command {
             Ok(command) => self.command(command, receipt),
-            Err(malformed) => self.refuse_malformed(&malformed, receipt),
+            Err(malformed) => self.reject_malformed(&malformed, receipt),
         }
     }
 }
@@ -36,8 +38,8 @@ impl CensusActor {
     fn command(&mut self, command: Box<Command>, receipt: Receipt) {
         let now = self.shard.clock.uptime();
         let admitted = self.gate.admit(&command, &self.shard.settings(), now);
-        if let Err(refusal) = admitted {
-            return self.refuse_command(&command, &refusal, receipt);
+        if let Err(rejection) = admitted {
+            return self.reject_command(&command, &rejection, receipt);
         }
         info!(
             patient = %command.patient, sender = command.author.sender, command = command.order.name().name(),
@@ -45,7 +47,7 @@ impl CensusActor {
         );
         let used = self.used_ids.patient(&command).map(|of| *of == command.patient);
         if used == Some(false) {
-            return self.refuse_command(&command, &CommandRefusal::IdUsed, receipt);
+            return self.reject_command(&command, &CommandRejection::IdUsed, receipt);
         }
         let (sender, at) = (&command.author.sender, self.shard.clock.now().wall);
         self.used_ids.note(sender, &command.id, &command.patient, at);
@@ -78,8 +80,8 @@ impl CensusActor {
             | Instruction::TestAlert => match self.census.entry(command.patient.as_str()) {
                 Some(entry) => entry.address.do_send(Obey { command, receipt }),
                 None => {
-                    let refusal = CommandRefusal::NotHere(command.patient.clone());
-                    self.refuse_command(&command, &refusal, receipt);
+                    let rejection = CommandRejection::NotHere(command.patient.clone());
+                    self.reject_command(&command, &rejection, receipt);
                 }
             },
         }
@@ -88,18 +90,18 @@ impl CensusActor {
     /// Who is here is said by records: what is commanded of that is a record to be published.
     fn command_stay(&mut self, command: &Command, receipt: Receipt) {
         let done = match command.is_too_old() {
-            true => Err(CommandRefusal::TooOld),
+            true => Err(CommandRejection::TooOld),
             false => self.publish_stay(command),
         };
         if done.is_err() {
-            self.shard.counters.commands_refused.add(1);
+            self.shard.counters.commands_rejected.add(1);
         }
         let reply = command.reply(done.as_ref().copied());
         self.answered.note(command, reply.outcome.clone(), self.shard.clock.now().wall);
         self.answer(&command.patient, reply, receipt);
     }
 
-    fn publish_stay(&mut self, command: &Command) -> Result<Done, CommandRefusal> {
+    fn publish_stay(&mut self, command: &Command) -> Result<Done, CommandRejection> {
         let (patient, outlet) = (&command.patient, &self.shard.outlet);
         match &command.order {
             Instruction::Admit(record) => outlet.publish_record(patient, record),
@@ -120,54 +122,54 @@ impl CensusActor {
         &self,
         patient: &PatientId,
         to: &UnitId,
-    ) -> Result<(PatientId, AdmissionRecord), CommandRefusal> {
+    ) -> Result<(PatientId, AdmissionRecord), CommandRejection> {
         let record = self.here(patient)?;
-        let unit: UnitId = patient.unit().parse().map_err(|_| CommandRefusal::NotHere(patient.clone()))?;
+        let unit: UnitId = patient.unit().parse().map_err(|_| CommandRejection::NotHere(patient.clone()))?;
         let there = PatientId::in_unit(to, patient.patient())
-            .map_err(|_| CommandRefusal::NotHere(patient.clone()))?;
+            .map_err(|_| CommandRejection::NotHere(patient.clone()))?;
         if there == *patient {
-            return Err(CommandRefusal::SameUnit(to.clone()));
+            return Err(CommandRejection::SameUnit(to.clone()));
         }
         Ok((there, AdmissionRecord { from: Some(unit), ..record }))
     }
 
     /// The record of somebody who is here, empty where a reading admitted the patient.
-    fn here(&self, patient: &PatientId) -> Result<AdmissionRecord, CommandRefusal> {
+    fn here(&self, patient: &PatientId) -> Result<AdmissionRecord, CommandRejection> {
         let entry = self.census.entry(patient.as_str());
-        let entry = entry.ok_or_else(|| CommandRefusal::NotHere(patient.clone()))?;
+        let entry = entry.ok_or_else(|| CommandRejection::NotHere(patient.clone()))?;
         Ok(entry.record.as_ref().map(|record| AdmissionRecord::clone(record)).unwrap_or_default())
     }
 
-    fn refuse_malformed(&mut self, malformed: &MalformedCommand, receipt: Receipt) {
+    fn reject_malformed(&mut self, malformed: &MalformedCommand, receipt: Receipt) {
         let now = self.shard.clock.uptime();
         let sender = &malformed.reply_to.sender;
         let admitted = self.gate.admit_sender(sender, &self.shard.settings(), now);
-        let refusal = admitted.err().unwrap_or_else(|| malformed.refusal.clone());
-        let reply = malformed.reply(&refusal);
-        self.refuse_answered(&malformed.patient, sender.clone(), refusal, reply, receipt);
+        let rejection = admitted.err().unwrap_or_else(|| malformed.rejection.clone());
+        let reply = malformed.reply(&rejection);
+        self.reject_answered(&malformed.patient, sender.clone(), rejection, reply, receipt);
     }
 
-    fn refuse_command(&mut self, command: &Command, refusal: &CommandRefusal, receipt: Receipt) {
-        let (reply, sender) = (command.reply(Err(refusal)), command.author.sender.clone());
-        self.refuse_answered(&command.patient, sender, refusal.clone(), reply, receipt);
+    fn reject_command(&mut self, command: &Command, rejection: &CommandRejection, receipt: Receipt) {
+        let (reply, sender) = (command.reply(Err(rejection)), command.author.sender.clone());
+        self.reject_answered(&command.patient, sender, rejection.clone(), reply, receipt);
     }
 
-    /// Answers that it is refused; of a flood of refusals the rest is told where all rejections are.
-    fn refuse_answered(
+    /// Answers that it is rejected; of a flood of rejections the rest is published where all rejections are.
+    fn reject_answered(
         &mut self,
         patient: &PatientId,
         sender: String,
-        refusal: CommandRefusal,
+        rejection: CommandRejection,
         reply: Reply,
         receipt: Receipt,
     ) {
-        self.shard.counters.commands_refused.add(1);
+        self.shard.counters.commands_rejected.add(1);
         let now = self.shard.clock.now();
         if self.gate.answers(now.uptime) {
             return self.answer(patient, reply, receipt);
         }
         let patient = patient.clone();
-        self.shard.outlet.refuse_command(RefusedCommand { sender, patient, refusal, at: now.wall });
+        self.shard.outlet.reject_command(RejectedCommand { sender, patient, rejection, at: now.wall });
         receipt.settle();
     }
 

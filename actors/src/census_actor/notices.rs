@@ -1,4 +1,4 @@
-//! What patients and the installation tell the census, and what it passes on.
+//! What patients and the installation report to the census, and what it passes on.
 
 use actix::{Context, Handler, Message};
 

@@ -14,7 +14,7 @@ use crate::installation::ShardReport;
 use crate::installation_actor::{ShardReported, TakeUp, UnitReported};
 use crate::patient::snapshot::{Memory, Restored};
 use crate::patient::{Listening, Patient};
-use crate::patient_actor::{ConfirmWatched, ObserveAgain, TellMemoryLost};
+use crate::patient_actor::{ConfirmWatched, ObserveAgain, ReportMemoryLost};
 use crate::people::PatientId;
 
 /// How many patients are entered again before others on this thread have a turn.
@@ -129,7 +129,7 @@ impl CensusActor {
             self.census.note_held(&patient, true);
         }
         if lost {
-            actor.do_send(TellMemoryLost);
+            actor.do_send(ReportMemoryLost);
         }
         for reading in readings {
             actor.do_send(ObserveAgain { reading: Box::new(reading) });
@@ -137,7 +137,7 @@ impl CensusActor {
         actor.do_send(ConfirmWatched);
     }
 
-    /// So many more are watched again: tells whoever waits for it once that is everybody.
+    /// So many more are watched again: answers whoever waits for it once that is everybody.
     fn note_watched(&mut self, more: usize) {
         let Some(restoring) = &mut self.restoring else { return };
         restoring.left = restoring.left.saturating_sub(more);

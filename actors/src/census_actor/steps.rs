@@ -8,7 +8,7 @@ use tracing::info;
 use super::{Arrived, CensusActor, MOST_HELD};
 use crate::admission::AdmissionRecord;
 use crate::census::Reception;
-use crate::patient::outcome::{Refusal, Refused, RefusedMessage};
+use crate::patient::outcome::{ArrivalKind, ArrivalRejection, RejectedArrival};
 use crate::patient_actor::{Admit, AwaitMemory, HandOver, Observe};
 use crate::people::{Departure, PatientId};
 use crate::receipt::Receipt;
@@ -30,13 +30,13 @@ impl CensusActor {
         let Ok(patient) = arrived.patient.parse::<PatientId>() else { return arrived.receipt.settle() };
         match self.census.receive(&patient, now) {
             Reception::Hold if self.held.len() < MOST_HELD => self.held.push(arrived.without_buffer()),
-            Reception::Hold => self.refuse(patient, Refusal::TooEarly, arrived),
-            Reception::Refuse(refusal) => {
-                if matches!(refusal, Refusal::Full { .. }) {
+            Reception::Hold => self.reject(patient, ArrivalRejection::TooEarly, arrived),
+            Reception::Reject(rejection) => {
+                if matches!(rejection, ArrivalRejection::Full { .. }) {
                     self.full = true;
                     self.report();
                 }
-                self.refuse(patient, refusal, arrived);
+                self.reject(patient, rejection, arrived);
             }
             Reception::Admit => {
                 let stay = arrived.reading.observed_at.unwrap_or(arrived.reading.received_at);
@@ -61,7 +61,7 @@ impl CensusActor {
                 self.enter(patient, None, Some(Arc::clone(&record)), true);
                 self.transfer(from, patient);
             }
-            (None, None) if self.census.is_full() => return self.refuse_record(patient, receipt),
+            (None, None) if self.census.is_full() => return self.reject_record(patient, receipt),
             (None, None) => {
                 let arrival = self.shard.clock.now().wall;
                 self.admit(patient, arrival, Some(Arc::clone(&record)));
@@ -87,21 +87,21 @@ impl CensusActor {
     }
 
     /// All places are taken: whoever is here is watched on, and nobody else.
-    fn refuse_record(&mut self, patient: &PatientId, receipt: Receipt) {
+    fn reject_record(&mut self, patient: &PatientId, receipt: Receipt) {
         self.full = true;
         self.report();
         self.shard.counters.rejected.add(1);
-        let (refusal, at) = (self.census.full(patient), self.shard.clock.now().wall);
-        let (patient, what, payload) = (patient.clone(), RefusedMessage::Record, Bytes::new());
-        self.shard.outlet.refuse(Refused { patient, what, refusal, payload, at });
+        let (rejection, at) = (self.census.full(patient), self.shard.clock.now().wall);
+        let (patient, what, payload) = (patient.clone(), ArrivalKind::Record, Bytes::new());
+        self.shard.outlet.reject_arrival(RejectedArrival { patient, what, rejection, payload, at });
         receipt.settle();
     }
 
-    pub(super) fn refuse(&self, patient: PatientId, refusal: Refusal, arrived: Arrived) {
+    pub(super) fn reject(&self, patient: PatientId, rejection: ArrivalRejection, arrived: Arrived) {
         self.shard.counters.rejected.add(1);
         let at = arrived.reading.received_at;
-        let (what, payload) = (RefusedMessage::Reading, arrived.payload);
-        self.shard.outlet.refuse(Refused { patient, what, refusal, payload, at });
+        let (what, payload) = (ArrivalKind::Reading, arrived.payload);
+        self.shard.outlet.reject_arrival(RejectedArrival { patient, what, rejection, payload, at });
         arrived.receipt.settle();
     }
 }

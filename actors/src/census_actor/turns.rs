@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::{Arrived, CensusActor};
 use crate::census::turns::{Overflow, TurnQueue, WaitingSource};
 use crate::installation_actor::DeviceFlooded;
-use crate::patient::outcome::Refusal;
+use crate::patient::outcome::ArrivalRejection;
 use crate::people::{DeviceId, PatientId};
 use crate::receipt::{Ledger, TurnCount};
 use crate::vitals::Reading;
@@ -123,7 +123,7 @@ impl CensusActor {
         }
     }
 
-    /// More waits than may: the newest of the longest queue is rejected, and its unit is told.
+    /// More waits than may: the newest of the longest queue is rejected, and its unit gets an alert.
     fn flooded(&mut self, arrived: Arrived) {
         let Ok(patient) = arrived.patient.parse::<PatientId>() else { return arrived.receipt.settle() };
         let device = arrived.reading.device.clone().unwrap_or_else(DeviceId::unnamed);
@@ -131,7 +131,7 @@ impl CensusActor {
             self.installation.do_send(DeviceFlooded { unit, device: device.clone() });
         }
         let max = self.shard.settings().admission.max_rate;
-        self.refuse(patient, Refusal::Flooding { device, max }, arrived);
+        self.reject(patient, ArrivalRejection::Flooding { device, max }, arrived);
     }
 
     /// Gives the next turns, and leaves the others until everybody else had one.

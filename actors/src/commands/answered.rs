@@ -10,7 +10,7 @@ use crate::clock::{Span, Timestamp};
 /// For how long an answer is remembered.
 pub(super) const REMEMBERED_FOR: Span = Span::from_hours(24);
 
-/// How many are remembered at most: what was refused goes first, then the oldest.
+/// How many are remembered at most: what was rejected goes first, then the oldest.
 const MOST: usize = 512;
 
 /// The answers of the last 24 h, in their order.
@@ -39,8 +39,8 @@ impl AnsweredCommands {
     pub fn note(&mut self, command: &Command, outcome: ReplyOutcome, now: Timestamp) {
         self.answered.retain(|of| now.since(of.at) < REMEMBERED_FOR);
         if self.answered.len() == MOST {
-            let refused = self.answered.iter().position(|of| !of.outcome.ok);
-            self.answered.remove(refused.unwrap_or(0));
+            let rejected = self.answered.iter().position(|of| !of.outcome.ok);
+            self.answered.remove(rejected.unwrap_or(0));
         }
         let (sender, command_id) = (command.author.sender.clone(), command.id.clone());
         self.answered.push_back(Answered { at: now, sender, command_id, outcome });

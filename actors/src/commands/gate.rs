@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Command, CommandRefusal};
+use super::{Command, CommandRejection};
 use crate::clock::{Span, Uptime};
 use crate::settings::Settings;
 
@@ -15,8 +15,8 @@ pub const MOST_A_SECOND: u32 = 50;
 #[derive(Debug, Default)]
 pub struct CommandGate {
     senders: BTreeMap<String, Budget>,
-    /// How many refusals are still answered.
-    refusals: Option<Budget>,
+    /// How many rejections are still answered.
+    rejections: Option<Budget>,
 }
 
 /// How much a sender may still command now: it fills up by [`MOST_A_SECOND`] each second.
@@ -36,20 +36,20 @@ impl CommandGate {
         command: &Command,
         settings: &Settings,
         now: Uptime,
-    ) -> Result<(), CommandRefusal> {
+    ) -> Result<(), CommandRejection> {
         let sender = &command.author.sender;
         self.admit_sender(sender, settings, now)?;
         let rights =
-            settings.senders.get(sender).ok_or_else(|| CommandRefusal::UnknownSender(sender.clone()))?;
+            settings.senders.get(sender).ok_or_else(|| CommandRejection::UnknownSender(sender.clone()))?;
         let unit = command.patient.unit();
         if !rights.reach(unit) {
-            return Err(CommandRefusal::OtherUnit { sender: sender.clone(), unit: unit.to_owned() });
+            return Err(CommandRejection::OtherUnit { sender: sender.clone(), unit: unit.to_owned() });
         }
         let name = command.order.name();
         if rights.permit(name, &command.patient) {
             Ok(())
         } else {
-            Err(CommandRefusal::NotPermitted { sender: sender.clone(), command: name })
+            Err(CommandRejection::NotPermitted { sender: sender.clone(), command: name })
         }
     }
 
@@ -59,17 +59,17 @@ impl CommandGate {
         sender: &str,
         settings: &Settings,
         now: Uptime,
-    ) -> Result<(), CommandRefusal> {
+    ) -> Result<(), CommandRejection> {
         if !settings.senders.contains_key(sender) {
-            return Err(CommandRefusal::UnknownSender(sender.to_owned()));
+            return Err(CommandRejection::UnknownSender(sender.to_owned()));
         }
         let budget = self.senders.entry(sender.to_owned()).or_insert(Budget::full(now));
-        if budget.spend(now) { Ok(()) } else { Err(CommandRefusal::Flood(sender.to_owned())) }
+        if budget.spend(now) { Ok(()) } else { Err(CommandRejection::Flood(sender.to_owned())) }
     }
 
-    /// Whether somebody who is refused here is answered: of a flood of refusals not everybody is.
+    /// Whether somebody who is rejected here is answered: of a flood of rejections not everybody is.
     pub fn answers(&mut self, now: Uptime) -> bool {
-        self.refusals.get_or_insert(Budget::full(now)).spend(now)
+        self.rejections.get_or_insert(Budget::full(now)).spend(now)
     }
 }
 
@@ -118,11 +118,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_is_refused_with_its_reason() {
+    fn what_is_not_listed_is_rejected_with_its_reason() {
         let (mut gate, settings) = (CommandGate::default(), settings());
         let mut said = |sender, order, patient| {
-            let refusal = gate.admit(&command(sender, order, patient), &settings, Uptime::START);
-            refusal.err().map_or("fine".to_owned(), |refusal| refusal.to_string())
+            let rejection = gate.admit(&command(sender, order, patient), &settings, Uptime::START);
+            rejection.err().map_or("fine".to_owned(), |rejection| rejection.to_string())
         };
         assert_eq!(said("nurse-call", Instruction::EndStandby, "icu-1/p-17"), "fine");
         assert_eq!(
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_refused_and_costs_nobody_else_anything() {
+    fn a_flood_is_rejected_and_costs_nobody_else_anything() {
         let (mut gate, settings) = (CommandGate::default(), settings());
         let mut admitted = |ms| {
             let command = command("nurse-call", Instruction::EndStandby, "icu-1/p-17");

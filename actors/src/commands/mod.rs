@@ -108,10 +108,10 @@ pub struct Command {
 
 impl Command {
     /// The answer to it.
-    pub fn reply(&self, done: Result<Done, &CommandRefusal>) -> Reply {
+    pub fn reply(&self, done: Result<Done, &CommandRejection>) -> Reply {
         let outcome = match done {
             Ok(Done { alert, sequence }) => ReplyOutcome { ok: true, reason: None, alert, sequence },
-            Err(refusal) => ReplyOutcome::refused(refusal),
+            Err(rejection) => ReplyOutcome::rejected(rejection),
         };
         self.reply_again(outcome)
     }
@@ -146,8 +146,8 @@ pub struct ReplyOutcome {
 
 impl ReplyOutcome {
     /// Nothing was done, for this reason.
-    pub fn refused(refusal: &CommandRefusal) -> Self {
-        Self { ok: false, reason: Some(refusal.to_string()), alert: None, sequence: None }
+    pub fn rejected(rejection: &CommandRejection) -> Self {
+        Self { ok: false, reason: Some(rejection.to_string()), alert: None, sequence: None }
     }
 }
 
@@ -166,30 +166,30 @@ pub struct Reply {
 pub struct MalformedCommand {
     pub patient: PatientId,
     pub command_id: Option<String>,
-    pub refusal: CommandRefusal,
+    pub rejection: CommandRejection,
     pub reply_to: ReplyTo,
 }
 
 impl MalformedCommand {
     /// The answer to it.
-    pub fn reply(&self, refusal: &CommandRefusal) -> Reply {
-        let outcome = ReplyOutcome::refused(refusal);
+    pub fn reply(&self, rejection: &CommandRejection) -> Reply {
+        let outcome = ReplyOutcome::rejected(rejection);
         Reply { to: self.reply_to.clone(), command_id: self.command_id.clone(), outcome, difference: None }
     }
 }
 
-/// A command that was not carried out and is not answered either: too many are refused.
+/// A command that was not carried out and is not answered either: too many are rejected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RefusedCommand {
+pub struct RejectedCommand {
     pub sender: String,
     pub patient: PatientId,
-    pub refusal: CommandRefusal,
+    pub rejection: CommandRejection,
     pub at: Timestamp,
 }
 
-/// Why a command is refused. It changes nothing.
+/// Why a command is rejected. It changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum CommandRefusal {
+pub enum CommandRejection {
     #[error("sender `{0}` is not listed (senders.NAME)")]
     UnknownSender(String),
     #[error("sender `{sender}` may not {} (senders.{sender}.may)", .command.name())]

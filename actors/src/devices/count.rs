@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::vitals::Reading;
 
-/// The last count of a device that sends nothing else by which its readings are told apart.
+/// The last count of a device that sends nothing else by which its readings are distinguished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Count {
     last: Option<u64>,
@@ -15,7 +15,7 @@ pub struct Count {
 impl Count {
     /// Notes a reading; answers how often the count has started anew until then.
     ///
-    /// Where a time is sent it tells one reading from another, and the count need not.
+    /// Where a time is sent it distinguishes one reading from another, and the count need not.
     pub fn note(&mut self, reading: &Reading) -> u32 {
         let Some(seq) = reading.seq.filter(|_| reading.observed_at.is_none()) else { return 0 };
         if self.last.is_some_and(|last| seq <= last) {

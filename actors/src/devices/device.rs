@@ -36,7 +36,7 @@ pub struct Device {
     pub clock: DeviceClock,
     /// What it sent lately.
     pub repeats: Repeats,
-    /// Its own count, where nothing else tells its readings apart.
+    /// Its own count, where nothing else distinguishes its readings.
     #[serde(default)]
     pub count: Count,
     /// What is known of it outside this patient.
@@ -115,7 +115,7 @@ impl Device {
         self.arrivals.as_ref()?.silent_after()
     }
 
-    /// Whether its silence would be told by how often it sends.
+    /// Whether its silence would be found by how often it sends.
     pub fn is_watched(&self) -> bool {
         self.silent_after().is_some() || self.rhythms.iter().any(|rhythm| rhythm.silent_after().is_some())
     }

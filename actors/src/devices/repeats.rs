@@ -12,7 +12,7 @@ use crate::vitals::Reading;
 /// How many readings back a repeat is recognized. Older ones count as late, which is history too.
 const REMEMBERED: usize = 32;
 
-/// The last readings of one device, and whether its count and its stamps tell one from another.
+/// The last readings of one device, and whether its count and its stamps distinguish one from another.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "SavedRepeats", into = "SavedRepeats")]
 pub struct Repeats {
@@ -37,12 +37,12 @@ impl Repeats {
     /// Whether this reading came before; it is remembered either way.
     ///
     /// The same `seq`, `time` and values, of which what was not sent counts as equal; a reading with neither is never
-    /// a repeat. A `seq` that starts again is a restarted device's, and tells its readings apart as before.
+    /// a repeat. A `seq` that starts again is a restarted device's, and distinguishes its readings as before.
     pub fn repeats(&mut self, reading: &Reading) -> bool {
         let sent = SentReading::of(reading);
         self.note_conflicts(sent, reading);
         self.last_seq = reading.seq.or(self.last_seq);
-        let tells_apart = match (reading.seq, reading.observed_at) {
+        let distinguishes = match (reading.seq, reading.observed_at) {
             (Some(_), _) if !self.seq_is_void => true,
             (_, Some(_)) => !self.time_is_void,
             (_, None) => false,
@@ -51,7 +51,7 @@ impl Repeats {
             (known.seq == sent.seq || self.seq_is_void)
                 && (known.time, known.values, known.parts) == (sent.time, sent.values, sent.parts)
         };
-        if tells_apart && self.sent.iter().any(|known| is_same(&known)) {
+        if distinguishes && self.sent.iter().any(|known| is_same(&known)) {
             return true;
         }
         if self.sent.len() == REMEMBERED {
@@ -61,7 +61,7 @@ impl Repeats {
         false
     }
 
-    /// Learns from one `seq`, or one `time`, with different values that it tells nothing apart.
+    /// Learns from one `seq`, or one `time`, with different values that it distinguishes nothing.
     fn note_conflicts(&mut self, sent: SentReading, reading: &Reading) {
         let differs = |known: &&SentReading| known.values != sent.values && known.parts.meets(sent.parts);
         if reading.seq.is_some() && !self.seq_is_void {
@@ -97,7 +97,7 @@ impl SentReading {
     }
 }
 
-/// Half a hash: there are few readings to be told apart.
+/// Half a hash: there are few readings to be distinguished.
 #[expect(clippy::cast_possible_truncation, reason = "half of it is enough")]
 fn short(hash: impl FnOnce(&mut SipHasher13)) -> u32 {
     let mut hasher = SipHasher13::new();
@@ -195,7 +195,7 @@ mod tests {
         }
     }
 
-    /// Its `seq` is ignored then, and its `time` tells its readings apart.
+    /// Its `seq` is ignored then, and its `time` distinguishes its readings.
     #[test]
     fn a_seq_that_stands_still_is_ignored() {
         let readings =

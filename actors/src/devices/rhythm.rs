@@ -1,4 +1,4 @@
-//! How often a device sends one vital sign, counted on live arrivals, and after how long its silence is told.
+//! How often a device sends one vital sign, counted on live arrivals, and after how long its silence is an alert.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ const SPOT_CHECK: Span = Span::from_mins(15);
 /// Below a sixth of the shortest silence, so that no device is called silent later for it.
 const ONE_ARRIVAL: Span = Span::from_secs(3);
 
-/// So many readings must be known before silence is told.
+/// So many readings must be known before silence is an alert.
 const READINGS_KNOWN: u8 = 4;
 
 /// How many intervals are remembered.
@@ -75,7 +75,7 @@ impl Rhythm {
         self.heard
     }
 
-    /// After how long without it its silence is told: 20 s, or three times the median interval.
+    /// After how long without it its silence is an alert: 20 s, or three times the median interval.
     ///
     /// None while fewer than four readings are known, and for spot checks.
     pub fn silent_after(&self) -> Option<Span> {

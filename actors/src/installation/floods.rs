@@ -11,7 +11,7 @@ use crate::people::{DeviceId, UnitId};
 /// For how long a device must not flood before that alert ends.
 const OVER_AFTER: Span = Span::from_secs(60);
 
-/// How many floods are told at a time; the one that ends first makes room.
+/// How many floods are published at a time; the one that ends first makes room.
 const MOST_FLOODS: usize = 1000;
 
 /// Until when each device counts as flooding.
@@ -110,7 +110,7 @@ mod tests {
 
     /// Seen to fail with the bound taken out of `note`.
     #[test]
-    fn of_a_hundred_thousand_floods_the_last_thousand_are_told() {
+    fn of_a_hundred_thousand_floods_the_last_thousand_are_published() {
         let (mut floods, unit) = (Floods::default(), "icu-1".parse().unwrap());
         for n in 0..100_000 {
             floods.note(&unit, &format!("mon-{n}").parse().unwrap(), second(n));

@@ -7,7 +7,7 @@ use super::{Listening, Patient};
 use crate::alerts::change::Event;
 use crate::alerts::{AlertChange, AlertOrder, Author, Moment, Presence, Signal, end_of};
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::commands::{AnsweredCommands, Command, CommandRefusal, Done, Instruction};
+use crate::commands::{AnsweredCommands, Command, CommandRejection, Done, Instruction};
 use crate::conditions::{Condition, Priority};
 use crate::people::Subject;
 use crate::settings::{LimitOverrides, bounds};
@@ -35,7 +35,7 @@ pub struct Standby {
 }
 
 impl Patient {
-    /// Carries a command out, or refuses it and changes nothing; the answer is in the outcome.
+    /// Carries a command out, or rejects it and changes nothing; the answer is in the outcome.
     ///
     /// The same command again changes nothing, and is answered as before.
     pub fn obey(&mut self, command: &Command, listening: Listening, now: Now) -> (Outcome, Option<Inquiry>) {
@@ -45,7 +45,7 @@ impl Patient {
             return (outcome, None);
         }
         let done = match command.is_too_old() {
-            true => Err(CommandRefusal::TooOld),
+            true => Err(CommandRejection::TooOld),
             false => self.carry_out(command, &mut outcome, now),
         };
         let changed = done.is_ok();
@@ -72,14 +72,14 @@ impl Patient {
         command: &Command,
         outcome: &mut Outcome,
         now: Now,
-    ) -> Result<Done, CommandRefusal> {
+    ) -> Result<Done, CommandRejection> {
         match &command.order {
             Instruction::Alerts(order) => self.order_alerts(order, &command.author, outcome, now),
             Instruction::SetLimits(limits) => self.set_limits(limits, now),
             Instruction::Standby { until } => self.stand_by(*until, &command.author, now),
             Instruction::EndStandby => match self.end_standby(now.uptime) {
                 true => Ok(Done::default()),
-                false => Err(CommandRefusal::NotOnStandby),
+                false => Err(CommandRejection::NotOnStandby),
             },
             Instruction::TestAlert => {
                 let [raised, cleared] = self.test_alert(&command.author, now);
@@ -89,7 +89,7 @@ impl Patient {
             }
             // Who is here is the census's affair.
             Instruction::Admit(_) | Instruction::Transfer { .. } | Instruction::Discharge => {
-                Err(CommandRefusal::NotHere(self.id.clone()))
+                Err(CommandRejection::NotHere(self.id.clone()))
             }
         }
     }
@@ -100,7 +100,7 @@ impl Patient {
         author: &Author,
         outcome: &mut Outcome,
         now: Now,
-    ) -> Result<Done, CommandRefusal> {
+    ) -> Result<Done, CommandRejection> {
         let subject = Subject::Patient(self.id.clone());
         let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
         let alert = self.alerts.obey(order, author, now, &caption)?.alert;
@@ -112,7 +112,7 @@ impl Patient {
     }
 
     /// Lays limits over those of the record; none at all take back what was set before.
-    fn set_limits(&mut self, limits: &LimitOverrides, now: Now) -> Result<Done, CommandRefusal> {
+    fn set_limits(&mut self, limits: &LimitOverrides, now: Now) -> Result<Done, CommandRejection> {
         bounds::check(&self.site.settings.bounds, limits)?;
         let ordered = match limits.is_empty() {
             true => LimitOverrides::default(),
@@ -120,7 +120,7 @@ impl Patient {
         };
         self.limits_under(&ordered, now.wall).map_err(|faults| {
             let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
-            CommandRefusal::Limits(faults.join("; "))
+            CommandRejection::Limits(faults.join("; "))
         })?;
         self.orders_mut().limits = ordered;
         self.apply_settings(now.wall);
@@ -132,7 +132,7 @@ impl Patient {
         until: Option<Timestamp>,
         author: &Author,
         now: Now,
-    ) -> Result<Done, CommandRefusal> {
+    ) -> Result<Done, CommandRejection> {
         let longest = self.site.settings.policy.signals.longest_standby;
         let (until, ends) = end_of(until, (longest, longest), now)?;
         let (since, author) = (now.wall, author.clone());

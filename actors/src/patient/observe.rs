@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::drain::Drain;
-use super::outcome::{Observed, Refusal};
+use super::outcome::{ArrivalRejection, Observed};
 use super::replay::{Account, Purpose};
 use super::speakers::Timed;
 use super::{Listening, Patient};
@@ -11,7 +11,7 @@ use crate::alerts::Moment;
 use crate::chart::Charted;
 use crate::clock::{Now, Span, Uptime};
 use crate::devices::Device;
-use crate::devices::clock::{Judged, Kept, Parts};
+use crate::devices::clock::{Judged, KeptParts, Parts};
 use crate::devices::kept::{KeptReading, part};
 use crate::people::DeviceId;
 use crate::vitals::{Reading, ReadingRef};
@@ -36,7 +36,7 @@ impl Patient {
         assert_ne!(reading.seq, Some(super::FAILING_SEQ), "on purpose");
         let device = reading.device.clone().unwrap_or_else(DeviceId::unnamed);
         if !self.record.allows(reading.device.as_ref()) {
-            return Observed::Refused(Refusal::OtherDevice { patient: self.id.clone(), device });
+            return Observed::Rejected(ArrivalRejection::OtherDevice { patient: self.id.clone(), device });
         }
         self.grow_older(now.wall);
         let settings = Arc::clone(&self.site.settings);
@@ -54,9 +54,9 @@ impl Patient {
             Arc::new(ReadingRef { generation: known.count.note(reading), ..ReadingRef::of(reading) });
         let arrived = TimedReading { device: &device, origin, judged, at: arrival.uptime, listening, now };
         match judged.kept {
-            Kept::Nothing => self.observe_live(reading, &arrived),
-            Kept::Overtaken | Kept::All => self.observe_past(reading.clone(), &arrived),
-            Kept::Some(parts) => {
+            KeptParts::Nothing => self.observe_live(reading, &arrived),
+            KeptParts::Overtaken | KeptParts::All => self.observe_past(reading.clone(), &arrived),
+            KeptParts::Some(parts) => {
                 let (past, live) = part(reading, parts);
                 self.keep(past, &arrived);
                 self.observe_live(&live, &arrived)
@@ -141,11 +141,11 @@ impl Patient {
 }
 
 /// What is kept is a sign of life of its device; what is kept though it is not old, of its vitals too.
-fn hear_kept(device: &mut Device, reading: &Reading, kept: Kept, listening: Listening, now: Now) {
-    if !matches!(kept, Kept::Nothing) {
+fn hear_kept(device: &mut Device, reading: &Reading, kept: KeptParts, listening: Listening, now: Now) {
+    if !matches!(kept, KeptParts::Nothing) {
         device.hear_kept(now);
     }
-    if matches!(kept, Kept::Overtaken | Kept::Some(_)) {
+    if matches!(kept, KeptParts::Overtaken | KeptParts::Some(_)) {
         device.hear_overtaken(reading.values.present(), now, listening.since.unwrap_or(now.uptime));
     }
 }

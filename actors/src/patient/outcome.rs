@@ -61,7 +61,7 @@ pub enum Observed {
     /// It came before.
     Duplicate,
     /// It is not taken.
-    Refused(Refusal),
+    Rejected(ArrivalRejection),
     /// It is from the past, or another device holds its vitals: remembered, not judged.
     History,
     /// It is to be judged.
@@ -70,7 +70,7 @@ pub enum Observed {
 
 /// Why a reading of a known form is not taken.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Refusal {
+pub enum ArrivalRejection {
     #[error("the record of {patient} names its devices, and {}", not_one_of_them(.device))]
     OtherDevice { patient: PatientId, device: DeviceId },
     #[error(
@@ -174,19 +174,19 @@ pub struct LivePatient {
     pub limits: Arc<Limits>,
 }
 
-/// What was refused.
+/// What was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefusedMessage {
+pub enum ArrivalKind {
     Reading,
     Record,
 }
 
-/// A refused message, with its payload for whoever mends it.
+/// A rejected message, with its payload for whoever mends it.
 #[derive(Debug, Clone)]
-pub struct Refused {
+pub struct RejectedArrival {
     pub patient: PatientId,
-    pub what: RefusedMessage,
-    pub refusal: Refusal,
+    pub what: ArrivalKind,
+    pub rejection: ArrivalRejection,
     pub payload: Bytes,
     pub at: Timestamp,
 }

@@ -9,7 +9,7 @@ use crate::conditions::Condition;
 use crate::people::{PatientId, Subject};
 
 impl Patient {
-    /// The same person in another unit: memory and alerts go along, and have yet to be told there.
+    /// The same person in another unit: memory and alerts go along, and have yet to be published there.
     pub fn transferred_to(mut self, id: PatientId) -> Self {
         self.id = id;
         let subject = Subject::Patient(self.id.clone());

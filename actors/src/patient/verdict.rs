@@ -147,7 +147,7 @@ impl Patient {
         if self.drains.is_empty() && !self.passed.is_empty() {
             let passed = std::mem::take(&mut self.passed);
             outcome.changes.push(summary(&passed, &mut self.alerts, moment, &caption));
-            self.last_saved.at = None; // told once, across a restart too
+            self.last_saved.at = None; // published once, across a restart too
         }
         outcome.scores = self.new_scores(scores);
         outcome.notices = self.notices(moment, !inquiry.is_backlog());

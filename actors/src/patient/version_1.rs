@@ -80,7 +80,8 @@ struct DeviceOfVersion1 {
     device: DeviceId,
     clock: ClockOfVersion1,
     recent: Repeats,
-    told_leaning: Option<Skew>,
+    #[serde(rename = "told_leaning")]
+    published_skew: Option<Skew>,
     introduced: bool,
 }
 
@@ -149,7 +150,7 @@ fn devices(equipment: Vec<Equipment>, sources: Vec<DeviceOfVersion1>, taken: Now
             device.clock = DeviceClock::known(source.clock.lags, source.clock.wrong, taken);
         }
         if source.introduced {
-            device.note_published(News { is_new: false, skew: source.told_leaning, skew_changed: false });
+            device.note_published(News { is_new: false, skew: source.published_skew, skew_changed: false });
         }
     }
     devices

@@ -12,9 +12,11 @@ use super::{
 };
 use crate::census_actor::{Arm, Notify, Ticked};
 use crate::clock::{Now, Uptime};
-use crate::commands::CommandRefusal;
+use crate::commands::CommandRejection;
 use crate::outlet::Kept;
-use crate::patient::outcome::{Answers, Judgement, Observed, Outcome, Refusal, Refused, RefusedMessage};
+use crate::patient::outcome::{
+    Answers, ArrivalKind, ArrivalRejection, Judgement, Observed, Outcome, RejectedArrival,
+};
 use crate::patient::snapshot::Saved;
 use crate::patient::{Listening, Patient};
 use crate::people::{Departure, DeviceId, Subject};
@@ -43,9 +45,9 @@ impl PatientActor {
             Some((draft, Observed::Judge(inquiry))) => {
                 self.ask(draft, inquiry, VerdictCause::Again, Outcome::default(), Receipt::none());
             }
-            Some((draft, Observed::History | Observed::Refused(_))) => self.patient = Some(draft),
+            Some((draft, Observed::History | Observed::Rejected(_))) => self.patient = Some(draft),
             Some((_, Observed::Duplicate)) => {}
-            None => self.tell_failure(Receipt::none()),
+            None => self.raise_failure(Receipt::none()),
         }
     }
 
@@ -59,9 +61,9 @@ impl PatientActor {
                 counters.duplicates.add(1);
                 self.shard.outlet.keep_in_turn(Subject::Patient(draft.id().clone()), receipt);
             }
-            Observed::Refused(refusal) => {
+            Observed::Rejected(rejection) => {
                 self.patient = Some(draft);
-                self.refuse(refusal, payload);
+                self.reject(rejection, payload);
                 receipt.settle();
             }
             Observed::History => {
@@ -90,7 +92,7 @@ impl PatientActor {
                 self.ask(draft, inquiry, VerdictCause::Record, Outcome::default(), receipt)
             }
             Some((_, None)) => receipt.settle(),
-            None => self.tell_failure(receipt),
+            None => self.raise_failure(receipt),
         }
     }
 
@@ -101,7 +103,7 @@ impl PatientActor {
                 self.patient = Some(draft);
                 self.deliver(None, Outcome::default(), receipt);
             }
-            None => self.tell_failure(receipt),
+            None => self.raise_failure(receipt),
         }
     }
 
@@ -110,7 +112,7 @@ impl PatientActor {
         let now = self.shard.clock.now();
         match self.attempt(|patient| patient.inherit(*moved, now)) {
             Some((draft, ())) => self.patient = Some(draft),
-            None => self.tell_failure(Receipt::none()),
+            None => self.raise_failure(Receipt::none()),
         }
     }
 
@@ -120,7 +122,7 @@ impl PatientActor {
             Some((draft, inquiry)) => {
                 self.ask(draft, inquiry, VerdictCause::Status, Outcome::default(), receipt)
             }
-            None => self.tell_failure(receipt),
+            None => self.raise_failure(receipt),
         }
     }
 
@@ -131,7 +133,7 @@ impl PatientActor {
                 self.ask(draft, inquiry, VerdictCause::Status, Outcome::default(), Receipt::none());
             }
             Some((draft, None)) => self.patient = Some(draft),
-            None => self.tell_failure(Receipt::none()),
+            None => self.raise_failure(Receipt::none()),
         }
     }
 
@@ -142,7 +144,7 @@ impl PatientActor {
             Some((draft, inquiry)) => {
                 self.ask(draft, inquiry, VerdictCause::Status, Outcome::default(), Receipt::none());
             }
-            None => self.tell_failure(Receipt::none()),
+            None => self.raise_failure(Receipt::none()),
         }
     }
 
@@ -152,12 +154,12 @@ impl PatientActor {
         let Some((draft, (outcome, inquiry))) =
             self.attempt(|patient| patient.obey(&command, listening, now))
         else {
-            let replies = vec![command.reply(Err(&CommandRefusal::Failed))];
+            let replies = vec![command.reply(Err(&CommandRejection::Failed))];
             self.deliver(None, Outcome { replies, ..Outcome::default() }, Receipt::none());
-            return self.tell_failure(receipt);
+            return self.raise_failure(receipt);
         };
         if outcome.replies.iter().any(|reply| !reply.outcome.ok) {
-            self.shard.counters.commands_refused.add(1);
+            self.shard.counters.commands_rejected.add(1);
         }
         match inquiry {
             Some(inquiry) => self.ask(draft, inquiry, VerdictCause::Command, outcome, receipt),
@@ -228,14 +230,14 @@ impl PatientActor {
         if let (Some(device), Some(patient)) = (past, &mut self.patient) {
             patient.give_up_past(&device);
             if let VerdictCause::Reading { reading, payload } = cause {
-                self.tell_failure(Receipt::none());
+                self.raise_failure(Receipt::none());
                 return self.observe(Observe { reading, payload, receipt });
             }
         }
         match cause {
             VerdictCause::Reading { payload, .. } => self.cost(payload, receipt),
             VerdictCause::Again | VerdictCause::Record | VerdictCause::Status | VerdictCause::Command => {
-                self.tell_failure(receipt)
+                self.raise_failure(receipt)
             }
             VerdictCause::Timer { due } => self.timer_failed(due),
         }
@@ -300,13 +302,13 @@ impl PatientActor {
         self.shard.census.do_send(Ticked);
     }
 
-    /// Something failed on this message: it is refused, and the failure is an alert.
+    /// Something failed on this message: it is rejected, and the failure is an alert.
     fn cost(&mut self, payload: Bytes, receipt: Receipt) {
-        self.refuse(Refusal::Failed, payload);
-        self.tell_failure(receipt);
+        self.reject(ArrivalRejection::Failed, payload);
+        self.raise_failure(receipt);
     }
 
-    pub(super) fn tell_failure(&mut self, receipt: Receipt) {
+    pub(super) fn raise_failure(&mut self, receipt: Receipt) {
         let now = self.shard.clock.now();
         match self.attempt(|patient| patient.failed(now)) {
             Some((patient, outcome)) => {
@@ -336,14 +338,14 @@ impl PatientActor {
         self.ticked();
     }
 
-    fn refuse(&self, refusal: Refusal, payload: Bytes) {
+    fn reject(&self, rejection: ArrivalRejection, payload: Bytes) {
         let Some(patient) = self.patient.as_ref().map(|patient| patient.id()) else { return };
         self.shard.counters.rejected.add(1);
         let at = self.shard.clock.now().wall;
-        self.shard.outlet.refuse(Refused {
+        self.shard.outlet.reject_arrival(RejectedArrival {
             patient: patient.clone(),
-            what: RefusedMessage::Reading,
-            refusal,
+            what: ArrivalKind::Reading,
+            rejection,
             payload,
             at,
         });

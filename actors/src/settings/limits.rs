@@ -90,7 +90,7 @@ pub struct Limits {
 /// Default of every clear delay: a value that plays about its limit is one alert, not one a second.
 const CLEAR_DELAY: Span = Span::from_secs(10);
 
-/// The longest delay that can be set: a limit that waits longer is no alarm limit.
+/// The longest delay that can be set: a limit that waits longer is no limit that alerts.
 pub const LONGEST_DELAY: Span = Span::from_mins(10);
 
 const OFF: Option<Quantity> = None;
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_cannot_be_judged_are_refused_with_what_is_allowed() {
+    fn limits_that_cannot_be_judged_are_rejected_with_what_is_allowed() {
         let cases = [
             (
                 r#"{"heart_rate":{"low":130}}"#,
@@ -376,13 +376,13 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once() {
+    fn every_fault_is_reported_at_once() {
         let json = r#"{"heart_rate":{"low":130,"delay":"1h"},"etco2":{"high":500}}"#;
         assert_eq!(adult_with(json).unwrap_err().len(), 3);
     }
 
     #[test]
-    fn an_unknown_key_or_vital_is_refused() {
+    fn an_unknown_key_or_vital_is_rejected() {
         for json in
             [r#"{"heart_rate":{"lwo":1}}"#, r#"{"heartrate":{"low":1}}"#, r#"{"heart_rate":{"low":"of"}}"#]
         {

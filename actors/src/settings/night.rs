@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_or_a_zone_that_is_none_is_refused() {
+    fn a_time_or_a_zone_that_is_none_is_rejected() {
         for json in [
             r#"{"from":"24:00","to":"06:00","time_zone":"UTC"}"#,
             r#"{"from":"9:00","to":"06:00","time_zone":"UTC"}"#,

@@ -1,4 +1,4 @@
-//! When silence is told: of a vital, of a device, and of a patient of whom nothing was heard at all.
+//! When silence is an alert: of a vital, of a device, and of a patient of whom nothing was heard at all.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,7 +17,7 @@ pub const LONGEST_SILENCE: Span = Span::from_hours(7 * 24);
 /// After how long nothing counts as unheard where only spot checks came before.
 const UNHEARD_BETWEEN_SPOT_CHECKS: Span = Span::from_hours(12);
 
-/// When the silence of one vital is told.
+/// When the silence of one vital is an alert.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Watch {
     /// By how often it usually comes.
@@ -72,7 +72,7 @@ impl de::Visitor<'_> for WatchText {
     }
 }
 
-/// For some vitals, when the silence of each is told: `{"heart_rate":"30s","temperature":"off"}`.
+/// For some vitals, when the silence of each is an alert: `{"heart_rate":"30s","temperature":"off"}`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct SilenceOverrides(BTreeMap<Vital, Watch>);
@@ -83,7 +83,7 @@ impl SilenceOverrides {
         self.0.is_empty()
     }
 
-    /// When the silence of this vital is told, where that is set.
+    /// When the silence of this vital is an alert, where that is set.
     pub fn get(&self, vital: Vital) -> Option<Watch> {
         self.0.get(&vital).copied()
     }
@@ -94,7 +94,7 @@ impl SilenceOverrides {
     }
 }
 
-/// When silence is told, where the site fixes it; elsewhere the usual interval decides.
+/// When silence is an alert, where the site fixes it; elsewhere the usual interval decides.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MissingTable {
     /// After how long a `.missing`, `device.silent` or `device.offline` rises from low to medium priority.
@@ -112,7 +112,7 @@ pub struct MissingTable {
 }
 
 impl MissingTable {
-    /// When the silence of this vital is told.
+    /// When the silence of this vital is an alert.
     pub fn watch(&self, class: Class, unit: &str, vital: Vital) -> Watch {
         let of_unit = self.units.get(unit).and_then(|classes| classes.get(class).get(vital));
         of_unit.or_else(|| self.classes.get(class).get(vital)).unwrap_or_default()

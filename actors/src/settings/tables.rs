@@ -40,7 +40,7 @@ impl LimitTable {
         let mut merge = |class, unit: Option<&UnitId>, below: &Limits, above: &LimitOverrides| {
             let (limits, found) = below.overlaid(above);
             for fault in found {
-                // What is wrong with the class already is not told again for each unit.
+                // What is wrong with the class already is not reported again for each unit.
                 if !faults.iter().any(|known| known.is_of_class(class, fault.vital)) {
                     faults.push(TableFault { class, unit: unit.cloned(), fault });
                 }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_of_the_class_is_told_once() {
+    fn a_fault_of_the_class_is_reported_once() {
         let classes = serde_json::from_str(r#"{"adult":{"heart_rate":{"low":130}}}"#).unwrap();
         let units = units(r#"{"icu-1":{"adult":{"heart_rate":{"low":135}}}}"#);
         let faults = LimitTable::new(&classes, &units).unwrap_err();

@@ -53,7 +53,7 @@ fn of_a_mass_discharge_patients_are_watched_on_without_technical_alerts_until_it
         discharge(&ward, 0..100);
         ward.wait(1).await;
         assert_eq!(ward.counters.patients.get(), 50);
-        assert_eq!(ward.told(), [held(Event::Raised)]);
+        assert_eq!(ward.published(), [held(Event::Raised)]);
 
         // 25 of them send on: one alerts. Of the silent nothing is said.
         for second in 20..60 {
@@ -63,17 +63,17 @@ fn of_a_mass_discharge_patients_are_watched_on_without_technical_alerts_until_it
             ward.wait(1).await;
         }
         let high = ("icu-1/p-60".to_owned(), "heart_rate.high".to_owned(), Event::Raised);
-        assert_eq!(ward.told()[1..], [high]);
+        assert_eq!(ward.published()[1..], [high]);
         ward.wait(600).await;
         let of_equipment = |(_, condition, _): &(String, String, Event)| {
             [".missing", ".silent", ".unheard"].iter().any(|end| condition.ends_with(end))
         };
-        assert!(!ward.told().iter().any(of_equipment), "{:?}", ward.told());
+        assert!(!ward.published().iter().any(of_equipment), "{:?}", ward.published());
 
         ward.census.do_send(ConfirmDischarges { receipt: Receipt::none() });
         ward.wait(1).await;
         assert_eq!(ward.counters.patients.get(), 0);
-        assert_eq!(ward.told().last(), Some(&held(Event::Cleared)));
+        assert_eq!(ward.published().last(), Some(&held(Event::Cleared)));
     });
 }
 
@@ -85,10 +85,10 @@ fn whose_record_comes_back_is_held_no_longer_and_whoever_is_silent_for_a_day_lea
         ward.wait(1).await;
         (50..90).for_each(|patient| record(&ward, patient));
         ward.wait(1).await;
-        assert_eq!(ward.told(), [held(Event::Raised)], "ten are held still");
+        assert_eq!(ward.published(), [held(Event::Raised)], "ten are held still");
         ward.wait(25 * 3600).await;
         assert_eq!(ward.counters.patients.get(), 40);
-        assert!(ward.told().contains(&held(Event::Cleared)));
+        assert!(ward.published().contains(&held(Event::Cleared)));
         discharge(&ward, 50..51);
         ward.wait(1).await;
         assert_eq!(ward.counters.patients.get(), 39, "a discharge by itself is one");
@@ -104,10 +104,10 @@ fn what_is_held_is_held_across_a_restart() {
         let again = restart(&ward, Arc::default());
         send(&again, 50..60, 100..110).await;
         again.wait(600).await;
-        assert_eq!((again.counters.patients.get(), again.told()), (50, vec![]));
+        assert_eq!((again.counters.patients.get(), again.published()), (50, vec![]));
         again.census.do_send(ConfirmDischarges { receipt: Receipt::none() });
         again.wait(1).await;
-        assert_eq!((again.counters.patients.get(), again.told()), (0, vec![held(Event::Cleared)]));
+        assert_eq!((again.counters.patients.get(), again.published()), (0, vec![held(Event::Cleared)]));
     });
 }
 

@@ -23,11 +23,11 @@ use crate::alerts::{AlertChange, Event};
 use crate::analyzers::{self, Analyzer};
 use crate::census_actor::{Arrived, CensusActor, IngestProgress, ShardParts};
 use crate::clock::{Clock, Span, Timestamp};
-use crate::commands::RefusedCommand;
+use crate::commands::RejectedCommand;
 use crate::counters::Counters;
 use crate::installation_actor::InstallationActor;
 use crate::outlet::{Kept, Outlet};
-use crate::patient::outcome::Refused;
+use crate::patient::outcome::RejectedArrival;
 use crate::patient::snapshot::{Saved, Snapshot};
 use crate::people::{PatientId, Subject};
 use crate::receipt::Receipt;
@@ -36,18 +36,18 @@ use crate::vitals::{Quantity, Reading, Vital};
 
 /// Remembers everything that leaves the shard.
 #[derive(Default)]
-struct Memory {
+struct RecordingOutlet {
     changes: RefCell<Vec<AlertChange>>,
     /// What each patient remembered last.
     saved: RefCell<BTreeMap<PatientId, Box<Snapshot>>>,
     /// Whose stay is over.
     gone: RefCell<Vec<PatientId>>,
     readings: RefCell<Vec<u64>>,
-    refused: RefCell<Vec<Refused>>,
+    rejected: RefCell<Vec<RejectedArrival>>,
     died: RefCell<Vec<&'static str>>,
 }
 
-impl Outlet for Memory {
+impl Outlet for RecordingOutlet {
     fn keep(&self, kept: Kept) {
         self.changes.borrow_mut().extend(kept.outcome.changes);
         match (kept.subject, kept.saved) {
@@ -68,8 +68,8 @@ impl Outlet for Memory {
         true
     }
 
-    fn refuse(&self, refused: Refused) {
-        self.refused.borrow_mut().push(refused);
+    fn reject_arrival(&self, rejected: RejectedArrival) {
+        self.rejected.borrow_mut().push(rejected);
     }
 
     fn follow(&self, _: &PatientId) {}
@@ -80,7 +80,7 @@ impl Outlet for Memory {
 
     fn publish_record(&self, _: &PatientId, _: &AdmissionRecord) {}
 
-    fn refuse_command(&self, _: RefusedCommand) {}
+    fn reject_command(&self, _: RejectedCommand) {}
 
     fn died(&self, actor: &'static str) {
         self.died.borrow_mut().push(actor);
@@ -91,7 +91,7 @@ impl Outlet for Memory {
 struct Ward {
     census: Addr<CensusActor>,
     installation: Addr<InstallationActor>,
-    memory: Rc<Memory>,
+    memory: Rc<RecordingOutlet>,
     counters: Arc<Counters>,
     clock: Clock,
 }
@@ -110,7 +110,7 @@ impl Ward {
     }
 
     fn begin(clock: Clock, settings: Arc<Settings>, more_rules: Vec<Box<dyn Analyzer>>) -> Self {
-        let memory = Rc::new(Memory::default());
+        let memory = Rc::new(RecordingOutlet::default());
         let mut rules = analyzers::all(&settings);
         rules.extend(more_rules);
         let counters = Arc::new(Counters::default());
@@ -149,11 +149,11 @@ impl Ward {
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 
-    fn told(&self) -> Vec<(String, String, Event)> {
+    fn published(&self) -> Vec<(String, String, Event)> {
         let changes = self.memory.changes.borrow();
-        let told =
+        let published =
             |change: &AlertChange| (change.subject.to_string(), change.condition.to_string(), change.event);
-        changes.iter().map(told).collect()
+        changes.iter().map(published).collect()
     }
 }
 

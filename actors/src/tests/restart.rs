@@ -60,17 +60,17 @@ fn a_clock_of_our_own_that_was_found_wrong_stays_so_and_no_device_is_blamed() {
         let ward = Ward::open();
         all_an_hour_ahead(&ward, 1..30).await;
         let raised = ("_/_".to_owned(), "clock.wrong".to_owned(), Event::Raised);
-        assert_eq!(ward.told(), [raised]);
+        assert_eq!(ward.published(), [raised]);
 
         let again = restart(&ward, Arc::default());
         all_an_hour_ahead(&again, 30..60).await;
-        assert_eq!(again.told(), []);
+        assert_eq!(again.published(), []);
     });
 }
 
 /// Seen to fail with the open alerts of the installation taken out of what is restored.
 #[test]
-fn what_still_holds_is_not_told_anew_and_what_does_not_ends() {
+fn what_still_holds_is_not_raised_anew_and_what_does_not_ends() {
     on_paused_time(|| async {
         let mut settings = Settings::default();
         settings.admission.max_patients = 1;
@@ -88,18 +88,18 @@ fn what_still_holds_is_not_told_anew_and_what_does_not_ends() {
         };
         ward.installation.do_send(fact(Some("Nothing can be written")));
         ward.wait(1).await;
-        let told = |condition: &str, event| ("_/_".to_owned(), condition.to_owned(), event);
-        let raised = ["admission.full", "store.lost"].map(|condition| told(condition, Event::Raised));
-        assert_eq!(ward.told(), raised);
+        let published = |condition: &str, event| ("_/_".to_owned(), condition.to_owned(), event);
+        let raised = ["admission.full", "store.lost"].map(|condition| published(condition, Event::Raised));
+        assert_eq!(ward.published(), raised);
 
         // The place is still taken, and nothing has been written yet.
         let again = restart(&ward, Arc::clone(&settings));
         again.send("icu-1/b", 2, 72);
         again.wait(1).await;
-        assert_eq!(again.told(), []);
+        assert_eq!(again.published(), []);
         again.installation.do_send(fact(None));
         again.wait(1).await;
-        assert_eq!(again.told(), [told("store.lost", Event::Cleared)]);
+        assert_eq!(again.published(), [published("store.lost", Event::Cleared)]);
         assert_eq!(again.memory.changes.borrow()[0].sequence, 2);
 
         // With room for another the place is not taken any more.
@@ -107,7 +107,7 @@ fn what_still_holds_is_not_told_anew_and_what_does_not_ends() {
         roomy.admission.max_patients = 2;
         let roomy = restart(&ward, Arc::new(roomy));
         roomy.wait(1).await;
-        assert_eq!(roomy.told(), [told("admission.full", Event::Cleared)]);
+        assert_eq!(roomy.published(), [published("admission.full", Event::Cleared)]);
     });
 }
 
@@ -119,14 +119,14 @@ fn a_device_that_flooded_goes_on_flooding_for_a_minute() {
         let (unit, device) = ("icu-1".parse().unwrap(), "of-icu-1.a".parse().unwrap());
         ward.installation.do_send(DeviceFlooded { unit, device });
         ward.wait(1).await;
-        let told = |event| ("icu-1/_".to_owned(), "device.flooding".to_owned(), event);
-        assert_eq!(ward.told(), [told(Event::Raised)]);
+        let published = |event| ("icu-1/_".to_owned(), "device.flooding".to_owned(), event);
+        assert_eq!(ward.published(), [published(Event::Raised)]);
 
         let again = restart(&ward, Arc::default());
         again.wait(59).await;
-        assert_eq!(again.told(), []);
+        assert_eq!(again.published(), []);
         again.wait(2).await;
-        assert_eq!(again.told(), [told(Event::Cleared)]);
+        assert_eq!(again.published(), [published(Event::Cleared)]);
     });
 }
 

@@ -8,7 +8,7 @@ use super::{Ward, on_paused_time};
 use crate::admission::AdmissionRecord;
 use crate::alerts::Event;
 use crate::census_actor::{DeviceStatus, Discharge, IngestProgress, Recorded};
-use crate::patient::outcome::Refusal;
+use crate::patient::outcome::ArrivalRejection;
 use crate::receipt::Receipt;
 use crate::settings::{Mode, Settings};
 
@@ -30,7 +30,7 @@ impl Ward {
     fn assert_all_named_apart(&self) {
         let mut known = BTreeSet::new();
         for change in self.memory.changes.borrow().iter() {
-            assert!(known.insert((change.id, change.sequence)), "told twice: {change:#?}");
+            assert!(known.insert((change.id, change.sequence)), "published twice: {change:#?}");
         }
     }
 }
@@ -48,10 +48,10 @@ fn a_transfer_there_and_back_and_there_again_gives_no_two_changes_the_same_name(
             ward.wait(1).await;
         }
         let raised: Vec<_> = ward
-            .told()
+            .published()
             .into_iter()
             .filter(|(_, _, event)| *event == Event::Raised)
-            .map(|told| told.0)
+            .map(|published| published.0)
             .collect();
         assert_eq!(raised, ["icu-1/p", "ward-2/p", "icu-1/p", "ward-2/p", "icu-1/p"]);
         ward.assert_all_named_apart();
@@ -70,9 +70,9 @@ fn a_transfer_to_where_the_patient_is_already_brings_the_alerts_and_leaves_nobod
         ward.wait(1).await;
         ward.record("ward-2/p", Some("icu-1"));
         ward.wait(1).await;
-        let told = ward.told();
+        let published = ward.published();
         assert_eq!(
-            told[1..],
+            published[1..],
             [
                 ("icu-1/p".to_owned(), "heart_rate.high".to_owned(), Event::Cleared),
                 ("ward-2/p".to_owned(), "heart_rate.high".to_owned(), Event::Raised),
@@ -123,7 +123,7 @@ fn readings_on_their_way_through_a_transfer_are_judged_in_their_order() {
 
 /// Seen to fail where the device's status stays with the old unit.
 #[test]
-fn after_a_transfer_the_last_will_of_the_device_is_told_in_the_new_unit() {
+fn after_a_transfer_the_last_will_of_the_device_is_published_in_the_new_unit() {
     on_paused_time(|| async {
         let ward = Ward::open();
         ward.record("icu-1/p", None);
@@ -133,12 +133,12 @@ fn after_a_transfer_the_last_will_of_the_device_is_told_in_the_new_unit() {
         let (device, receipt) = ("of-icu-1.p".parse().unwrap(), Receipt::none());
         ward.census.do_send(DeviceStatus { device, online: false, receipt });
         ward.wait(1).await;
-        assert_eq!(ward.told(), [("ward-2/p".to_owned(), "device.offline".to_owned(), Event::Raised)]);
+        assert_eq!(ward.published(), [("ward-2/p".to_owned(), "device.offline".to_owned(), Event::Raised)]);
     });
 }
 
 #[test]
-fn a_record_beyond_the_places_is_rejected_and_told_and_whoever_is_here_stays() {
+fn a_record_beyond_the_places_is_rejected_with_an_alert_and_whoever_is_here_stays() {
     on_paused_time(|| async {
         let mut settings = Settings::default();
         settings.admission.max_patients = 1;
@@ -149,14 +149,14 @@ fn a_record_beyond_the_places_is_rejected_and_told_and_whoever_is_here_stays() {
         ward.record("icu-1/b", None);
         ward.record("icu-1/a", None);
         ward.wait(1).await;
-        let refused: Vec<_> = ward.memory.refused.borrow().iter().map(|r| r.refusal.clone()).collect();
+        let rejected: Vec<_> = ward.memory.rejected.borrow().iter().map(|r| r.rejection.clone()).collect();
         let patient = "icu-1/b".parse().unwrap();
-        assert_eq!(refused, [Refusal::Full { patient, max: 1 }]);
-        assert_eq!(ward.told(), [("_/_".to_owned(), "admission.full".to_owned(), Event::Raised)]);
+        assert_eq!(rejected, [ArrivalRejection::Full { patient, max: 1 }]);
+        assert_eq!(ward.published(), [("_/_".to_owned(), "admission.full".to_owned(), Event::Raised)]);
         ward.discharge("icu-1/a");
         ward.record("icu-1/b", None);
         ward.wait(1).await;
-        assert_eq!(ward.told().last().unwrap().2, Event::Cleared);
+        assert_eq!(ward.published().last().unwrap().2, Event::Cleared);
         assert_eq!(ward.counters.patients.get(), 1);
     });
 }

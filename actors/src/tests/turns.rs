@@ -32,7 +32,7 @@ fn flood(ward: &Ward, seq: u64, device: &str, old: Span, receipt: Receipt) {
 async fn judged_before_and_in_all(ward: &Ward) -> (usize, usize) {
     ward.wait(1).await;
     let judged = ward.memory.readings.borrow();
-    assert!(ward.memory.refused.borrow().is_empty());
+    assert!(ward.memory.rejected.borrow().is_empty());
     (judged.iter().position(|seq| *seq == BYSTANDER).unwrap(), judged.len())
 }
 
@@ -96,7 +96,7 @@ fn a_backlog_of_eight_hours_loses_nothing_and_a_gateway_is_no_flood() {
         }
         ward.wait(60).await;
         assert_eq!(ward.counters.readings.get(), 8000 + 50 * 90);
-        assert_eq!(ward.told(), []);
+        assert_eq!(ward.published(), []);
     });
 }
 
@@ -108,7 +108,7 @@ struct Short {
 }
 
 impl Ledger for Short {
-    fn owe(&self, _: u64) {}
+    fn add_pending(&self, _: u64) {}
 
     fn settle(&self, _: u64) {
         self.settled.fetch_add(1, Ordering::Relaxed);
@@ -129,7 +129,7 @@ impl Ledger for Short {
 
 /// Seen to fail with no reading waiting.
 #[test]
-fn what_floods_beyond_a_backlog_is_rejected_and_its_unit_told_where_no_more_can_wait() {
+fn what_floods_beyond_a_backlog_is_rejected_and_its_unit_alerted_where_no_more_can_wait() {
     on_paused_time(|| async {
         let ward = Ward::open();
         let short = Arc::new(Short::default());
@@ -137,14 +137,14 @@ fn what_floods_beyond_a_backlog_is_rejected_and_its_unit_told_where_no_more_can_
             flood(&ward, seq, "mon-1", Span::from_secs((seq % 2) as i64), Receipt::new(short.clone(), seq));
         }
         ward.wait(1).await;
-        let refused = ward.memory.refused.take();
-        assert!((100..=110).contains(&refused.len()), "{}", refused.len());
-        assert!(refused[0].refusal.to_string().contains("no more of them can wait"));
+        let rejected = ward.memory.rejected.take();
+        assert!((100..=110).contains(&rejected.len()), "{}", rejected.len());
+        assert!(rejected[0].rejection.to_string().contains("no more of them can wait"));
         assert_eq!(short.settled.load(Ordering::Relaxed) as u64, BACKLOG + 200);
         assert_eq!(short.held.load(Ordering::Relaxed), 1, "and before that nothing more was taken");
         let flooding = ("icu-1/_".to_owned(), "device.flooding".to_owned(), Event::Raised);
-        assert_eq!(ward.told(), [flooding]);
+        assert_eq!(ward.published(), [flooding]);
         ward.wait(61).await;
-        assert_eq!(ward.told()[1].2, Event::Cleared);
+        assert_eq!(ward.published()[1].2, Event::Cleared);
     });
 }

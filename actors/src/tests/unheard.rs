@@ -19,13 +19,13 @@ impl Ward {
         self.census.do_send(Recorded { patient, record, receipt });
     }
 
-    fn told_unheard(&self) -> Vec<String> {
+    fn published_unheard(&self) -> Vec<String> {
         let changes = self.memory.changes.borrow();
-        let told = changes.iter().map(|change| {
+        let published = changes.iter().map(|change| {
             assert_eq!(change.condition.to_string(), "patient.unheard");
             format!("{} {:?} {}", change.subject, change.event, change.priority.name())
         });
-        told.collect()
+        published.collect()
     }
 }
 
@@ -35,28 +35,28 @@ fn patients(unit: &str, count: usize) -> Vec<String> {
 
 /// Seen to fail with what was found before not kept where nothing came since.
 #[test]
-fn what_is_open_of_patients_and_units_outlives_a_restart_and_is_not_told_anew() {
+fn what_is_open_of_patients_and_units_outlives_a_restart_and_is_not_raised_anew() {
     on_paused_time(|| async {
         let ward = Ward::open();
         let (unit, single) = (patients("icu-1", 6), patients("icu-2", 2));
         unit.iter().chain(&single).for_each(|patient| ward.record_with_device(patient));
         ward.wait(TEN_MINUTES + 2).await;
         let raised = |of: &str| format!("{of} Raised low");
-        assert_eq!(ward.told_unheard(), [raised("icu-1/_"), raised("icu-2/p-0"), raised("icu-2/p-1")]);
+        assert_eq!(ward.published_unheard(), [raised("icu-1/_"), raised("icu-2/p-0"), raised("icu-2/p-1")]);
 
         let again = restart(&ward, Arc::default());
         unit.iter().chain(&single).for_each(|patient| again.record_with_device(patient));
         again.wait(TEN_MINUTES - 2).await;
-        assert_eq!(again.told_unheard(), [""; 0]);
+        assert_eq!(again.published_unheard(), [""; 0]);
         again.wait(303).await;
         let escalated = |of: &str| format!("{of} Escalated medium");
         assert_eq!(
-            again.told_unheard(),
+            again.published_unheard(),
             [escalated("icu-2/p-0"), escalated("icu-2/p-1"), escalated("icu-1/_")]
         );
         again.send("icu-2/p-0", 1, 72);
         again.wait(1).await;
-        assert_eq!(again.told_unheard()[3..], ["icu-2/p-0 Cleared medium"]);
+        assert_eq!(again.published_unheard()[3..], ["icu-2/p-0 Cleared medium"]);
     });
 }
 
@@ -76,7 +76,7 @@ fn a_unit_that_is_heard_again_after_a_restart_leaves_those_who_are_not() {
             again.wait(1).await;
         }
         assert_eq!(
-            again.told_unheard(),
+            again.published_unheard(),
             ["icu-1/_ Cleared low", "icu-1/p-4 Raised low", "icu-1/p-5 Raised low"]
         );
     });
@@ -99,7 +99,7 @@ fn fifty_patients_whose_records_are_read_again_at_a_start_raise_nothing_and_neit
             beds.iter().for_each(|patient| again.send(patient, second, 72));
             again.wait(1).await;
         }
-        assert_eq!(again.told_unheard(), [""; 0]);
+        assert_eq!(again.published_unheard(), [""; 0]);
     });
 }
 
@@ -110,7 +110,7 @@ fn a_ward_of_fifty_is_one_alert_and_says_how_many() {
         let ward = Ward::open();
         patients("icu-1", 50).iter().for_each(|patient| ward.record_with_device(patient));
         ward.wait(TEN_MINUTES + 100).await;
-        assert_eq!(ward.told_unheard(), ["icu-1/_ Raised low"]);
+        assert_eq!(ward.published_unheard(), ["icu-1/_ Raised low"]);
         let message = ward.memory.changes.borrow()[0].message.clone();
         assert_eq!(message, "No readings from 50 of 50 patients of this unit");
     });

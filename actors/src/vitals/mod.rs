@@ -71,7 +71,7 @@ pub struct Facts {
     pub zero: Zero,
     /// For how long a value speaks for the patient.
     pub valid_for: Span,
-    /// Whether its silence is told.
+    /// Whether its silence is an alert.
     pub watched: bool,
 }
 

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused() {
+    fn what_is_no_number_is_rejected() {
         for text in ["", "-", "abc", "1.", ".5", "1e", "1e+", "0x10", "1,5", "--1", "NaN", "+1", " 1"] {
             assert_eq!(text.parse::<Quantity>(), Err(QuantityFault::NotANumber(text.into())));
         }

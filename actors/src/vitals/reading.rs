@@ -60,7 +60,7 @@ pub struct Reading {
     pub consciousness: Option<Consciousness>,
     /// Whether the patient breathes additional oxygen.
     pub supplemental_oxygen: Option<bool>,
-    /// Marks what is not a person's.
+    /// True for what is not a person's.
     pub simulated: bool,
 }
 

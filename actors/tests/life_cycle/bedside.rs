@@ -1,4 +1,4 @@
-//! A bed whose readings and timers run by hand, and what is told of it.
+//! A bed whose readings and timers run by hand, and what is published of it.
 //!
 //! Limit 120 /min medium, 150 /min high, hysteresis 3; delay 10 s, of the extreme 5 s, unless said otherwise.
 
@@ -49,7 +49,7 @@ pub enum Found {
 }
 pub use Found::{Again, Lapsed, Nothing, Rate, Score, Unknown};
 
-/// One patient, and what was told of it.
+/// One patient, and what was published of it.
 pub struct Bedside {
     pub alerts: AlertSet,
     pub subject: Subject,
@@ -58,7 +58,7 @@ pub struct Bedside {
     seq: u64,
     /// The last heart rate and when it was.
     last: (i32, i64),
-    pub told: Vec<AlertChange>,
+    pub published: Vec<AlertChange>,
 }
 
 impl Bedside {
@@ -70,7 +70,7 @@ impl Bedside {
             limit: 120,
             seq: 0,
             last: (0, 0),
-            told: Vec::new(),
+            published: Vec::new(),
         }
     }
 
@@ -132,7 +132,7 @@ impl Bedside {
     fn judge(&mut self, arrival: i64, at: i64, found: Found, reading: Option<ReadingRef>) {
         self.find(arrival, at, found, reading);
         let changes = self.alerts.publish(&Self::caption(&self.subject), false, Self::now(arrival));
-        self.told.extend(changes);
+        self.published.extend(changes);
     }
 
     fn find(&mut self, arrival: i64, at: i64, found: Found, reading: Option<ReadingRef>) {
@@ -153,7 +153,7 @@ impl Bedside {
             in_all += 1;
             assert!(in_all < 1000, "a timer that is never over");
             let now = Now { uptime: at, wall: now.wall_at(at) };
-            self.told.extend(self.alerts.publish(&Self::caption(&self.subject), false, now));
+            self.published.extend(self.alerts.publish(&Self::caption(&self.subject), false, now));
         }
     }
 
@@ -180,8 +180,8 @@ impl Bedside {
             Lapsed => (beyond(self.last.0, self.limit), high, Presence::Unknown),
             Unknown => (None, high, Presence::Unknown),
             Score(floor, ceiling) => {
-                let told = floor == ceiling || by_points(floor).is_some();
-                let presence = if told { Presence::Present } else { Presence::Unknown };
+                let published = floor == ceiling || by_points(floor).is_some();
+                let presence = if published { Presence::Present } else { Presence::Unknown };
                 (by_points(floor), by_points(ceiling), presence)
             }
             Nothing => return Vec::new(),
@@ -222,7 +222,7 @@ impl Bedside {
         }]
     }
 
-    /// What was told, a line a change: `10 raised medium`.
+    /// What was published, a line a change: `10 raised medium`.
     pub fn lines(&self) -> Vec<String> {
         let line = |change: &AlertChange| {
             let event = serde_json::to_value(change.event).unwrap();
@@ -231,13 +231,13 @@ impl Bedside {
             let (time, event) = (seconds(change.time), event.as_str().unwrap().to_owned());
             format!("{time} {event} {}{unknown}{backlog}", change.priority.name())
         };
-        self.told.iter().map(line).collect()
+        self.published.iter().map(line).collect()
     }
 }
 
-/// Asserts what is told of these readings, and by the timers within the minute after them.
+/// Asserts what is published of these readings, and by the timers within the minute after them.
 #[track_caller]
-pub fn told(timing: Timing, readings: &[(i64, Found)], lines: &[&str]) {
+pub fn published(timing: Timing, readings: &[(i64, Found)], lines: &[&str]) {
     let mut bedside = Bedside::new(timing);
     for (at, found) in readings {
         bedside.reads(*at, *found);
@@ -247,7 +247,7 @@ pub fn told(timing: Timing, readings: &[(i64, Found)], lines: &[&str]) {
 
 /// The same, and an hour passes without another reading.
 #[track_caller]
-pub fn told_later(timing: Timing, readings: &[(i64, Found)], lines: &[&str]) {
+pub fn published_later(timing: Timing, readings: &[(i64, Found)], lines: &[&str]) {
     let mut bedside = Bedside::new(timing);
     for (at, found) in readings {
         bedside.reads(*at, *found);

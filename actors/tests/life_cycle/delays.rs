@@ -10,32 +10,36 @@ use super::bedside::*;
 #[test]
 fn without_a_delay_the_first_value_beyond_the_limit_raises_and_the_next_normal_one_clears() {
     let at_once = timing(0, 0, 0);
-    told(at_once, &[(0, Rate(80)), (1, Rate(130)), (2, Rate(80))], &["1 raised medium", "2 cleared medium"]);
+    published(
+        at_once,
+        &[(0, Rate(80)), (1, Rate(130)), (2, Rate(80))],
+        &["1 raised medium", "2 cleared medium"],
+    );
 }
 
 #[test]
 fn a_rate_at_the_limit_raises_nothing() {
-    told_later(timing(0, 0, 0), &[(0, Rate(120))], &[]);
-    told_later(DELAYED, &[(0, Rate(120)), (20, Rate(120))], &[]);
+    published_later(timing(0, 0, 0), &[(0, Rate(120))], &[]);
+    published_later(DELAYED, &[(0, Rate(120)), (20, Rate(120))], &[]);
 }
 
 #[test]
 fn a_delay_ends_with_the_first_reading_at_or_after_its_end() {
-    told(DELAYED, &[(0, Rate(130)), (9, Rate(130))], &[]);
-    told(DELAYED, &[(0, Rate(130)), (9, Rate(130)), (10, Rate(130))], &["10 raised medium"]);
+    published(DELAYED, &[(0, Rate(130)), (9, Rate(130))], &[]);
+    published(DELAYED, &[(0, Rate(130)), (9, Rate(130)), (10, Rate(130))], &["10 raised medium"]);
 }
 
 #[test]
 fn one_normal_reading_restarts_the_delay() {
     let readings = [(0, Rate(130)), (5, Rate(110)), (6, Rate(130)), (15, Rate(130)), (16, Rate(130))];
-    told(DELAYED, &readings, &["16 raised medium"]);
+    published(DELAYED, &readings, &["16 raised medium"]);
 }
 
 #[test]
 fn a_value_in_the_band_keeps_an_alert_but_never_a_delay() {
-    told_later(DELAYED, &[(0, Rate(130)), (5, Rate(118)), (10, Rate(118))], &[]);
+    published_later(DELAYED, &[(0, Rate(130)), (5, Rate(118)), (10, Rate(118))], &[]);
     let kept = [(0, Rate(130)), (10, Rate(130)), (11, Rate(118)), (12, Rate(118)), (13, Rate(117))];
-    told(DELAYED, &kept, &["10 raised medium", "13 cleared medium"]);
+    published(DELAYED, &kept, &["10 raised medium", "13 cleared medium"]);
 }
 
 #[test]
@@ -46,7 +50,7 @@ fn without_another_reading_the_timer_ends_the_delay_1_s_later_with_the_end_as_it
     assert_eq!(bedside.lines(), [""; 0]);
     bedside.timers(11_000);
     assert_eq!(bedside.lines(), ["10 raised medium"]);
-    let raised = &bedside.told[0];
+    let raised = &bedside.published[0];
     assert_eq!((raised.reading.clone(), raised.onset), (None, second(0)));
     assert_eq!(raised.value(), Some(Quantity::whole(130)), "the last value is the evidence");
 }
@@ -64,29 +68,33 @@ fn the_timer_counts_from_the_arrival_so_that_a_device_that_lags_is_waited_for() 
 
 #[test]
 fn not_measured_neither_breaks_a_delay_nor_ends_it_and_the_next_measured_value_decides() {
-    told_later(DELAYED, &[(0, Rate(130)), (5, Unknown)], &[]);
-    told_later(DELAYED, &[(0, Rate(130)), (9, Unknown), (11, Unknown), (60, Unknown)], &[]);
-    told(DELAYED, &[(0, Rate(130)), (5, Unknown), (10, Rate(130))], &["10 raised medium"]);
-    told(DELAYED, &[(0, Rate(130)), (5, Unknown), (20, Rate(130))], &["20 raised medium"]);
-    told_later(DELAYED, &[(0, Rate(130)), (5, Unknown), (20, Rate(118))], &[]);
-    told_later(DELAYED, &[(0, Rate(130)), (5, Unknown), (6, Rate(130))], &["10 raised medium"]);
+    published_later(DELAYED, &[(0, Rate(130)), (5, Unknown)], &[]);
+    published_later(DELAYED, &[(0, Rate(130)), (9, Unknown), (11, Unknown), (60, Unknown)], &[]);
+    published(DELAYED, &[(0, Rate(130)), (5, Unknown), (10, Rate(130))], &["10 raised medium"]);
+    published(DELAYED, &[(0, Rate(130)), (5, Unknown), (20, Rate(130))], &["20 raised medium"]);
+    published_later(DELAYED, &[(0, Rate(130)), (5, Unknown), (20, Rate(118))], &[]);
+    published_later(DELAYED, &[(0, Rate(130)), (5, Unknown), (6, Rate(130))], &["10 raised medium"]);
 }
 
 #[test]
 fn a_value_after_which_nothing_comes_any_more_ends_its_delay_and_begins_none() {
-    told_later(DELAYED, &[(0, Rate(130)), (5, Lapsed)], &["10 raised medium unknown"]);
-    told_later(DELAYED, &[(0, Rate(130)), (5, Lapsed), (8, Rate(110)), (9, Lapsed)], &[]);
+    published_later(DELAYED, &[(0, Rate(130)), (5, Lapsed)], &["10 raised medium unknown"]);
+    published_later(DELAYED, &[(0, Rate(130)), (5, Lapsed), (8, Rate(110)), (9, Lapsed)], &[]);
 }
 
 #[test]
 fn not_measured_holds_a_clear_delay_and_the_next_measured_value_decides() {
     let begun = [(0, Rate(130)), (1, Rate(80)), (5, Unknown), (60, Unknown)];
     let lines = ["0 raised medium", "5 updated medium unknown"];
-    told_later(timing(0, 0, 10), &begun, &lines);
+    published_later(timing(0, 0, 10), &begun, &lines);
     let inside = [&begun[..], &[(61, Rate(80))]].concat();
-    told(timing(0, 0, 10), &inside, &["0 raised medium", "5 updated medium unknown", "61 cleared medium"]);
+    published(
+        timing(0, 0, 10),
+        &inside,
+        &["0 raised medium", "5 updated medium unknown", "61 cleared medium"],
+    );
     let beyond = [&begun[..], &[(61, Rate(130))]].concat();
-    told_later(
+    published_later(
         timing(0, 0, 10),
         &beyond,
         &["0 raised medium", "5 updated medium unknown", "61 updated medium"],
@@ -96,7 +104,7 @@ fn not_measured_holds_a_clear_delay_and_the_next_measured_value_decides() {
 #[test]
 fn a_value_that_comes_no_more_ends_no_alert_though_it_was_inside_at_last() {
     let lines = ["0 raised medium", "5 updated medium unknown"];
-    told_later(timing(0, 0, 10), &[(0, Rate(130)), (1, Rate(80)), (5, Lapsed)], &lines);
+    published_later(timing(0, 0, 10), &[(0, Rate(130)), (1, Rate(80)), (5, Lapsed)], &lines);
 }
 
 #[test]
@@ -154,14 +162,14 @@ fn a_value_that_plays_about_limit_or_extreme_is_a_handful_of_changes() {
 
 #[test]
 fn the_extreme_has_its_own_delay() {
-    told(DELAYED, &[(0, Rate(160)), (4, Rate(160)), (5, Rate(160))], &["5 raised high"]);
-    told(timing(15, 0, 0), &[(0, Rate(160))], &["0 raised high"]);
+    published(DELAYED, &[(0, Rate(160)), (4, Rate(160)), (5, Rate(160))], &["5 raised high"]);
+    published(timing(15, 0, 0), &[(0, Rate(160))], &["0 raised high"]);
 }
 
 #[test]
 fn a_value_that_moves_between_limit_and_extreme_has_been_beyond_the_limit_all_the_time() {
     let readings = [(0, Rate(160)), (4, Rate(130)), (8, Rate(160)), (10, Rate(160)), (13, Rate(160))];
-    told(DELAYED, &readings, &["10 raised medium", "13 escalated high"]);
+    published(DELAYED, &readings, &["10 raised medium", "13 escalated high"]);
 }
 
 // Priority.
@@ -174,28 +182,28 @@ fn an_extreme_escalates_the_same_alert() {
     }
     let lines = ["0 raised medium", "6 escalated high", "8 deescalated medium", "9 cleared medium"];
     assert_eq!(bedside.lines(), lines);
-    assert!(bedside.told.iter().all(|change| change.id == bedside.told[0].id));
-    assert_eq!(bedside.told.iter().map(|c| c.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
-    assert_eq!(bedside.told[1].previous_priority, Some(Priority::Medium));
-    assert!(bedside.told.iter().all(|change| change.onset == second(0)));
+    assert!(bedside.published.iter().all(|change| change.id == bedside.published[0].id));
+    assert_eq!(bedside.published.iter().map(|c| c.sequence).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    assert_eq!(bedside.published[1].previous_priority, Some(Priority::Medium));
+    assert!(bedside.published.iter().all(|change| change.onset == second(0)));
 }
 
 #[test]
 fn without_another_reading_the_timer_escalates_too() {
-    let told = ["0 raised medium", "6 escalated high"];
-    told_later(timing(0, 5, 0), &[(0, Rate(130)), (1, Rate(160))], &told);
+    let published = ["0 raised medium", "6 escalated high"];
+    published_later(timing(0, 5, 0), &[(0, Rate(130)), (1, Rate(160))], &published);
 }
 
 #[test]
 fn an_alert_whose_value_is_not_measured_does_not_escalate() {
-    let told = ["0 raised medium", "2 updated medium unknown"];
-    told_later(timing(0, 5, 0), &[(0, Rate(130)), (1, Rate(160)), (2, Unknown)], &told);
+    let published = ["0 raised medium", "2 updated medium unknown"];
+    published_later(timing(0, 5, 0), &[(0, Rate(130)), (1, Rate(160)), (2, Unknown)], &published);
 }
 
 #[test]
 fn a_score_that_flips_between_6_and_7_each_second_is_one_alert() {
     let flips: Vec<_> = (0..600).map(|at| (at, Score(6 + (at % 2) as u8, 6 + (at % 2) as u8))).collect();
-    told(timing(0, 0, 300), &flips, &["0 raised medium", "1 escalated high"]);
+    published(timing(0, 0, 300), &flips, &["0 raised medium", "1 escalated high"]);
 }
 
 #[test]
@@ -203,14 +211,14 @@ fn a_clear_delay_holds_back_fall_and_end() {
     let score = |at, points| (at, Score(points, points));
     let readings = [score(0, 7), score(100, 5), score(399, 5), score(400, 5), score(500, 0), score(800, 0)];
     let lines = ["0 raised high", "400 deescalated medium", "800 cleared medium"];
-    told(timing(0, 0, 300), &readings, &lines);
+    published(timing(0, 0, 300), &readings, &lines);
 }
 
 #[test]
 fn a_clear_delay_starts_anew_when_the_score_rises_in_between() {
     let score = |at, points| (at, Score(points, points));
     let readings = [score(0, 7), score(100, 0), score(300, 7), score(400, 0), score(699, 0), score(700, 0)];
-    told(timing(0, 0, 300), &readings, &["0 raised high", "700 cleared high"]);
+    published(timing(0, 0, 300), &readings, &["0 raised high", "700 cleared high"]);
 }
 
 #[test]
@@ -218,7 +226,7 @@ fn each_priority_of_a_falling_score_has_its_own_clear_delay() {
     let score = |at, points| (at, Score(points, points));
     let readings = [score(0, 7), score(10, 5), score(100, 0)];
     let lines = ["0 raised high", "310 deescalated medium", "400 cleared medium"];
-    told_later(timing(0, 0, 300), &readings, &lines);
+    published_later(timing(0, 0, 300), &readings, &lines);
 }
 
 #[test]
@@ -237,24 +245,24 @@ fn a_late_reading_does_not_hold_up_the_fall_of_a_score() {
 fn a_value_that_is_missing_keeps_the_alert_says_so_and_never_clears() {
     let readings = [(0, Rate(160)), (30, Unknown), (60, Unknown), (4000, Unknown), (4001, Rate(160))];
     let lines = ["0 raised high", "30 updated high unknown", "4001 updated high"];
-    told(timing(0, 0, 0), &readings, &lines);
+    published(timing(0, 0, 0), &readings, &lines);
     let decides = [(0, Rate(160)), (30, Unknown), (60, Rate(80))];
-    told(timing(0, 0, 0), &decides, &["0 raised high", "30 updated high unknown", "60 cleared high"]);
+    published(timing(0, 0, 0), &decides, &["0 raised high", "30 updated high unknown", "60 cleared high"]);
 }
 
 #[test]
 fn an_incomplete_score_keeps_its_alert_by_what_may_be() {
     let readings = [(0, Score(7, 7)), (10, Score(4, 10)), (400, Score(4, 10)), (500, Score(4, 6))];
     let lines = ["0 raised high", "10 updated high unknown", "800 deescalated medium unknown"];
-    told_later(timing(0, 0, 300), &readings, &lines);
+    published_later(timing(0, 0, 300), &readings, &lines);
 }
 
 #[test]
 fn a_score_that_no_longer_reaches_breaks_its_delay_though_it_is_incomplete() {
-    told_later(timing(60, 60, 0), &[(0, Score(6, 9)), (30, Score(1, 9))], &[]);
+    published_later(timing(60, 60, 0), &[(0, Score(6, 9)), (30, Score(1, 9))], &[]);
     let again =
         [(0, Score(6, 9)), (30, Score(1, 9)), (40, Score(6, 9)), (99, Score(6, 9)), (100, Score(6, 9))];
-    told(timing(60, 60, 0), &again, &["100 raised medium"]);
+    published(timing(60, 60, 0), &again, &["100 raised medium"]);
 }
 
 #[test]
@@ -275,21 +283,21 @@ fn a_score_that_ended_because_its_inputs_expired_begins_anew_with_its_next_readi
     bedside.rechecks(10, Score(0, 1));
     bedside.reads(20, Score(5, 5));
     assert_eq!(bedside.lines(), ["0 raised medium", "10 cleared medium", "20 raised medium"]);
-    assert_ne!(bedside.told[2].id, bedside.told[0].id);
-    assert_eq!(bedside.told[2].onset, second(20));
+    assert_ne!(bedside.published[2].id, bedside.published[0].id);
+    assert_eq!(bedside.published[2].onset, second(20));
 }
 
 #[test]
 fn a_condition_that_the_rule_no_longer_names_ends() {
-    told(timing(0, 0, 0), &[(0, Rate(130)), (1, Nothing)], &["0 raised medium", "1 cleared medium"]);
-    told_later(DELAYED, &[(0, Rate(130)), (5, Nothing)], &[]);
+    published(timing(0, 0, 0), &[(0, Rate(130)), (1, Nothing)], &["0 raised medium", "1 cleared medium"]);
+    published_later(DELAYED, &[(0, Rate(130)), (5, Nothing)], &[]);
 }
 
 #[test]
 fn a_new_value_alone_is_no_change() {
-    told(timing(0, 0, 0), &[(0, Rate(130)), (1, Rate(135)), (2, Rate(149))], &["0 raised medium"]);
+    published(timing(0, 0, 0), &[(0, Rate(130)), (1, Rate(135)), (2, Rate(149))], &["0 raised medium"]);
     let scores = [(0, Score(5, 5)), (1, Score(6, 6)), (2, Score(5, 5))];
-    told(timing(0, 0, 0), &scores, &["0 raised medium"]);
+    published(timing(0, 0, 0), &scores, &["0 raised medium"]);
 }
 
 #[test]
@@ -300,6 +308,6 @@ fn a_new_limit_is_an_update() {
     bedside.rechecks(5, Again);
     bedside.rechecks(6, Again);
     assert_eq!(bedside.lines(), ["0 raised medium", "5 updated medium"]);
-    assert_eq!(bedside.told[1].limit(), Some(Quantity::whole(125)));
-    assert_eq!(bedside.told[1].reading, None);
+    assert_eq!(bedside.published[1].limit(), Some(Quantity::whole(125)));
+    assert_eq!(bedside.published[1].reading, None);
 }

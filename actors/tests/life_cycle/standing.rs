@@ -22,8 +22,8 @@ fn what_is_still_so_is_raised_by_the_next_live_reading_with_its_true_onset() {
     let mut bedside = taken_over(&[(10, Rate(80)), (20, Rate(130)), (50, Rate(130))], &[], 100);
     bedside.reads(100, Rate(130));
     assert_eq!(bedside.lines(), ["100 raised medium backlog"]);
-    assert_eq!(bedside.told[0].onset, second(20));
-    assert_eq!(bedside.told[0].reading.as_ref().map(|reading| reading.time), Some(second(100)));
+    assert_eq!(bedside.published[0].onset, second(20));
+    assert_eq!(bedside.published[0].reading.as_ref().map(|reading| reading.time), Some(second(100)));
 }
 
 #[test]
@@ -69,11 +69,11 @@ fn a_live_delay_under_way_begins_where_the_kept_one_began_and_never_later() {
     let mut earlier = taken_over(&[(80, Rate(130))], &[(95, Rate(130))], 96);
     earlier.reads(96, Rate(130));
     assert_eq!(earlier.lines(), ["96 raised medium backlog"]);
-    assert_eq!(earlier.told[0].onset, second(80));
+    assert_eq!(earlier.published[0].onset, second(80));
     let mut later = taken_over(&[(95, Rate(130))], &[(90, Rate(130))], 96);
     later.reads(100, Rate(130));
     assert_eq!(later.lines(), ["100 raised medium"]);
-    assert_eq!(later.told[0].onset, second(90));
+    assert_eq!(later.published[0].onset, second(90));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn an_alert_of_the_kept_track_that_is_held_by_its_band_still_stands() {
     let mut bedside = taken_over(&[(20, Rate(130)), (30, Rate(130)), (50, Rate(118))], &[], 100);
     bedside.reads(100, Rate(130));
     assert_eq!(bedside.lines(), ["100 raised medium backlog"]);
-    assert_eq!(bedside.told[0].onset, second(20));
+    assert_eq!(bedside.published[0].onset, second(20));
 }
 
 #[test]

@@ -184,7 +184,7 @@ impl Walk {
                 let changes = self.alerts.publish_by(&caption, false, now, Some(&author));
                 self.hear(changes);
             }
-            Err(_) => assert_eq!(self.alerts, before, "what is refused changes nothing: {order:?}"),
+            Err(_) => assert_eq!(self.alerts, before, "what is rejected changes nothing: {order:?}"),
         }
     }
 

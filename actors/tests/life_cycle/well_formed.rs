@@ -1,4 +1,4 @@
-//! Whatever is found, what is told is well-formed.
+//! Whatever is found, what is published is well-formed.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,16 +62,16 @@ fn run(delays: (i64, i64, i64), steps: &[(i64, Step)]) -> Vec<AlertChange> {
     bedside.timers(i64::MAX / 4);
     let changes =
         bedside.alerts.end("discharged", Bedside::now(100_000), &Bedside::caption(&bedside.subject));
-    bedside.told.extend(changes);
-    bedside.told
+    bedside.published.extend(changes);
+    bedside.published
 }
 
 /// Holds every change against the one before it of the same alert.
-fn check(told: &[AlertChange]) -> Result<(), TestCaseError> {
+fn check(published: &[AlertChange]) -> Result<(), TestCaseError> {
     let mut open = BTreeMap::new();
     let mut over: BTreeSet<Uuid> = BTreeSet::new();
-    for change in told {
-        prop_assert!(!over.contains(&change.id), "nothing is told of an alert that is over: {change:?}");
+    for change in published {
+        prop_assert!(!over.contains(&change.id), "nothing is published of an alert that is over: {change:?}");
         let Some(before) = open.insert(change.condition.clone(), change.clone()) else {
             prop_assert_eq!((change.event, change.sequence), (Event::Raised, 1), "{:?}", change);
             continue;
@@ -108,7 +108,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
     #[test]
-    fn whatever_is_found_what_is_told_is_well_formed(
+    fn whatever_is_found_what_is_published_is_well_formed(
         delays in (0..20i64, 0..20i64, 0..20i64),
         steps in prop::collection::vec(step(), 0..60),
     ) {
@@ -116,7 +116,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_findings_tell_the_same(
+    fn the_same_findings_give_the_same(
         delays in (0..20i64, 0..20i64, 0..20i64),
         steps in prop::collection::vec(step(), 0..30),
     ) {

@@ -11,7 +11,7 @@ fn a_late_reading_is_history() {
     ward.each_second(0..10, &[(HeartRate, 80)]);
     ward.device_reads("mon-1", 10, 5, &[(HeartRate, 0)]);
     assert_eq!(ward.last, "history");
-    ward.told(&[]);
+    ward.published(&[]);
 }
 
 #[test]
@@ -29,18 +29,19 @@ fn a_repeat_is_dropped_and_is_no_sign_of_life() {
         ward.until(at);
         ward.observe(&reading);
     }
-    ward.told(&["29 raised device.silent low"]);
+    ward.published(&["29 raised device.silent low"]);
 }
 
 #[test]
-fn a_wrong_clock_is_told_and_delays_no_alert_by_more_than_10_s() {
+fn a_wrong_clock_is_published_and_delays_no_alert_by_more_than_10_s() {
     let mut ward = Ward::without_scores();
     for at in 0..40 {
         ward.device_reads("mon-1", at, at - 3600, &[(HeartRate, 160)]);
     }
     let lines = ward.lines();
     assert!(lines.contains(&"20 raised clock.wrong low".to_owned()), "{lines:?}");
-    let alert = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    let alert =
+        ward.published.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
     assert!(alert.time <= second(10) && alert.onset == second(0) && alert.backlog, "{lines:?}");
     assert_eq!(lines.len(), 2, "{lines:?}");
 }
@@ -50,7 +51,7 @@ fn where_our_own_clock_is_suspect_no_device_is_blamed() {
     let mut ward = Ward::without_scores();
     ward.listening.own_clock_suspect = true;
     (0..40).for_each(|at| ward.device_reads("mon-1", at, at - 3600, &[(HeartRate, 80)]));
-    ward.told(&[]);
+    ward.published(&[]);
 }
 
 /// A monitor that was cut off and sends everything since second 20 from second `back` on, ten at a time.
@@ -69,17 +70,19 @@ fn drains(ward: &mut Ward, back: i64, rate_at: impl Fn(i64) -> i32) {
 
 /// Seen to fail with withholding what a backlog says, and with its summary, taken out.
 #[test]
-fn a_backlog_tells_what_is_true_now_with_its_onset_and_sums_up_what_passed() {
+fn a_backlog_publishes_what_is_true_now_with_its_onset_and_sums_up_what_passed() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..20, &[(HeartRate, 80)]);
     ward.until(200);
-    ward.told(&["39 raised device.silent low"]);
+    ward.published(&["39 raised device.silent low"]);
     drains(&mut ward, 200, |at| if (50..70).contains(&at) || at >= 150 { 140 } else { 80 });
     ward.until(230);
     let lines = ward.lines();
-    let high = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    let high =
+        ward.published.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
     assert_eq!(high.onset, second(150), "{lines:?}");
-    let summary = ward.told.iter().find(|change| change.condition.to_string() == "backlog.summary").unwrap();
+    let summary =
+        ward.published.iter().find(|change| change.condition.to_string() == "backlog.summary").unwrap();
     assert!(summary.message.contains("heart_rate.high (medium) from"), "{}", summary.message);
     assert!(lines.iter().any(|line| line.ends_with("cleared device.silent low")), "{lines:?}");
     assert!(lines.iter().any(|line| line.ends_with("raised heart_rate.high medium backlog")), "{lines:?}");
@@ -99,7 +102,8 @@ fn what_a_live_reading_after_a_backlog_did_not_reach_began_after_it() {
         ward.device_reads("mon-1", at, at, &[(HeartRate, if at < 203 { 80 } else { 140 })]);
     }
     let lines = ward.lines();
-    let high = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    let high =
+        ward.published.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
     assert_eq!((high.onset, high.time, high.backlog), (second(203), second(208), false), "{lines:?}");
 }
 
@@ -114,7 +118,8 @@ fn what_came_and_went_after_an_open_alert_ended_in_a_backlog_is_summed_up() {
         ward.device_reads("mon-1", 200, at, &[(HeartRate, rate)]);
     }
     (200..230).for_each(|at| ward.device_reads("mon-1", at, at, &[(HeartRate, 80)]));
-    let summary = ward.told.iter().find(|change| change.condition.to_string() == "backlog.summary").unwrap();
+    let summary =
+        ward.published.iter().find(|change| change.condition.to_string() == "backlog.summary").unwrap();
     assert_eq!(summary.onset, second(80), "{}", summary.message);
     assert_eq!(summary.message.matches("heart_rate.high").count(), 1, "{}", summary.message);
 }
@@ -124,31 +129,32 @@ fn an_onset_in_a_backlog_is_true_though_it_is_an_hour_ago() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..20, &[(HeartRate, 80)]);
     ward.until(4000);
-    ward.told.clear();
+    ward.published.clear();
     drains(&mut ward, 4000, |at| if at >= 400 { 140 } else { 80 });
-    let high = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    let high =
+        ward.published.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
     assert_eq!((high.onset, high.backlog), (second(400), true), "{:?}", ward.lines());
 }
 
 #[test]
-fn a_backlog_that_no_live_reading_ends_is_told_after_10_s() {
+fn a_backlog_that_no_live_reading_ends_is_published_after_10_s() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..20, &[(HeartRate, 80)]);
     ward.until(200);
-    ward.told.clear();
+    ward.published.clear();
     (30..100).for_each(|at| ward.device_reads("mon-1", 200, at, &[(HeartRate, 140)]));
-    ward.told(&[]);
+    ward.published(&[]);
     ward.until(209);
-    ward.told(&[]);
+    ward.published(&[]);
     ward.until(211);
     let lines = ward.lines();
     assert!(lines.contains(&"99 raised heart_rate.high medium backlog".to_owned()), "{lines:?}");
-    assert_eq!(ward.told[0].onset, second(30));
+    assert_eq!(ward.published[0].onset, second(30));
 }
 
 /// However many readings of one moment come, the patient judges each: what is too much for a device waits before it.
 #[test]
-fn a_backlog_that_ends_within_a_burst_of_readings_is_told_with_the_live_one() {
+fn a_backlog_that_ends_within_a_burst_of_readings_is_published_with_the_live_one() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..20, &[(HeartRate, 80)]);
     ward.until(200);

@@ -10,15 +10,15 @@ use wardwatch_actors::vitals::{Quantity, Reading, Vital};
 use super::ward::*;
 
 #[track_caller]
-fn differ(told: &[AlertChange]) {
-    let names: BTreeSet<_> = told.iter().map(|change| (change.id, change.sequence)).collect();
-    let lines: Vec<_> = told.iter().map(|c| format!("{} {} {:?}", c.id, c.sequence, c.event)).collect();
-    assert_eq!(names.len(), told.len(), "{lines:#?}");
+fn differ(published: &[AlertChange]) {
+    let names: BTreeSet<_> = published.iter().map(|change| (change.id, change.sequence)).collect();
+    let lines: Vec<_> = published.iter().map(|c| format!("{} {} {:?}", c.id, c.sequence, c.event)).collect();
+    assert_eq!(names.len(), published.len(), "{lines:#?}");
 }
 
 /// So many alerts were raised.
-fn raised(told: &[AlertChange]) -> usize {
-    told.iter().filter(|change| change.event == Event::Raised).count()
+fn raised(published: &[AlertChange]) -> usize {
+    published.iter().filter(|change| change.event == Event::Raised).count()
 }
 
 #[test]
@@ -33,8 +33,8 @@ fn limits_that_change_to_and_fro_between_two_cuff_readings_name_each_alert_anew(
         ward.admit("{}");
     }
     ward.until(400);
-    assert_eq!((raised(&ward.told), ward.told.len()), (4, 8), "{:?}", ward.lines());
-    differ(&ward.told);
+    assert_eq!((raised(&ward.published), ward.published.len()), (4, 8), "{:?}", ward.lines());
+    differ(&ward.published);
 }
 
 #[test]
@@ -45,15 +45,15 @@ fn a_transfer_there_and_back_and_there_again_names_each_alert_anew() {
     for unit in ["ward-2", "icu-1", "ward-2", "icu-1"] {
         let moved: Patient = ward.patient.clone().transferred_to(format!("{unit}/p-17").parse().unwrap());
         let outcome = ward.patient.leave(Departure::Transferred, ward.now());
-        ward.told.extend(outcome.changes);
+        ward.published.extend(outcome.changes);
         ward.patient = moved;
         ward.admit("{}");
     }
-    assert_eq!(raised(&ward.told), 10, "{:?}", ward.lines());
-    differ(&ward.told);
+    assert_eq!(raised(&ward.published), 10, "{:?}", ward.lines());
+    differ(&ward.published);
 }
 
-/// A reading of a heart rate with these marks.
+/// A reading of a heart rate with this count and time.
 fn reading(ward: &Ward, seq: Option<u64>, time: Option<i64>, rate: i32) -> Reading {
     let mut reading = Reading::empty(ward.now().wall);
     (reading.device, reading.seq, reading.observed_at) = ("mon-1".parse().ok(), seq, time.map(second));
@@ -61,16 +61,16 @@ fn reading(ward: &Ward, seq: Option<u64>, time: Option<i64>, rate: i32) -> Readi
     reading
 }
 
-/// What these readings tell, one every 10 s: count, time, heart rate.
-fn told_of(readings: &[(Option<u64>, Option<i64>, i32)]) -> Vec<AlertChange> {
+/// What these readings publish, one every 10 s: count, time, heart rate.
+fn published_of(readings: &[(Option<u64>, Option<i64>, i32)]) -> Vec<AlertChange> {
     let mut ward = Ward::without_scores();
     ward.admit(r#"{"limits":{"heart_rate":{"delay":"0s","clear_delay":"0s"}}}"#);
     for (place, (seq, time, rate)) in readings.iter().enumerate() {
         ward.until(10 * place as i64);
         ward.observe(&reading(&ward, *seq, *time, *rate));
     }
-    ward.told.retain(|change| change.condition.to_string() == "heart_rate.high");
-    ward.told
+    ward.published.retain(|change| change.condition.to_string() == "heart_rate.high");
+    ward.published
 }
 
 #[test]
@@ -78,17 +78,17 @@ fn a_device_that_counts_from_1_again_names_each_alert_anew() {
     let counts = [1, 2, 3, 1, 2, 3, 1, 2, 3];
     let rates = [130, 80, 140, 131, 81, 141, 132, 82, 142];
     let readings: Vec<_> = counts.iter().zip(rates).map(|(seq, rate)| (Some(*seq), None, rate)).collect();
-    let told = told_of(&readings);
-    assert_eq!(raised(&told), 4);
-    differ(&told);
+    let published = published_of(&readings);
+    assert_eq!(raised(&published), 4);
+    differ(&published);
 }
 
 #[test]
 fn stamps_that_stand_still_name_each_alert_anew() {
     let rates = [130, 80, 140, 81, 150, 82, 145, 83];
-    let told = told_of(&rates.map(|rate| (None, Some(0), rate)));
-    assert!(raised(&told) >= 3, "{told:?}");
-    differ(&told);
+    let published = published_of(&rates.map(|rate| (None, Some(0), rate)));
+    assert!(raised(&published) >= 3, "{published:?}");
+    differ(&published);
 }
 
 /// A reading a second, simulated or not.
@@ -106,8 +106,8 @@ fn an_alert_is_simulated_only_where_every_reading_that_reached_it_was() {
         for (at, (rate, simulated)) in readings.iter().enumerate() {
             monitor(&mut ward, at as i64, *rate, *simulated);
         }
-        assert!(!ward.told.is_empty(), "{readings:?}");
-        ward.told.iter().map(|change| change.simulated).collect::<Vec<_>>()
+        assert!(!ward.published.is_empty(), "{readings:?}");
+        ward.published.iter().map(|change| change.simulated).collect::<Vec<_>>()
     };
     let ten = |rate, simulated| [(rate, simulated); 10];
     assert_eq!(simulated(&ten(130, true)), [true]);
@@ -128,5 +128,5 @@ fn an_alert_of_a_person_stays_one_though_a_simulator_goes_on_with_another_vital(
     other.values.set(Vital::Temperature, Quantity::whole(37));
     ward.observe(&other);
     ward.each_second(10..30, &[(HeartRate, 80)]);
-    assert!(ward.told.iter().all(|change| !change.simulated), "{:?}", ward.told);
+    assert!(ward.published.iter().all(|change| !change.simulated), "{:?}", ward.published);
 }

@@ -11,11 +11,11 @@ fn a_tachycardia_is_raised_after_its_delay_and_cleared_with_the_same_id() {
     ward.each_second(0..10, &[(HeartRate, 80)]);
     ward.each_second(10..30, &[(HeartRate, 140)]);
     ward.each_second(30..41, &[(HeartRate, 80)]);
-    let [raised, cleared] = &ward.told[..] else { panic!("{:?}", ward.lines()) };
+    let [raised, cleared] = &ward.published[..] else { panic!("{:?}", ward.lines()) };
     assert_eq!((raised.id, raised.sequence, cleared.sequence), (cleared.id, 1, 2));
     assert_eq!(raised.message, "Heart rate 140 /min, above 120 /min for 5 s");
     assert_eq!(raised.onset, second(10));
-    ward.told(&["15 raised heart_rate.high medium", "40 cleared heart_rate.high medium"]);
+    ward.published(&["15 raised heart_rate.high medium", "40 cleared heart_rate.high medium"]);
 }
 
 #[test]
@@ -23,7 +23,7 @@ fn a_heart_rate_of_0_is_asystole_and_high() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..10, &[(HeartRate, 80)]);
     ward.each_second(10..20, &[(HeartRate, 0)]);
-    ward.told(&["15 raised heart_rate.low high"]);
+    ward.published(&["15 raised heart_rate.low high"]);
 }
 
 #[test]
@@ -31,19 +31,19 @@ fn asystole_is_high_though_the_record_switches_every_limit_off() {
     let mut ward = Ward::without_scores();
     ward.admit(r#"{"limits":{"heart_rate":{"low":"off","extreme_low":1}}}"#);
     ward.each_second(0..10, &[(HeartRate, 30)]);
-    ward.told(&[]);
+    ward.published(&[]);
     ward.each_second(10..20, &[(HeartRate, 0)]);
-    ward.told(&["15 raised heart_rate.low high"]);
+    ward.published(&["15 raised heart_rate.low high"]);
 }
 
 #[test]
-fn a_saturation_below_80_is_told_at_once_and_one_below_90_after_15_s() {
+fn a_saturation_below_80_is_published_at_once_and_one_below_90_after_15_s() {
     let mut ward = Ward::without_scores();
     ward.reads(0, &[(OxygenSaturation, 79)]);
-    ward.told(&["0 raised oxygen_saturation.low high"]);
+    ward.published(&["0 raised oxygen_saturation.low high"]);
     let mut ward = Ward::without_scores();
     ward.each_second(0..20, &[(OxygenSaturation, 89)]);
-    ward.told(&["15 raised oxygen_saturation.low medium"]);
+    ward.published(&["15 raised oxygen_saturation.low medium"]);
 }
 
 #[test]
@@ -51,7 +51,7 @@ fn the_last_value_before_silence_ends_the_delay_by_timer() {
     let mut ward = Ward::without_scores();
     ward.reads(0, &[(HeartRate, 160)]);
     ward.until(60);
-    ward.told(&["5 raised heart_rate.high high"]);
+    ward.published(&["5 raised heart_rate.high high"]);
 }
 
 #[test]
@@ -64,7 +64,7 @@ fn a_reading_that_says_not_measured_neither_breaks_nor_ends_a_delay() {
     ward.until(3);
     ward.observe(&reading);
     ward.each_second(4..6, &[(HeartRate, 140)]);
-    ward.told(&["5 raised heart_rate.high medium"]);
+    ward.published(&["5 raised heart_rate.high medium"]);
 }
 
 #[test]
@@ -75,34 +75,35 @@ fn the_first_of_two_devices_holds_a_vital_until_its_last_value_is_20_s_old() {
         ward.device_reads("mon-2", at, at, &[(HeartRate, 180)]);
         assert_eq!(ward.last, "history");
     }
-    ward.told(&[]);
+    ward.published(&[]);
     for at in 30..60 {
         ward.device_reads("mon-2", at, at, &[(HeartRate, 180)]);
     }
-    ward.told(&["49 raised device.silent low", "53 raised heart_rate.high high"]);
+    ward.published(&["49 raised device.silent low", "53 raised heart_rate.high high"]);
 }
 
 #[test]
 fn a_pulse_goes_on_with_the_alert_of_a_heart_rate_that_is_missing() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..20, &[(HeartRate, 160), (PulseRate, 158)]);
-    ward.told(&["5 raised heart_rate.high high"]);
+    ward.published(&["5 raised heart_rate.high high"]);
     ward.each_second(20..60, &[(PulseRate, 158)]);
-    let updated = ward.told.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
+    let updated =
+        ward.published.iter().find(|change| change.condition.to_string() == "heart_rate.high").unwrap();
     assert!(matches!(updated.cause, Cause::Limit { vital: PulseRate, .. }));
-    ward.told(&["39 updated heart_rate.high high", "39 raised heart_rate.missing low"]);
+    ward.published(&["39 updated heart_rate.high high", "39 raised heart_rate.missing low"]);
     ward.each_second(60..71, &[(PulseRate, 80)]);
-    ward.told(&["70 cleared heart_rate.high high"]);
+    ward.published(&["70 cleared heart_rate.high high"]);
 }
 
 #[test]
 fn a_pulse_alone_that_falls_silent_does_not_clear_its_alert() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..10, &[(PulseRate, 160)]);
-    ward.told(&["5 raised heart_rate.high high"]);
+    ward.published(&["5 raised heart_rate.high high"]);
     ward.until(4000);
     let silent = ["29 raised device.silent low", "329 escalated device.silent medium"];
-    ward.told(&["29 updated heart_rate.high high unknown", silent[0], silent[1]]);
+    ward.published(&["29 updated heart_rate.high high unknown", silent[0], silent[1]]);
 }
 
 #[test]
@@ -111,18 +112,18 @@ fn an_alert_whose_value_stops_coming_stays_open_and_unknown() {
     ward.each_second(0..10, &[(HeartRate, 160), (OxygenSaturation, 98)]);
     ward.each_second(10..60, &[(OxygenSaturation, 98)]);
     let missing = "29 raised heart_rate.missing low";
-    ward.told(&["5 raised heart_rate.high high", "29 updated heart_rate.high high unknown", missing]);
+    ward.published(&["5 raised heart_rate.high high", "29 updated heart_rate.high high unknown", missing]);
     ward.each_second(60..71, &[(HeartRate, 80), (OxygenSaturation, 98)]);
-    ward.told(&["60 cleared heart_rate.missing low", "70 cleared heart_rate.high high"]);
+    ward.published(&["60 cleared heart_rate.missing low", "70 cleared heart_rate.high high"]);
 }
 
 #[test]
-fn a_risk_is_told_after_a_minute_though_inputs_are_missing() {
+fn a_risk_is_published_after_a_minute_though_inputs_are_missing() {
     let mut ward = Ward::new();
     for at in 0..70 {
         ward.reads(at, &[(HeartRate, 112), (RespiratoryRate, 25), (OxygenSaturation, 95)]);
     }
-    ward.told(&["60 raised news2.risk medium"]);
+    ward.published(&["60 raised news2.risk medium"]);
 }
 
 #[test]
@@ -130,7 +131,7 @@ fn a_risk_of_one_reading_is_none_though_the_score_is_never_complete() {
     let mut ward = Ward::new();
     ward.reads(0, &[(HeartRate, 112), (RespiratoryRate, 25), (OxygenSaturation, 95)]);
     ward.each_second(1..200, &[(HeartRate, 80), (RespiratoryRate, 16), (OxygenSaturation, 98)]);
-    ward.told(&[]);
+    ward.published(&[]);
 }
 
 #[test]
@@ -138,17 +139,17 @@ fn the_record_sets_limits_and_a_new_record_judges_the_last_value_anew() {
     let mut ward = Ward::new();
     ward.admit(r#"{"limits":{"heart_rate":{"high":100}}}"#);
     ward.each_second(0..10, &[(HeartRate, 110)]);
-    ward.told(&["5 raised heart_rate.high medium"]);
+    ward.published(&["5 raised heart_rate.high medium"]);
     ward.admit(r#"{"limits":{"heart_rate":{"high":105}}}"#);
-    ward.told(&["9 updated heart_rate.high medium"]);
+    ward.published(&["9 updated heart_rate.high medium"]);
     ward.admit(r#"{"limits":{"heart_rate":{"high":105}}}"#);
-    ward.told(&[]);
+    ward.published(&[]);
     ward.admit("{}");
     ward.each_second(10..20, &[(HeartRate, 110)]);
-    ward.told(&["19 cleared heart_rate.high medium"]);
+    ward.published(&["19 cleared heart_rate.high medium"]);
 }
 
-/// What ten minutes of a value, one a second, tell.
+/// What ten minutes of a value, one a second, publish.
 fn ten_minutes_of(vital: Vital, value: impl Fn(i64) -> i32) -> Vec<String> {
     let mut ward = Ward::without_scores();
     for at in 0..600 {
@@ -210,7 +211,7 @@ fn an_asystole_after_a_slow_rate_waits_no_longer_than_if_it_came_alone() {
     let mut ward = Ward::without_scores();
     ward.admit(r#"{"limits":{"heart_rate":{"extreme_delay":"10min","delay":"10min"}}}"#);
     ward.each_second(0..30, &[(HeartRate, 35)]);
-    ward.told(&[]);
+    ward.published(&[]);
     ward.each_second(30..36, &[(HeartRate, 0)]);
     assert_eq!(ward.lines().len(), 1, "{:?}", ward.lines());
 }
@@ -234,7 +235,7 @@ fn where_a_heart_rate_is_said_to_be_not_measured_the_pulse_is_judged_at_once() {
     let mut ward = Ward::without_scores();
     (0..3).for_each(|at| monitor(&mut ward, at, Some(140), 138));
     (3..10).for_each(|at| monitor(&mut ward, at, None, 138));
-    ward.told(&["5 raised heart_rate.high medium"]);
+    ward.published(&["5 raised heart_rate.high medium"]);
     let mut ward = Ward::without_scores();
     (0..3).for_each(|at| monitor(&mut ward, at, Some(140), 80));
     (3..60).for_each(|at| monitor(&mut ward, at, None, 80));

@@ -1,4 +1,4 @@
-//! One patient, from readings to what is told: the core as the actors drive it, on simulated time.
+//! One patient, from readings to what is published: the core as the actors drive it, on simulated time.
 
 mod admission;
 mod backlog;

@@ -42,7 +42,7 @@ fn a_patient_read_back_decides_the_same() {
         ward.reads(500, &[(HeartRate, 80)]);
     }
     assert!(stayed.lines().len() > 5, "{:?}", stayed.lines());
-    assert_eq!(restarted.told, stayed.told);
+    assert_eq!(restarted.published, stayed.published);
     assert_eq!(json(&restarted), json(&stayed));
 }
 
@@ -56,7 +56,7 @@ fn deadlines_move_with_the_clock_that_started_anew() {
     assert_eq!(ward.patient.next_deadline(), Some(before + back));
 }
 
-/// What version 1 wrote in second 40: a low saturation that is told, a high heart rate that is not yet, a score,
+/// What version 1 wrote in second 40: a low saturation that is published, a high heart rate that is not yet, a score,
 /// and `cuff-1`, whose clock is a minute behind. Every later version reads it; it is never written anew.
 const VERSION_1: &str = include_str!("../fixtures/snapshot-v1.json");
 
@@ -68,10 +68,11 @@ fn a_memory_of_version_1_is_read_and_decides_as_it_did_then() {
     (41..50).for_each(|at| ward.reads(at, &[(HeartRate, 160), (OxygenSaturation, 97)]));
     ward.device_reads("cuff-1", 50, -10, &[(SystolicPressure, 80)]);
     ward.until(120);
-    let [raised, cleared] = [0, 2].map(|place| (ward.told[place].id.to_string(), ward.told[place].sequence));
+    let [raised, cleared] =
+        [0, 2].map(|place| (ward.published[place].id.to_string(), ward.published[place].sequence));
     assert_eq!(cleared, ("b2777815-f591-5a84-a797-b2cf337e3af3".to_owned(), 2));
     assert_eq!(raised, ("c14ecefa-9d39-51b6-838a-0451f8fb5ecc".to_owned(), 1));
-    ward.told(&[
+    ward.published(&[
         "45 raised heart_rate.high high",
         "50 raised systolic_pressure.low medium",
         "51 cleared oxygen_saturation.low medium",
@@ -140,5 +141,5 @@ fn silence_starts_anew_after_a_restart() {
     ward.restart(Span::ZERO);
     ward.hears_again(631);
     ward.until(700);
-    ward.told(&["651 raised device.silent low"]);
+    ward.published(&["651 raised device.silent low"]);
 }

@@ -52,10 +52,10 @@ fn a_condition_that_only_its_rule_knows_is_an_alert_like_any_other() {
     ward.rules.push(Box::new(ShockIndex));
     ward.reads(0, &[(HeartRate, 110), (SystolicPressure, 100)]);
     ward.reads(1, &[(HeartRate, 80), (SystolicPressure, 100)]);
-    let [raised, _] = &ward.told[..] else { panic!("{:?}", ward.lines()) };
+    let [raised, _] = &ward.published[..] else { panic!("{:?}", ward.lines()) };
     assert_eq!((raised.kind(), raised.ucum()), (Kind::Physiological, Some("1")));
     assert_eq!((raised.value(), raised.limit()), (Some(Quantity::hundredths(110)), Some(Quantity::whole(1))));
-    ward.told(&["0 raised shock_index.high high", "1 cleared shock_index.high high"]);
+    ward.published(&["0 raised shock_index.high high", "1 cleared shock_index.high high"]);
 }
 
 #[test]
@@ -63,13 +63,13 @@ fn an_alert_whose_rule_does_not_exist_any_more_ends_after_a_restart() {
     let mut ward = Ward::without_scores();
     ward.rules.push(Box::new(ShockIndex));
     ward.reads(0, &[(HeartRate, 110), (SystolicPressure, 100)]);
-    ward.told(&["0 raised shock_index.high high"]);
+    ward.published(&["0 raised shock_index.high high"]);
     ward.restart(Span::ZERO);
     ward.until(1);
-    ward.told(&[]);
+    ward.published(&[]);
     ward.rules.pop();
     ward.restart(Span::ZERO);
     ward.until(2);
-    assert_eq!(ward.told[0].reason.as_deref(), Some("no longer watched"));
-    ward.told(&["1 cleared shock_index.high high"]);
+    assert_eq!(ward.published[0].reason.as_deref(), Some("no longer watched"));
+    ward.published(&["1 cleared shock_index.high high"]);
 }

@@ -46,7 +46,7 @@ fn a_patient_who_falls_within_a_minute_is_one_alert_of_the_priority_that_holds()
     ward.each_second(20..40, &[(RespiratoryRate, 25), (OxygenSaturation, 93), (HeartRate, 72)]);
     let worst = [(RespiratoryRate, 26), (OxygenSaturation, 85), (HeartRate, 135), (SystolicPressure, 80)];
     ward.each_second(40..200, &worst);
-    ward.told(&["60 raised news2.risk high"]);
+    ward.published(&["60 raised news2.risk high"]);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn a_priority_reached_in_the_last_moment_waits_for_its_own_delay() {
     let mut ward = ward();
     ward.each_second(0..57, &[(RespiratoryRate, 25), (OxygenSaturation, 98), (HeartRate, 72)]);
     ward.each_second(57..130, &[(RespiratoryRate, 26), (OxygenSaturation, 85), (HeartRate, 135)]);
-    ward.told(&["60 raised news2.risk low", "117 escalated news2.risk high"]);
+    ward.published(&["60 raised news2.risk low", "117 escalated news2.risk high"]);
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn what_is_lost_after_the_raise_keeps_the_alert_at_the_points_it_last_had_and_is
     let mut ward = ward();
     temperature(&mut ward, 0, 392);
     each_minute(&mut ward, 1, 14 * 60, &THREE);
-    let [raised, updated] = &ward.told[..] else { panic!("{:?}", ward.lines()) };
+    let [raised, updated] = &ward.published[..] else { panic!("{:?}", ward.lines()) };
     assert_eq!(
         raised.message,
         "NEWS2 at least 5, medium risk: respiratory rate 1, oxygen saturation 1, pulse 1, \
@@ -73,10 +73,10 @@ fn what_is_lost_after_the_raise_keeps_the_alert_at_the_points_it_last_had_and_is
         "NEWS2 at least 3, low risk: respiratory rate 1, oxygen saturation 1, pulse 1; \
         without supplemental oxygen, consciousness, temperature; kept by what was last known: temperature 2"
     );
-    ward.told(&["120 raised news2.risk medium", "43200 updated news2.risk medium unknown"]);
+    ward.published(&["120 raised news2.risk medium", "43200 updated news2.risk medium unknown"]);
     temperature(&mut ward, 14 * HOUR, 370);
     each_minute(&mut ward, 14 * 60 + 1, 14 * 60 + 10, &THREE);
-    ward.told(&["50700 cleared news2.risk medium"]);
+    ward.published(&["50700 cleared news2.risk medium"]);
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn what_was_too_old_at_the_raise_keeps_nothing() {
     temperature(&mut ward, 0, 395);
     each_minute(&mut ward, 13 * 60, 14 * 60, &FIVE);
     each_minute(&mut ward, 14 * 60, 14 * 60 + 10, &THREE);
-    ward.told(&["46860 raised news2.risk medium", "50700 cleared news2.risk medium"]);
+    ward.published(&["46860 raised news2.risk medium", "50700 cleared news2.risk medium"]);
 }
 
 #[test]
@@ -93,9 +93,9 @@ fn known_values_that_are_normal_end_the_alert_whatever_is_lost() {
     let mut ward = ward();
     temperature(&mut ward, 0, 395);
     each_minute(&mut ward, 0, 60, &FIVE);
-    ward.told(&["60 raised news2.risk high"]);
+    ward.published(&["60 raised news2.risk high"]);
     each_minute(&mut ward, 60, 13 * 60, &NORMAL);
-    ward.told(&["3900 cleared news2.risk high"]);
+    ward.published(&["3900 cleared news2.risk high"]);
     let mut ward = self::ward();
     temperature(&mut ward, 0, 395);
     each_minute(&mut ward, 0, 12 * 60 + 30, &FIVE);
@@ -105,7 +105,7 @@ fn known_values_that_are_normal_end_the_alert_whatever_is_lost() {
         "43200 updated news2.risk high unknown",
         "45300 cleared news2.risk high",
     ];
-    ward.told(&lines);
+    ward.published(&lines);
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn what_was_never_measured_keeps_no_alert_open_on_either_scale() {
         ward.admit(&format!(r#"{{"spo2_scale":{scale}}}"#));
         each_minute(&mut ward, 0, 60, &[(RespiratoryRate, 26), (HeartRate, 135), (OxygenSaturation, 97)]);
         each_minute(&mut ward, 60, 70, &[(RespiratoryRate, 16), (HeartRate, 72), (OxygenSaturation, 97)]);
-        ward.told(&["60 raised news2.risk medium", "3900 cleared news2.risk medium"]);
+        ward.published(&["60 raised news2.risk medium", "3900 cleared news2.risk medium"]);
     }
 }
 
@@ -126,29 +126,29 @@ fn a_round_stands_until_the_next_and_flips_nothing_in_between() {
         ward.reads(round * 4 * HOUR, &FIVE);
     }
     // How often rounds come is known from the second on.
-    ward.told(&[
+    ward.published(&[
         "60 raised news2.risk medium",
         "900 updated news2.risk medium unknown",
         "14400 updated news2.risk medium",
     ]);
     ward.until(22 * HOUR - 1);
-    ward.told(&[]);
+    ward.published(&[]);
     ward.until(22 * HOUR);
-    ward.told(&["79200 updated news2.risk medium unknown"]);
+    ward.published(&["79200 updated news2.risk medium unknown"]);
 }
 
 #[test]
 fn spot_checks_are_valid_for_12_h_at_most_and_a_monitor_s_values_for_15_min() {
     let mut ward = ward();
     (0..3).for_each(|round| ward.reads(round * 11 * HOUR, &FIVE));
-    ward.told.clear();
+    ward.published.clear();
     ward.until(22 * HOUR + 12 * HOUR);
-    ward.told(&["122400 updated news2.risk medium unknown"]);
+    ward.published(&["122400 updated news2.risk medium unknown"]);
     let mut ward = self::ward();
     each_minute(&mut ward, 0, 30, &FIVE);
-    ward.told.clear();
+    ward.published.clear();
     ward.until(2 * HOUR);
-    ward.told(&["2640 updated news2.risk medium unknown"]);
+    ward.published(&["2640 updated news2.risk medium unknown"]);
 }
 
 #[test]
@@ -160,5 +160,5 @@ fn presence_says_nothing_where_what_is_known_keeps_the_alert_as_it_is() {
     ward.until(1);
     ward.observe(&reading);
     each_minute(&mut ward, 1, 13 * 60, &FIVE);
-    ward.told(&["120 raised news2.risk medium"]);
+    ward.published(&["120 raised news2.risk medium"]);
 }

@@ -1,4 +1,4 @@
-//! Vitals and devices that fall silent, and ears that do.
+//! Vitals and devices that fall silent, and our own connection that does.
 
 use super::ward::*;
 
@@ -10,9 +10,9 @@ fn a_vital_is_missing_after_20_s_and_of_medium_priority_after_5_min_more() {
     ward.each_second(0..10, &WELL);
     ward.each_second(10..400, &[(HeartRate, 80)]);
     let raised = "29 raised oxygen_saturation.missing low";
-    ward.told(&[raised, "329 escalated oxygen_saturation.missing medium"]);
+    ward.published(&[raised, "329 escalated oxygen_saturation.missing medium"]);
     ward.each_second(400..401, &WELL);
-    ward.told(&["400 cleared oxygen_saturation.missing medium"]);
+    ward.published(&["400 cleared oxygen_saturation.missing medium"]);
 }
 
 #[test]
@@ -20,9 +20,9 @@ fn a_device_that_is_silent_as_a_whole_is_one_alert() {
     let mut ward = Ward::new();
     ward.each_second(0..10, &WELL);
     ward.until(400);
-    ward.told(&["29 raised device.silent low", "329 escalated device.silent medium"]);
+    ward.published(&["29 raised device.silent low", "329 escalated device.silent medium"]);
     ward.each_second(400..410, &WELL);
-    ward.told(&["400 cleared device.silent medium"]);
+    ward.published(&["400 cleared device.silent medium"]);
 }
 
 #[test]
@@ -32,7 +32,7 @@ fn a_device_that_comes_back_vital_by_vital_misses_none() {
     ward.until(100);
     ward.reads(100, &[(HeartRate, 80)]);
     ward.reads(101, &[(OxygenSaturation, 98)]);
-    ward.told(&["29 raised device.silent low", "100 cleared device.silent low"]);
+    ward.published(&["29 raised device.silent low", "100 cleared device.silent low"]);
 }
 
 #[test]
@@ -41,8 +41,8 @@ fn a_device_that_comes_back_without_a_vital_misses_it_20_s_later() {
     ward.each_second(0..10, &WELL);
     ward.until(100);
     ward.each_second(100..130, &[(HeartRate, 80)]);
-    let told = ["29 raised device.silent low", "100 cleared device.silent low"];
-    ward.told(&[told[0], told[1], "120 raised oxygen_saturation.missing low"]);
+    let published = ["29 raised device.silent low", "100 cleared device.silent low"];
+    ward.published(&[published[0], published[1], "120 raised oxygen_saturation.missing low"]);
 }
 
 #[test]
@@ -50,12 +50,12 @@ fn offline_replaces_silent_and_ends_with_online() {
     let mut ward = Ward::new();
     ward.each_second(0..10, &WELL);
     ward.device_status(40, false);
-    assert_eq!(ward.told[1].reason.as_deref(), Some("device.offline"));
+    assert_eq!(ward.published[1].reason.as_deref(), Some("device.offline"));
     let silent = ["29 raised device.silent low", "40 cleared device.silent low"];
-    ward.told(&[silent[0], silent[1], "40 raised device.offline low"]);
+    ward.published(&[silent[0], silent[1], "40 raised device.offline low"]);
     ward.device_status(60, true);
     ward.each_second(61..70, &WELL);
-    ward.told(&["60 cleared device.offline low"]);
+    ward.published(&["60 cleared device.offline low"]);
 }
 
 #[test]
@@ -64,10 +64,10 @@ fn offline_ends_with_a_live_reading_and_turns_medium_after_5_min() {
     ward.each_second(0..10, &WELL);
     ward.device_status(10, false);
     ward.until(400);
-    ward.told(&["10 raised device.offline low", "310 escalated device.offline medium"]);
+    ward.published(&["10 raised device.offline low", "310 escalated device.offline medium"]);
     ward.reads(400, &[(HeartRate, 80)]);
     ward.reads(401, &[(OxygenSaturation, 98)]);
-    ward.told(&["400 cleared device.offline medium"]);
+    ward.published(&["400 cleared device.offline medium"]);
 }
 
 #[test]
@@ -77,7 +77,7 @@ fn a_device_that_is_online_but_sends_nothing_is_silent() {
     ward.device_status(10, false);
     ward.device_status(100, true);
     ward.until(130);
-    ward.told(&[
+    ward.published(&[
         "10 raised device.offline low",
         "100 cleared device.offline low",
         "120 raised device.silent low",
@@ -89,16 +89,16 @@ fn spot_checks_are_never_missing() {
     let mut ward = Ward::new();
     (0..6).for_each(|n| ward.reads(n * 1200, &[(SystolicPressure, 120)]));
     ward.until(80_000);
-    ward.told(&[]);
+    ward.published(&[]);
 }
 
 /// Seen to fail with the device not heard for longest forgotten first.
 #[test]
-fn a_dead_monitor_is_told_though_a_gateway_sends_under_a_new_name_each_second() {
+fn a_dead_monitor_is_published_though_a_gateway_sends_under_a_new_name_each_second() {
     let mut ward = Ward::without_scores();
     ward.each_second(0..10, &WELL);
     (10..400).for_each(|at| ward.device_reads(&format!("gw-{at}"), at, at, &[(Temperature, 37)]));
-    ward.told(&["29 raised device.silent low", "329 escalated device.silent medium"]);
+    ward.published(&["29 raised device.silent low", "329 escalated device.silent medium"]);
 }
 
 /// Seen to fail with silence counting from when we hear again taken out.
@@ -110,7 +110,7 @@ fn fifty_healthy_patients_of_whom_nothing_was_heard_for_ten_minutes_raise_no_ale
         ward.deaf(30 + n);
         ward.hears_again(630 + n);
         ward.each_second(631 + n..700 + n, &WELL);
-        ward.told(&[]);
+        ward.published(&[]);
     }
 }
 
@@ -122,21 +122,21 @@ fn the_one_whose_device_died_meanwhile_is_one_alert_20_s_after_we_hear_again() {
     ward.deaf(30);
     ward.hears_again(630);
     ward.until(700);
-    ward.told(&["650 raised device.silent low"]);
+    ward.published(&["650 raised device.silent low"]);
 }
 
 #[test]
-fn a_silence_that_was_told_stays_open_while_and_after_nothing_is_heard() {
+fn a_silence_that_was_published_stays_open_while_and_after_nothing_is_heard() {
     let mut ward = Ward::new();
     ward.each_second(0..10, &WELL);
     ward.until(60);
-    ward.told(&["29 raised device.silent low"]);
+    ward.published(&["29 raised device.silent low"]);
     ward.deaf(60);
     ward.hears_again(600);
     ward.until(640);
-    ward.told(&[]);
+    ward.published(&[]);
     ward.reads(640, &WELL);
-    ward.told(&["640 cleared device.silent low"]);
+    ward.published(&["640 cleared device.silent low"]);
 }
 
 /// SpO2 of 88 % for two seconds, and then the probe is off for a while; the delay of 15 s would end in second 15.
@@ -151,25 +151,28 @@ fn falls_with_the_probe(until: i64) -> Ward {
 #[test]
 fn a_vital_that_is_not_measured_holds_its_delay_and_is_missing_at_its_end() {
     let mut ward = falls_with_the_probe(20);
-    assert_eq!(ward.told[0].message, "SpO2 not measured for 14 s; last 88 %, below 90 %");
-    ward.told(&["15 raised oxygen_saturation.missing medium"]);
+    assert_eq!(ward.published[0].message, "SpO2 not measured for 14 s; last 88 %, below 90 %");
+    ward.published(&["15 raised oxygen_saturation.missing medium"]);
     ward.each_second(20..22, &[(OxygenSaturation, 98)]);
-    ward.told(&["20 cleared oxygen_saturation.missing medium"]);
+    ward.published(&["20 cleared oxygen_saturation.missing medium"]);
     let mut ward = falls_with_the_probe(40);
-    ward.told(&["15 raised oxygen_saturation.missing medium"]);
+    ward.published(&["15 raised oxygen_saturation.missing medium"]);
     ward.each_second(40..42, &[(OxygenSaturation, 87)]);
-    ward.told(&["40 raised oxygen_saturation.low medium", "40 cleared oxygen_saturation.missing medium"]);
+    ward.published(&[
+        "40 raised oxygen_saturation.low medium",
+        "40 cleared oxygen_saturation.missing medium",
+    ]);
 }
 
 /// Seen to fail with only what a device says at intervals watched.
 #[test]
-fn a_single_value_beyond_its_limit_and_then_nothing_measured_is_told_too() {
+fn a_single_value_beyond_its_limit_and_then_nothing_measured_is_published_too() {
     let mut ward = Ward::without_scores();
     ward.reads(0, &[(OxygenSaturation, 85)]);
     ward.says_not_measured("mon-1", 5, OxygenSaturation);
     ward.until(40);
-    assert_eq!(ward.told[0].message, "SpO2 not measured for 15 s; last 85 %, below 90 %");
-    ward.told(&["15 raised oxygen_saturation.missing medium"]);
+    assert_eq!(ward.published[0].message, "SpO2 not measured for 15 s; last 85 %, below 90 %");
+    ward.published(&["15 raised oxygen_saturation.missing medium"]);
 }
 
 /// Seen to fail with the pulse not asked.
@@ -182,7 +185,7 @@ fn a_heart_rate_that_is_not_measured_holds_nothing_while_the_pulse_speaks() {
         ward.reads(at, &[(PulseRate, 158)]);
     });
     ward.until(6);
-    ward.told(&["5 raised heart_rate.high high"]);
+    ward.published(&["5 raised heart_rate.high high"]);
 }
 
 /// Seen to fail with a device that is silent holding the delay.
@@ -192,5 +195,5 @@ fn a_delay_that_is_longer_than_a_silence_runs_out_though_the_device_died() {
     ward.admit(r#"{"limits":{"respiratory_rate":{"delay":"30s"}}}"#);
     ward.each_second(0..5, &[(RespiratoryRate, 32)]);
     ward.until(60);
-    ward.told(&["24 raised device.silent low", "30 raised respiratory_rate.high medium unknown"]);
+    ward.published(&["24 raised device.silent low", "30 raised respiratory_rate.high medium unknown"]);
 }

@@ -33,7 +33,7 @@ fn a_value_that_waits_speaks_by_timer_once_the_holders_is_20_s_old() {
     ward.until(29);
     assert_eq!(speaks(&ward, HeartRate), "mon-2 180");
     ward.until(60);
-    ward.told(&["29 raised device.silent low", "20 raised heart_rate.high high"]);
+    ward.published(&["29 raised device.silent low", "20 raised heart_rate.high high"]);
 }
 
 /// Seen to fail with offline devices holding what they hold.
@@ -43,7 +43,7 @@ fn a_device_that_is_offline_holds_nothing() {
     ward.device_status(20, false);
     assert_eq!(speaks(&ward, HeartRate), "mon-2 180");
     (20..30).for_each(|at| ward.device_reads("mon-2", at, at, &[(HeartRate, 180)]));
-    ward.told(&["20 raised device.offline low", "24 raised heart_rate.high high"]);
+    ward.published(&["20 raised device.offline low", "24 raised heart_rate.high high"]);
 }
 
 /// Seen to fail with the record not asked.
@@ -72,7 +72,7 @@ fn a_spot_value_silences_no_continuous_one() {
     (0..30).for_each(|at| {
         ward.device_reads("mon-1", at, at, &[(OxygenSaturation, 70 + i32::from(at < 20) * 28)])
     });
-    ward.told(&["20 raised oxygen_saturation.low high"]);
+    ward.published(&["20 raised oxygen_saturation.low high"]);
     ward.device_reads("tablet-1", 30, 30, &[(OxygenSaturation, 98)]);
     assert_eq!(speaks(&ward, OxygenSaturation), "mon-1 70", "the monitor's value is a second old");
     ward.until(55);

@@ -25,7 +25,7 @@ pub struct Ward {
     pub settings: Arc<Settings>,
     pub listening: Listening,
     pub now_ms: i64,
-    pub told: Vec<AlertChange>,
+    pub published: Vec<AlertChange>,
     /// What became of the last reading.
     pub last: &'static str,
     seq: u64,
@@ -41,7 +41,7 @@ impl Ward {
             settings,
             listening: Listening { since: Some(Uptime::START), own_clock_suspect: false },
             now_ms: 0,
-            told: Vec::new(),
+            published: Vec::new(),
             last: "",
             seq: 0,
         }
@@ -90,7 +90,7 @@ impl Ward {
     }
 
     fn take(&mut self, outcome: Outcome) {
-        self.told.extend(outcome.changes);
+        self.published.extend(outcome.changes);
     }
 
     /// A reading, as it is now, of the one monitor.
@@ -124,7 +124,7 @@ impl Ward {
         let observed = self.patient.observe(reading, self.listening, self.now());
         self.last = match observed {
             Observed::Duplicate => "duplicate",
-            Observed::Refused(_) => "refused",
+            Observed::Rejected(_) => "rejected",
             Observed::History => "history",
             Observed::Judge(inquiry) => {
                 self.judge(Some(inquiry));
@@ -181,7 +181,7 @@ impl Ward {
         self.patient = Patient::restored(memory, id, &self.settings, now);
     }
 
-    /// What was told, a line a change: `10 raised heart_rate.high medium`.
+    /// What was published, a line a change: `10 raised heart_rate.high medium`.
     pub fn lines(&self) -> Vec<String> {
         let line = |change: &AlertChange| {
             let event = serde_json::to_value(change.event).unwrap();
@@ -194,13 +194,13 @@ impl Ward {
             let (event, priority) = (event.as_str().unwrap().to_owned(), change.priority.name());
             format!("{at} {event} {} {priority}{unknown}{backlog}", change.condition)
         };
-        self.told.iter().map(line).collect()
+        self.published.iter().map(line).collect()
     }
 
-    /// Asserts what was told since the last time.
+    /// Asserts what was published since the last time.
     #[track_caller]
-    pub fn told(&mut self, lines: &[&str]) {
+    pub fn published(&mut self, lines: &[&str]) {
         assert_eq!(self.lines(), lines);
-        self.told.clear();
+        self.published.clear();
     }
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use uuid::Uuid;
 use wardwatch_actors::alerts::{AlertOrder, Author};
 use wardwatch_actors::clock::Timestamp;
-use wardwatch_actors::commands::{Command, CommandRefusal, Instruction, MalformedCommand, Reply, ReplyTo};
+use wardwatch_actors::commands::{Command, CommandRejection, Instruction, MalformedCommand, Reply, ReplyTo};
 use wardwatch_actors::people::{PatientId, UnitId};
 use wardwatch_actors::settings::{CommandName, Inactivation, LimitOverrides, Settings};
 
@@ -62,9 +62,9 @@ pub fn parse(
     heard: CommandEnvelope,
     settings: &Settings,
 ) -> Result<Box<Command>, Box<MalformedCommand>> {
-    let fault = |command_id: Option<String>, refusal: CommandRefusal| {
+    let fault = |command_id: Option<String>, rejection: CommandRejection| {
         let (patient, reply_to) = (heard.patient.clone(), heard.reply_to.clone());
-        Box::new(MalformedCommand { patient, command_id, refusal, reply_to })
+        Box::new(MalformedCommand { patient, command_id, rejection, reply_to })
     };
     if payload.len() > LONGEST {
         return Err(fault(None, malformed(format!("a command has at most {LONGEST} bytes"))));
@@ -74,10 +74,10 @@ pub fn parse(
     })?;
     let id = Some(message.command_id.clone());
     if heard.retained {
-        return Err(fault(id, CommandRefusal::Retained));
+        return Err(fault(id, CommandRejection::Retained));
     }
     let order = message.check().and_then(|by| Ok((by, message.order(&heard, settings)?)));
-    let (by, order) = order.map_err(|refusal| fault(id, refusal))?;
+    let (by, order) = order.map_err(|rejection| fault(id, rejection))?;
     Ok(Box::new(Command {
         author: Author { sender: heard.reply_to.sender.clone(), by, reason: message.reason.clone() },
         id: message.command_id,
@@ -90,8 +90,8 @@ pub fn parse(
     }))
 }
 
-fn malformed(reason: impl Into<String>) -> CommandRefusal {
-    CommandRefusal::Malformed(reason.into())
+fn malformed(reason: impl Into<String>) -> CommandRejection {
+    CommandRejection::Malformed(reason.into())
 }
 
 /// The id of a command that cannot be read otherwise, so that it can be answered.
@@ -106,7 +106,7 @@ fn id_of(payload: &[u8]) -> Option<String> {
 
 impl CommandMessage<'_> {
     /// Who gives it, where the names are such that they can be kept.
-    fn check(&self) -> Result<String, CommandRefusal> {
+    fn check(&self) -> Result<String, CommandRejection> {
         let fits = |name: &str| (1..=LONGEST_NAME).contains(&name.trim().chars().count());
         if !fits(&self.command_id) {
             return Err(malformed(format!("command_id has 1 to {LONGEST_NAME} characters")));
@@ -120,7 +120,7 @@ impl CommandMessage<'_> {
         })
     }
 
-    fn order(&self, heard: &CommandEnvelope, settings: &Settings) -> Result<Instruction, CommandRefusal> {
+    fn order(&self, heard: &CommandEnvelope, settings: &Settings) -> Result<Instruction, CommandRejection> {
         let name = CommandName::named(&self.command).ok_or_else(|| self.unknown())?;
         self.check_fields(name)?;
         Ok(match name {
@@ -150,7 +150,7 @@ impl CommandMessage<'_> {
         })
     }
 
-    fn unknown(&self) -> CommandRefusal {
+    fn unknown(&self) -> CommandRejection {
         let known: Vec<_> = CommandName::ALL.iter().map(|name| name.name()).collect();
         let meant =
             nearest(&self.command, &known).map_or(String::new(), |name| format!("; did you mean {name}?"));
@@ -159,7 +159,7 @@ impl CommandMessage<'_> {
     }
 
     /// What belongs to another command is a slip that must not be passed over.
-    fn check_fields(&self, name: CommandName) -> Result<(), CommandRefusal> {
+    fn check_fields(&self, name: CommandName) -> Result<(), CommandRejection> {
         use CommandName::{Admit, PauseAlerts, PauseAudio, SetLimits, Standby, Transfer};
         let given = [
             ("until", self.until.is_some(), matches!(name, PauseAudio | PauseAlerts | Standby)),
@@ -173,7 +173,7 @@ impl CommandMessage<'_> {
         }
     }
 
-    fn alert(&self) -> Result<Uuid, CommandRefusal> {
+    fn alert(&self) -> Result<Uuid, CommandRejection> {
         self.alert.ok_or_else(|| malformed("alert does not say which alert"))
     }
 
@@ -185,7 +185,7 @@ impl CommandMessage<'_> {
         Instruction::Alerts(AlertOrder::Reactivate { inactivation, alert: self.alert })
     }
 
-    fn admit(&self, heard: &CommandEnvelope, settings: &Settings) -> Result<Instruction, CommandRefusal> {
+    fn admit(&self, heard: &CommandEnvelope, settings: &Settings) -> Result<Instruction, CommandRejection> {
         let text = self.record.map_or("{}", RawValue::get);
         let parsed = record::parse(text.as_bytes(), &heard.patient, settings, heard.received_at)
             .map_err(|fault| malformed(Causes(&fault).to_string()))?;
@@ -239,10 +239,10 @@ mod tests {
         }
     }
 
-    fn refused(payload: &str, retained: bool) -> String {
+    fn rejected(payload: &str, retained: bool) -> String {
         let parsed = parse(payload.as_bytes(), heard(retained), &Settings::default());
         parsed.err().map_or("fine".to_owned(), |fault| {
-            format!("{}: {}", fault.command_id.as_deref().unwrap_or("-"), fault.refusal)
+            format!("{}: {}", fault.command_id.as_deref().unwrap_or("-"), fault.rejection)
         })
     }
 
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_whole_command_is_refused_with_its_reason() {
+    fn what_is_no_whole_command_is_rejected_with_its_reason() {
         for (payload, said) in [
             (r#"{"command_id":"1","command":"reset","by":"anna"}"#, "1: alert does not say which alert"),
             (
@@ -285,14 +285,14 @@ mod tests {
             ),
             (r#"{"command_id":"1","command":"transfer","by":"anna"}"#, "1: to does not say to which unit"),
         ] {
-            assert_eq!(refused(payload, false), said, "{payload}");
+            assert_eq!(rejected(payload, false), said, "{payload}");
         }
         assert!(
-            refused(r#"{"command_id":"1","command":"discharge","by":"a","unitl":1}"#, false)
+            rejected(r#"{"command_id":"1","command":"discharge","by":"a","unitl":1}"#, false)
                 .starts_with("1: payload is no command: unknown field `unitl`")
         );
-        assert!(refused("[]", false).starts_with("-: payload is no command"));
-        let retained = refused(r#"{"command_id":"1","command":"discharge","by":"anna"}"#, true);
+        assert!(rejected("[]", false).starts_with("-: payload is no command"));
+        let retained = rejected(r#"{"command_id":"1","command":"discharge","by":"anna"}"#, true);
         assert_eq!(retained, "1: a retained command is not carried out");
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use wardwatch_actors::clock::Timestamp;
-use wardwatch_actors::commands::RefusedCommand;
+use wardwatch_actors::commands::RejectedCommand;
 
 use crate::contract::topics::Topics;
 
 use crate::contract::shorten::cut;
 
-/// How much of a refused payload is kept, in bytes.
+/// How much of a rejected payload is kept, in bytes.
 pub const PAYLOAD_KEPT: usize = 1024;
 /// How much of the topic, of the reason and of the field's name, in bytes: together less than 4 KiB. All of them may hold
 /// what somebody else wrote.
@@ -19,7 +19,7 @@ const TOPIC_KEPT: usize = 1000;
 const REASON_KEPT: usize = 2500;
 const FIELD_KEPT: usize = 250;
 
-/// A refused message or value.
+/// A rejected message or value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RejectedMessage {
     pub time: Timestamp,
@@ -33,7 +33,7 @@ pub struct RejectedMessage {
 }
 
 impl RejectedMessage {
-    /// One refusal.
+    /// One rejection.
     pub fn new(
         time: Timestamp,
         topic: &str,
@@ -45,10 +45,10 @@ impl RejectedMessage {
         Self { time, topic, reason: cut(&reason, REASON_KEPT), field: field.map(short), payload, count: 1 }
     }
 
-    /// A command that is not answered, since too many are refused.
-    pub fn of_command(topics: &Topics, refused: &RefusedCommand) -> Self {
-        let topic = topics.command(&refused.sender, &refused.patient);
-        Self::new(refused.at, &topic, refused.refusal.to_string(), None, b"")
+    /// A command that is not answered, since too many are rejected.
+    pub fn of_command(topics: &Topics, rejected: &RejectedCommand) -> Self {
+        let topic = topics.command(&rejected.sender, &rejected.patient);
+        Self::new(rejected.at, &topic, rejected.rejection.to_string(), None, b"")
     }
 
     /// Another rejection of the same message.

@@ -38,14 +38,14 @@ pub struct SystemMessage<'a> {
     pub waiting: u64,
     pub published_before_commit: u64,
     /// Changes that are missing in the log since another one has their id and sequence.
-    pub store_refused: u64,
-    /// Alert changes and states that the broker refuses now, with those that wait behind them.
-    pub refused: u64,
+    pub store_rejected: u64,
+    /// Alert changes and states that the broker rejects now, with those that wait behind them.
+    pub broker_rejected: u64,
     /// Other messages that the broker did not take, and changes that made room for those of a higher priority.
     pub undeliverable: u64,
     pub dropped: u64,
     /// Lines of the log that nobody took in time, since the start.
     pub log_dropped: u64,
-    /// How long our own mark took through the broker, in milliseconds.
+    /// How long our own probe took through the broker, in milliseconds.
     pub probe_ms: Option<f64>,
 }

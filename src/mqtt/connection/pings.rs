@@ -1,4 +1,4 @@
-//! PINGREQ in place of our own mark, where the broker ends the connection for each mark.
+//! PINGREQ in place of our own probe, where the broker ends the connection for each probe.
 //!
 //! Mosquitto answers it behind every message that it has handed to the connection, but before those that wait for room
 //! in its in-flight window. Where nothing came between two answers, nothing waits; with `max_inflight_messages 0`
@@ -17,7 +17,7 @@ const NEVER_QUIET: u32 = 40;
 /// PINGREQs under way, and what came between their answers.
 #[derive(Debug, Default)]
 pub(super) struct Pings {
-    /// The number of the mark that each stands for; none for one that only keeps the connection alive.
+    /// The number of the probe that each stands for; none for one that only keeps the connection alive.
     under_way: std::collections::VecDeque<Option<u64>>,
     /// How many readings had been taken at the last answer.
     taken: Option<u64>,
@@ -25,7 +25,7 @@ pub(super) struct Pings {
 }
 
 impl Pings {
-    /// An answer came when so many readings had been taken: which mark it stands for, if what was queued before that has
+    /// An answer came when so many readings had been taken: which probe it stands for, if what was queued before that has
     /// been heard.
     fn answered(&mut self, taken: u64) -> Option<u64> {
         let number = self.under_way.pop_front()??;
@@ -36,10 +36,10 @@ impl Pings {
 }
 
 impl<I: Inbox> Connection<'_, I> {
-    /// Sends a PINGREQ that stands for the next mark.
-    pub(super) fn ping_as_mark(&mut self, now: Instant) -> Result<(), WireFault> {
-        self.marks.send(now);
-        self.pings.under_way.push_back(Some(self.marks.last()));
+    /// Sends a PINGREQ that stands for the next probe.
+    pub(super) fn ping_as_probe(&mut self, now: Instant) -> Result<(), WireFault> {
+        self.probes.send(now);
+        self.pings.under_way.push_back(Some(self.probes.last()));
         self.wire.write(&Packet::PingReq)
     }
 
@@ -51,9 +51,9 @@ impl<I: Inbox> Connection<'_, I> {
 
     /// A PINGREQ has been answered.
     pub(super) fn take_pong(&mut self) {
-        let of_mark = self.pings.under_way.front().copied().flatten();
+        let of_probe = self.pings.under_way.front().copied().flatten();
         let caught_up = self.pings.answered(self.ingest.ring.taken());
-        let heard = of_mark.and_then(|number| self.marks.hear_number(number, Instant::now()));
+        let heard = of_probe.and_then(|number| self.probes.hear_number(number, Instant::now()));
         if let Some(heard) = heard.filter(|_| caught_up.is_some()) {
             self.inbox.hearing(ConnectionProgress::Ping { sent: heard.sent });
             self.catch_up(heard.number);
@@ -65,7 +65,7 @@ impl<I: Inbox> Connection<'_, I> {
 mod tests {
     use super::*;
 
-    /// What the answers to marks mean that come when so many readings had been taken.
+    /// What the answers to probes mean that come when so many readings had been taken.
     fn heard(taken: &[u64]) -> Vec<Option<u64>> {
         let mut pings = Pings::default();
         pings.under_way.extend((1..=taken.len() as u64).map(Some));

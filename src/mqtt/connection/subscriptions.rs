@@ -31,25 +31,25 @@ impl<I: Inbox> Connection<'_, I> {
         };
         for (filter, code) in filters.into_iter().zip(ack.return_codes) {
             if code == SubscribeReasonCode::Failure {
-                self.take_refused(filter)?;
+                self.take_rejected(filter)?;
             }
         }
         if !self.subscribed {
             self.subscribed = true;
-            self.mark_due = true;
+            self.probe_due = true;
         }
         Ok(())
     }
 
-    /// One patient's refusal must not make all others unheard, but without records nothing can be judged.
-    fn take_refused(&mut self, filter: String) -> Result<(), WireFault> {
+    /// One patient's rejection must not make all others unheard, but without records nothing can be judged.
+    fn take_rejected(&mut self, filter: String) -> Result<(), WireFault> {
         if self.ingest.settings.optional.contains(&filter) {
             return Ok(());
         }
         if !self.ingest.filters.contains(&filter) {
-            return Err(WireFault::Refused(filter));
+            return Err(WireFault::SubscriptionRejected(filter));
         }
-        self.inbox.hearing(ConnectionProgress::Refused(filter));
+        self.inbox.hearing(ConnectionProgress::SubscriptionRejected(filter));
         Ok(())
     }
 
@@ -66,7 +66,7 @@ impl<I: Inbox> Connection<'_, I> {
                     self.ingest.filters.remove(&filter);
                     unwanted.push(filter);
                 }
-                IngestRequest::Remark => {}
+                IngestRequest::ProbeAgain => {}
             }
         }
         unwanted.retain(|filter| !self.ingest.filters.contains(filter));
@@ -110,7 +110,7 @@ impl<I: Inbox> Connection<'_, I> {
                     self.ingest.filters.remove(&filter);
                     unwanted.push(filter);
                 }
-                IngestRequest::Remark => self.remark(),
+                IngestRequest::ProbeAgain => self.probe_again(),
             }
             next = if wanted.len().max(unwanted.len()) < FILTERS { requests.try_recv().ok() } else { None };
         }

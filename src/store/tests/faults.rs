@@ -3,53 +3,53 @@
 use super::*;
 use crate::config::{StoreConfig, StoreUrl};
 
-pub fn lost(bench: &Bench) {
-    bench.wait_until("the store is lost", |told| {
-        told.iter().any(|told| matches!(told, Told::Event(StoreEvent::Lost { .. })))
+pub fn lost(trial: &StoreTrial) {
+    trial.wait_until("the store is lost", |seen| {
+        seen.iter().any(|seen| matches!(seen, Seen::Event(StoreEvent::Lost { .. })))
     });
 }
 
-pub fn back(bench: &Bench) {
-    bench.wait_until("the store is back", |told| {
-        told.iter().any(|told| matches!(told, Told::Event(StoreEvent::Back { .. })))
+pub fn back(trial: &StoreTrial) {
+    trial.wait_until("the store is back", |seen| {
+        seen.iter().any(|seen| matches!(seen, Seen::Event(StoreEvent::Back { .. })))
     });
 }
 
-/// A bench whose store is soon lost.
-pub fn impatient() -> Bench {
-    let mut bench = Bench::new();
-    bench.terms.publish_within = Duration::from_millis(20);
-    bench.terms.lost_after = Duration::from_millis(150);
-    bench
+/// A trial whose store is soon lost.
+pub fn impatient() -> StoreTrial {
+    let mut trial = StoreTrial::new();
+    trial.terms.publish_within = Duration::from_millis(20);
+    trial.terms.lost_after = Duration::from_millis(150);
+    trial
 }
 
 /// Seen to fail with the return of a lost store taken out.
 #[test]
 fn a_lost_store_holds_up_nobody_and_loses_nothing_when_it_is_back() {
-    let bench = impatient();
-    let (store, _) = bench.open();
-    let locked = bench.other();
+    let trial = impatient();
+    let (store, _) = trial.open();
+    let locked = trial.other();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
-    store.take(entry(&bench, 1));
-    lost(&bench);
+    store.take(entry(&trial, 1));
+    lost(&trial);
     assert_eq!(
-        bench.told(),
-        [Told::Settled(1), Told::Event(StoreEvent::Lost { since: Some(at(1)), cause: None })]
+        trial.seen(),
+        [Seen::Settled(1), Seen::Event(StoreEvent::Lost { since: Some(at(1)), cause: None })]
     );
     for second in 2..100 {
-        store.take(alarming(&bench, second));
+        store.take(alerting(&trial, second));
     }
-    bench.wait_for(&[Told::Settled(99)]);
+    trial.wait_for(&[Seen::Settled(99)]);
     assert!(store.status().lost);
-    wait_until("the fault is told", || store.status().fault.is_some_and(|fault| fault.contains("locked")));
+    wait_until("the fault is seen", || store.status().fault.is_some_and(|fault| fault.contains("locked")));
     locked.execute_batch("ROLLBACK").unwrap();
-    back(&bench);
+    back(&trial);
     assert!(!store.status().lost);
     assert_eq!(store.status().fault, None);
     assert!(store.close(DEADLINE));
-    assert_eq!(bench.publications().len(), 98);
-    assert_eq!(bench.count("SELECT count(*) FROM readings"), 99);
-    let restored = bench.reopened();
+    assert_eq!(trial.publications().len(), 98);
+    assert_eq!(trial.count("SELECT count(*) FROM readings"), 99);
+    let restored = trial.reopened();
     let pending: Vec<_> = restored.pending.iter().map(|c| AlertChange::clone(&c.change)).collect();
     assert_eq!(pending, (2..100).map(raised).collect::<Vec<_>>());
 }
@@ -57,78 +57,78 @@ fn a_lost_store_holds_up_nobody_and_loses_nothing_when_it_is_back() {
 /// Seen to fail with `store.lost`, and with its return, taken out.
 #[test]
 fn a_full_disk_is_lost_and_all_is_kept_once_there_is_room_again() {
-    let bench = impatient();
-    let (store, _) = bench.open();
+    let trial = impatient();
+    let (store, _) = trial.open();
     assert!(store.close(DEADLINE));
-    bench.max_pages.store(u32::try_from(bench.count("PRAGMA page_count")).unwrap() + 3, Ordering::Relaxed);
-    let (store, _) = bench.open();
+    trial.max_pages.store(u32::try_from(trial.count("PRAGMA page_count")).unwrap() + 3, Ordering::Relaxed);
+    let (store, _) = trial.open();
     for second in 0..300 {
-        store.take(alarming(&bench, second));
+        store.take(alerting(&trial, second));
     }
-    lost(&bench);
-    bench.wait_for(&[Told::Settled(299)]);
-    wait_until("the fault is told", || store.status().fault.is_some_and(|fault| fault.contains("full")));
-    bench.max_pages.store(0, Ordering::Relaxed);
-    back(&bench);
+    lost(&trial);
+    trial.wait_for(&[Seen::Settled(299)]);
+    wait_until("the fault is seen", || store.status().fault.is_some_and(|fault| fault.contains("full")));
+    trial.max_pages.store(0, Ordering::Relaxed);
+    back(&trial);
     assert!(store.close(DEADLINE));
-    assert_eq!(bench.count("SELECT count(*) FROM readings"), 300);
-    assert_eq!(bench.count("SELECT count(*) FROM changes"), 300);
-    assert_eq!(bench.publications().len(), 300);
+    assert_eq!(trial.count("SELECT count(*) FROM readings"), 300);
+    assert_eq!(trial.count("SELECT count(*) FROM changes"), 300);
+    assert_eq!(trial.publications().len(), 300);
 }
 
 #[test]
 fn a_store_that_is_closed_while_it_is_lost_gives_up_in_time() {
-    let bench = impatient();
-    let (store, _) = bench.open();
-    let locked = bench.other();
+    let trial = impatient();
+    let (store, _) = trial.open();
+    let locked = trial.other();
     locked.execute_batch("BEGIN IMMEDIATE").unwrap();
-    store.take(entry(&bench, 1));
+    store.take(entry(&trial, 1));
     assert!(!store.close(Duration::from_millis(10)));
 }
 
 #[test]
-fn a_row_that_the_database_refuses_does_not_hold_up_the_others() {
-    let bench = Bench::new();
-    let (store, _) = bench.open();
-    let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON readings WHEN NEW.seq = 2 \
+fn a_row_that_the_database_rejects_does_not_hold_up_the_others() {
+    let trial = StoreTrial::new();
+    let (store, _) = trial.open();
+    let reject = "CREATE TRIGGER reject BEFORE INSERT ON readings WHEN NEW.seq = 2 \
                   BEGIN SELECT RAISE(ABORT, 'not this one'); END";
-    bench.other().execute_batch(refuse).unwrap();
-    (1..=3).for_each(|second| store.take(entry(&bench, second)));
+    trial.other().execute_batch(reject).unwrap();
+    (1..=3).for_each(|second| store.take(entry(&trial, second)));
     assert!(store.close(DEADLINE));
-    assert_eq!(bench.told(), [1, 2, 3].map(Told::Settled));
-    assert_eq!(bench.count("SELECT count(*) FROM readings"), 2);
+    assert_eq!(trial.seen(), [1, 2, 3].map(Seen::Settled));
+    assert_eq!(trial.count("SELECT count(*) FROM readings"), 2);
 }
 
 /// What is open then goes on under its id, and ends once something could be written.
-/// Seen to fail with `begin_lost` taken out: nobody tells that it is over.
+/// Seen to fail with `begin_lost` taken out: nobody says that it is over.
 #[test]
 fn a_store_that_was_lost_when_its_run_ended_is_back_with_the_first_commit() {
-    let bench = Bench::new();
-    let (store, _) = bench.open();
+    let trial = StoreTrial::new();
+    let (store, _) = trial.open();
     let (subject, condition) = (Subject::Installation, Condition::StoreLost);
     let lost = AlertChange { subject: subject.clone(), condition, ..raised(1) };
-    store.take(Entry { changes: vec![lost], ..Entry::about(subject, at(1), bench.receipt(1)) });
-    bench.wait_for(&[Told::Settled(1)]);
+    store.take(StoreInput { changes: vec![lost], ..StoreInput::about(subject, at(1), trial.receipt(1)) });
+    trial.wait_for(&[Seen::Settled(1)]);
     drop(store);
-    let (store, _) = bench.open();
+    let (store, _) = trial.open();
     assert!(store.status().lost);
-    store.take(entry(&bench, 2));
-    back(&bench);
+    store.take(entry(&trial, 2));
+    back(&trial);
     assert!(!store.status().lost);
 }
 
 /// Seen to fail with the lock taken out.
 #[test]
 fn a_store_that_another_run_writes_to_is_left_alone_until_that_ends() {
-    let bench = Bench::new();
-    let config = StoreConfig { url: StoreUrl::Sqlite(bench.path()), ..StoreConfig::default() };
+    let trial = StoreTrial::new();
+    let config = StoreConfig { url: StoreUrl::Sqlite(trial.path()), ..StoreConfig::default() };
     let open = || {
-        let broker = Broker { record: Arc::clone(&bench.record), path: bench.path() };
+        let broker = Broker { record: Arc::clone(&trial.record), path: trial.path() };
         Store::open(
             &config,
             Span::ZERO,
             Feed::new(vec![Box::new(broker)]),
-            Listener(Arc::clone(&bench.record)),
+            RecordingListener(Arc::clone(&trial.record)),
         )
     };
     let (first, _) = open().unwrap();
@@ -139,10 +139,10 @@ fn a_store_that_another_run_writes_to_is_left_alone_until_that_ends() {
 
 #[test]
 fn a_store_of_a_newer_program_is_not_touched() {
-    let bench = Bench::new();
-    bench.reopened();
-    bench.other().pragma_update(None, "user_version", 99).unwrap();
-    let fault = bench.try_open().err().unwrap();
+    let trial = StoreTrial::new();
+    trial.reopened();
+    trial.other().pragma_update(None, "user_version", 99).unwrap();
+    let fault = trial.try_open().err().unwrap();
     assert!(matches!(fault, StoreFault::Newer { form: 99, .. }), "{fault:?}");
-    assert_eq!(bench.count("PRAGMA user_version"), 99);
+    assert_eq!(trial.count("PRAGMA user_version"), 99);
 }

@@ -1,4 +1,4 @@
-//! Tests of the store: a bench with a database of its own, and everything the store does written down.
+//! Tests of the store: a trial with a database of its own, and everything the store does written down.
 
 mod damage;
 mod faults;
@@ -66,7 +66,7 @@ fn reading(second: i64) -> Box<Reading> {
 }
 
 /// What a test hands to the store.
-struct Entry {
+struct StoreInput {
     subject: Subject,
     at: Timestamp,
     reading: Option<Box<Reading>>,
@@ -77,7 +77,7 @@ struct Entry {
     receipt: Receipt,
 }
 
-impl Entry {
+impl StoreInput {
     fn about(subject: Subject, at: Timestamp, receipt: Receipt) -> Self {
         let (reading, state, saved, record) = (None, None, None, None);
         Self { subject, at, reading, changes: Vec::new(), state, saved, record, receipt }
@@ -91,15 +91,15 @@ impl Entry {
 }
 
 impl Store {
-    fn take(&self, entry: Entry) {
+    fn take(&self, entry: StoreInput) {
         let (kept, at) = entry.into_kept();
         self.keep(kept, at);
     }
 }
 
-/// An entry of this second with a reading, and a receipt of that number in `bench`.
-fn entry(bench: &Bench, second: i64) -> Entry {
-    let mut entry = Entry::about(subject(), at(second), bench.receipt(second));
+/// An entry of this second with a reading, and a receipt of that number in `trial`.
+fn entry(trial: &StoreTrial, second: i64) -> StoreInput {
+    let mut entry = StoreInput::about(subject(), at(second), trial.receipt(second));
     entry.reading = Some(reading(second));
     entry
 }
@@ -139,8 +139,8 @@ fn cleared(second: i64) -> AlertChange {
 }
 
 /// An entry of this second with a reading, and the alert that it raises.
-fn alarming(bench: &Bench, second: i64) -> Entry {
-    Entry { changes: vec![raised(second)], ..entry(bench, second) }
+fn alerting(trial: &StoreTrial, second: i64) -> StoreInput {
+    StoreInput { changes: vec![raised(second)], ..entry(trial, second) }
 }
 
 /// What the patient remembers in this second.
@@ -152,14 +152,14 @@ fn memory(second: i64) -> Option<Saved> {
 
 /// Something the store did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Told {
+enum Seen {
     /// A change that began in this second was published; whether it was in the database by then.
     Published {
         message: String,
         committed: bool,
     },
     State,
-    /// Nobody owes anything for this receipt any more.
+    /// Nothing is pending for this receipt any more.
     Settled(i64),
     Abandoned(i64),
     Event(StoreEvent),
@@ -170,37 +170,37 @@ enum Told {
 /// What a store does, in order.
 #[derive(Default)]
 struct Record {
-    told: Mutex<Vec<Told>>,
-    debts: Mutex<std::collections::HashMap<u64, u32>>,
+    seen: Mutex<Vec<Seen>>,
+    pending: Mutex<std::collections::HashMap<u64, u32>>,
     changed: Condvar,
 }
 
 impl Record {
-    fn tell(&self, told: Told) {
-        self.told.lock().unwrap().push(told);
+    fn note(&self, seen: Seen) {
+        self.seen.lock().unwrap().push(seen);
         self.changed.notify_all();
     }
 }
 
 impl Ledger for Record {
-    fn owe(&self, entry: u64) {
-        *self.debts.lock().unwrap().entry(entry).or_default() += 1;
+    fn add_pending(&self, entry: u64) {
+        *self.pending.lock().unwrap().entry(entry).or_default() += 1;
     }
 
     fn settle(&self, entry: u64) {
         let left = {
-            let mut debts = self.debts.lock().unwrap();
-            let debt = debts.get_mut(&entry).unwrap();
-            *debt -= 1;
-            *debt
+            let mut pending = self.pending.lock().unwrap();
+            let count = pending.get_mut(&entry).unwrap();
+            *count -= 1;
+            *count
         };
         if left == 0 {
-            self.tell(Told::Settled(entry.cast_signed()));
+            self.note(Seen::Settled(entry.cast_signed()));
         }
     }
 
     fn abandon(&self, entry: u64) {
-        self.tell(Told::Abandoned(entry.cast_signed()));
+        self.note(Seen::Abandoned(entry.cast_signed()));
     }
 }
 
@@ -222,23 +222,23 @@ impl Consumer for Broker {
                 store.query_row(in_log, [number], |row| row.get(0))
             });
             let committed = committed.unwrap_or(false);
-            self.record.tell(Told::Published { message: numbered.change.message.clone(), committed });
+            self.record.note(Seen::Published { message: numbered.change.message.clone(), committed });
         }
         if emission.state.is_some() {
-            self.record.tell(Told::State);
+            self.record.note(Seen::State);
         }
     }
 }
 
-struct Listener(Arc<Record>);
+struct RecordingListener(Arc<Record>);
 
-impl StoreListener for Listener {
+impl StoreListener for RecordingListener {
     fn store(&self, event: StoreEvent) {
-        self.0.tell(Told::Event(event));
+        self.0.note(Seen::Event(event));
     }
 
     fn found(&self, recovered: Recovered) {
-        self.0.tell(Told::Found(recovered.pending.len()));
+        self.0.note(Seen::Found(recovered.pending.len()));
     }
 }
 
@@ -249,7 +249,7 @@ fn connection(path: &Path) -> Connection {
 }
 
 /// A folder of its own with a database in it, and a record of what stores on it do.
-struct Bench {
+struct StoreTrial {
     folder: PathBuf,
     record: Arc<Record>,
     terms: CommitTerms,
@@ -257,10 +257,10 @@ struct Bench {
     /// The size at which the disk is full, in pages; 0 is never.
     max_pages: Arc<AtomicU32>,
     /// Whether the disk takes nothing.
-    refuses: Arc<AtomicBool>,
+    rejects: Arc<AtomicBool>,
 }
 
-impl Bench {
+impl StoreTrial {
     fn new() -> Self {
         static BENCHES: AtomicU32 = AtomicU32::new(0);
         let number = BENCHES.fetch_add(1, Ordering::Relaxed);
@@ -278,7 +278,7 @@ impl Bench {
             terms,
             writer_terms: WriterTerms::of(&crate::config::StoreConfig::default()),
             max_pages: Arc::default(),
-            refuses: Arc::default(),
+            rejects: Arc::default(),
         }
     }
 
@@ -291,9 +291,9 @@ impl Bench {
     }
 
     fn try_open(&self) -> Result<(Store, Recovered), StoreFault> {
-        let (max_pages, refuses) = (Arc::clone(&self.max_pages), Arc::clone(&self.refuses));
+        let (max_pages, rejects) = (Arc::clone(&self.max_pages), Arc::clone(&self.rejects));
         let connect = Box::new(move |path: &Path| {
-            if refuses.load(Ordering::Relaxed) {
+            if rejects.load(Ordering::Relaxed) {
                 return Err(StoreFault::ReadOnly { path: path.to_owned() });
             }
             let connection = database::connect(path, Synchronous::Normal)?;
@@ -309,7 +309,7 @@ impl Bench {
         let files = StoreFiles { database: self.path(), lock: self.folder.join(name) };
         let writer = Writer::new(files, connect, self.writer_terms.clone());
         let broker = Broker { record: Arc::clone(&self.record), path: self.path() };
-        let listener = Listener(Arc::clone(&self.record));
+        let listener = RecordingListener(Arc::clone(&self.record));
         let opening = Opening { writer, terms: self.terms.clone() };
         opening.open(Feed::new(vec![Box::new(broker)]), Box::new(listener))
     }
@@ -328,7 +328,7 @@ impl Bench {
     }
 
     fn receipt(&self, number: i64) -> Receipt {
-        self.record.owe(number.cast_unsigned());
+        self.record.add_pending(number.cast_unsigned());
         Receipt::new(Arc::clone(&self.record) as Arc<dyn Ledger>, number.cast_unsigned())
     }
 
@@ -341,39 +341,39 @@ impl Bench {
         self.other().query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
-    fn told(&self) -> Vec<Told> {
-        self.record.told.lock().unwrap().clone()
+    fn seen(&self) -> Vec<Seen> {
+        self.record.seen.lock().unwrap().clone()
     }
 
-    /// Waits until all of these were told, in any order.
-    fn wait_for(&self, wanted: &[Told]) {
-        self.wait_until(&format!("{wanted:?}"), |told| wanted.iter().all(|one| told.contains(one)));
+    /// Waits until all of these were seen, in any order.
+    fn wait_for(&self, wanted: &[Seen]) {
+        self.wait_until(&format!("{wanted:?}"), |seen| wanted.iter().all(|one| seen.contains(one)));
     }
 
-    fn wait_until(&self, what: &str, is_so: impl Fn(&[Told]) -> bool) {
-        let (told, until) = (self.record.told.lock().unwrap(), DEADLINE);
-        let (told, waited) =
-            self.record.changed.wait_timeout_while(told, until, |told| !is_so(told)).unwrap();
-        assert!(!waited.timed_out(), "waited for {what}, saw {told:?}");
+    fn wait_until(&self, what: &str, is_so: impl Fn(&[Seen]) -> bool) {
+        let (seen, until) = (self.record.seen.lock().unwrap(), DEADLINE);
+        let (seen, waited) =
+            self.record.changed.wait_timeout_while(seen, until, |seen| !is_so(seen)).unwrap();
+        assert!(!waited.timed_out(), "waited for {what}, saw {seen:?}");
     }
 
     /// How often a change was published.
     fn publications(&self) -> Vec<String> {
-        let message = |told| match told {
-            Told::Published { message, .. } => Some(message),
+        let message = |seen| match seen {
+            Seen::Published { message, .. } => Some(message),
             _ => None,
         };
-        self.told().into_iter().filter_map(message).collect()
+        self.seen().into_iter().filter_map(message).collect()
     }
 }
 
-impl Drop for Bench {
+impl Drop for StoreTrial {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 
-/// Waits until it is so, without anyone who tells.
+/// Waits until it is so, without anyone who says so.
 fn wait_until(what: &str, is_so: impl Fn() -> bool) {
     let begun = Instant::now();
     while !is_so() {

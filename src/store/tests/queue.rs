@@ -8,7 +8,7 @@ const MS: Duration = Duration::from_millis(1);
 
 struct Timeline {
     queue: CommitQueue,
-    bench: Bench,
+    trial: StoreTrial,
     now: Instant,
 }
 
@@ -17,55 +17,55 @@ impl Timeline {
         let mut terms = CommitTerms::new(20 * MS, 50 * MS);
         change(&mut terms);
         let now = Instant::now();
-        Self { queue: CommitQueue::new(terms, 1, now), bench: Bench::new(), now }
+        Self { queue: CommitQueue::new(terms, 1, now), trial: StoreTrial::new(), now }
     }
 
-    fn push(&mut self, entry: impl FnOnce(&Bench) -> Entry) {
-        let (kept, at) = entry(&self.bench).into_kept();
+    fn push(&mut self, entry: impl FnOnce(&StoreTrial) -> StoreInput) {
+        let (kept, at) = entry(&self.trial).into_kept();
         self.queue.push(kept, at, self.now);
     }
 
     /// Lets time pass as the watch does: with a look at least every 100 ms.
-    fn pass(&mut self, ms: u32) -> Vec<Told> {
+    fn pass(&mut self, ms: u32) -> Vec<Seen> {
         let mut left = ms;
         while left > 0 {
             let step = left.min(100);
             (self.now, left) = (self.now + step * MS, left - step);
             let (emissions, lost) = self.queue.overdue(self.now);
-            self.tell(emissions);
+            self.note(emissions);
             lost.into_iter().for_each(|since| {
-                self.bench.record.tell(Told::Event(StoreEvent::Lost { since: Some(since), cause: None }))
+                self.trial.record.note(Seen::Event(StoreEvent::Lost { since: Some(since), cause: None }))
             });
         }
-        self.told()
+        self.seen()
     }
 
-    fn commit(&mut self, batch: &Batch) -> Vec<Told> {
+    fn commit(&mut self, batch: &Batch) -> Vec<Seen> {
         let (emissions, back) = self.queue.committed(batch.upto);
-        self.tell(emissions);
+        self.note(emissions);
         if back {
-            self.bench.record.tell(Told::Event(StoreEvent::Back { counts: self.queue.counts }));
+            self.trial.record.note(Seen::Event(StoreEvent::Back { counts: self.queue.counts }));
         }
-        self.told()
+        self.seen()
     }
 
-    fn tell(&self, emissions: Vec<Emission>) {
+    fn note(&self, emissions: Vec<Emission>) {
         for emission in emissions {
             for numbered in &emission.changes {
                 let message = numbered.change.message.clone();
-                self.bench.record.tell(Told::Published { message, committed: false });
+                self.trial.record.note(Seen::Published { message, committed: false });
             }
             emission.receipt.settle();
         }
     }
 
-    fn told(&self) -> Vec<Told> {
-        std::mem::take(&mut self.bench.record.told.lock().unwrap())
+    fn seen(&self) -> Vec<Seen> {
+        std::mem::take(&mut self.trial.record.seen.lock().unwrap())
     }
 }
 
-fn published(second: i64) -> Told {
-    Told::Published { message: format!("second {second}"), committed: false }
+fn published(second: i64) -> Seen {
+    Seen::Published { message: format!("second {second}"), committed: false }
 }
 
 /// Seen to fail with `linger`, and with changes being urgent, taken out.
@@ -73,17 +73,17 @@ fn published(second: i64) -> Told {
 fn readings_wait_for_others_for_as_long_as_they_may_linger_and_a_change_not_at_all() {
     let mut line = Timeline::new(|_| ());
     assert_eq!(line.queue.commit_in(line.now), None);
-    line.push(|bench| entry(bench, 1));
+    line.push(|trial| entry(trial, 1));
     assert_eq!(line.queue.commit_in(line.now), Some(20 * MS));
     line.pass(15);
-    line.push(|bench| entry(bench, 2));
+    line.push(|trial| entry(trial, 2));
     assert_eq!(line.queue.commit_in(line.now), Some(5 * MS));
-    line.push(|bench| alarming(bench, 3));
+    line.push(|trial| alerting(trial, 3));
     assert_eq!(line.queue.commit_in(line.now), Some(Duration::ZERO));
     let batch = line.queue.take_batch();
     assert_eq!(batch.rows.len(), 3);
     assert_eq!(line.queue.commit_in(line.now), None);
-    let settled = [Told::Settled(1), Told::Settled(2), published(3), Told::Settled(3)];
+    let settled = [Seen::Settled(1), Seen::Settled(2), published(3), Seen::Settled(3)];
     assert_eq!(line.commit(&batch), settled);
 }
 
@@ -91,32 +91,32 @@ fn readings_wait_for_others_for_as_long_as_they_may_linger_and_a_change_not_at_a
 #[test]
 fn a_change_goes_out_before_its_commit_after_50_ms_and_never_again() {
     let mut line = Timeline::new(|_| ());
-    line.push(|bench| entry(bench, 1));
-    line.push(|bench| alarming(bench, 2));
+    line.push(|trial| entry(trial, 1));
+    line.push(|trial| alerting(trial, 2));
     let batch = line.queue.take_batch();
     assert_eq!(line.pass(49), []);
     assert_eq!(line.pass(1), [published(2)]);
     assert_eq!(line.queue.counts.published_before_commit, 1);
     assert_eq!(line.pass(500), []);
-    assert_eq!(line.commit(&batch), [Told::Settled(1), Told::Settled(2)]);
+    assert_eq!(line.commit(&batch), [Seen::Settled(1), Seen::Settled(2)]);
 }
 
 /// Seen to fail with the return of a lost store taken out.
 #[test]
 fn after_two_seconds_without_a_commit_the_store_is_lost_and_nothing_waits_for_it() {
     let mut line = Timeline::new(|_| ());
-    line.push(|bench| entry(bench, 1));
+    line.push(|trial| entry(trial, 1));
     let batch = line.queue.take_batch();
     assert_eq!(line.pass(1999), []);
     assert_eq!(
         line.pass(1),
-        [Told::Settled(1), Told::Event(StoreEvent::Lost { since: Some(at(1)), cause: None })]
+        [Seen::Settled(1), Seen::Event(StoreEvent::Lost { since: Some(at(1)), cause: None })]
     );
-    line.push(|bench| alarming(bench, 2));
+    line.push(|trial| alerting(trial, 2));
     assert_eq!(line.queue.overdue_in(line.now), Some(Duration::ZERO));
-    assert_eq!(line.pass(1), [published(2), Told::Settled(2)]);
+    assert_eq!(line.pass(1), [published(2), Seen::Settled(2)]);
     let counts = line.queue.counts;
-    assert_eq!(line.commit(&batch), [Told::Event(StoreEvent::Back { counts })]);
+    assert_eq!(line.commit(&batch), [Seen::Event(StoreEvent::Back { counts })]);
     let batch = line.queue.take_batch();
     assert_eq!(batch.rows.len(), 1);
     assert_eq!(line.commit(&batch), []);
@@ -126,13 +126,13 @@ fn after_two_seconds_without_a_commit_the_store_is_lost_and_nothing_waits_for_it
 #[test]
 fn a_process_that_was_stopped_for_an_hour_has_not_waited_for_its_store() {
     let mut line = Timeline::new(|terms| terms.publish_within = 500 * MS);
-    line.push(|bench| alarming(bench, 1));
+    line.push(|trial| alerting(trial, 1));
     line.now += Duration::from_secs(3600);
     assert_eq!(line.pass(100), []);
     assert!(!line.queue.is_lost());
     assert_eq!(
         line.pass(1900).last(),
-        Some(&Told::Event(StoreEvent::Lost { since: Some(at(1)), cause: None }))
+        Some(&Seen::Event(StoreEvent::Lost { since: Some(at(1)), cause: None }))
     );
 }
 
@@ -140,15 +140,15 @@ fn a_process_that_was_stopped_for_an_hour_has_not_waited_for_its_store() {
 #[test]
 fn too_much_waiting_is_a_lost_store_and_the_oldest_readings_go_first_and_changes_last() {
     let mut line = Timeline::new(|terms| terms.max_waiting = 10);
-    (0..5).for_each(|second| line.push(|bench| alarming(bench, second)));
-    (5..12).for_each(|second| line.push(|bench| entry(bench, second)));
+    (0..5).for_each(|second| line.push(|trial| alerting(trial, second)));
+    (5..12).for_each(|second| line.push(|trial| entry(trial, second)));
     assert_eq!(line.queue.overdue_in(line.now), Some(Duration::ZERO));
-    assert_eq!(line.pass(1).last(), Some(&Told::Event(StoreEvent::Lost { since: Some(at(0)), cause: None })));
+    assert_eq!(line.pass(1).last(), Some(&Seen::Event(StoreEvent::Lost { since: Some(at(0)), cause: None })));
     assert_eq!((line.queue.waiting(), line.queue.counts.dropped_readings), (10, 2));
-    (12..17).for_each(|second| line.push(|bench| alarming(bench, second)));
+    (12..17).for_each(|second| line.push(|trial| alerting(trial, second)));
     let counts = line.queue.counts;
     assert_eq!((counts.dropped_readings, counts.dropped_changes), (7, 0));
-    line.push(|bench| alarming(bench, 17));
+    line.push(|trial| alerting(trial, 17));
     assert_eq!((line.queue.waiting(), line.queue.counts.dropped_changes), (10, 1));
     let batch = line.queue.take_batch();
     let numbers: Vec<_> = batch.rows.iter().map(|row| row.at).collect();
@@ -163,12 +163,12 @@ fn where_only_changes_wait_the_oldest_of_the_lowest_priority_goes_and_high_ones_
     for second in 0..8 {
         let priority = priorities[second % 4];
         let change = AlertChange { priority, ..raised(second as i64) };
-        line.push(|bench| Entry { changes: vec![change], ..entry(bench, second as i64) });
+        line.push(|trial| StoreInput { changes: vec![change], ..entry(trial, second as i64) });
     }
     line.pass(1);
     assert_eq!(line.queue.counts.dropped_changes, 2, "both of info");
     for second in 8..14 {
-        line.push(|bench| alarming(bench, second));
+        line.push(|trial| alerting(trial, second));
     }
     let rows = line.queue.take_batch().rows;
     assert_eq!(rows.iter().map(|row| row.at).collect::<Vec<_>>(), [8, 9, 10, 11, 12, 13].map(at));
@@ -179,12 +179,12 @@ fn where_only_changes_wait_the_oldest_of_the_lowest_priority_goes_and_high_ones_
 #[test]
 fn changes_do_not_wait_for_many_others_to_be_written() {
     let mut line = Timeline::new(|terms| terms.max_urgent = 2);
-    (0..3).for_each(|second| line.push(|bench| alarming(bench, second)));
+    (0..3).for_each(|second| line.push(|trial| alerting(trial, second)));
     let first = line.queue.take_batch();
-    assert_eq!(line.commit(&first).last(), Some(&Told::Settled(1)));
+    assert_eq!(line.commit(&first).last(), Some(&Seen::Settled(1)));
     assert_eq!(line.queue.commit_in(line.now), Some(Duration::ZERO));
     let second = line.queue.take_batch();
-    assert_eq!(line.commit(&second), [published(2), Told::Settled(2)]);
+    assert_eq!(line.commit(&second), [published(2), Seen::Settled(2)]);
 }
 
 /// Seen to fail with the snapshots of a batch taken out.
@@ -192,7 +192,7 @@ fn changes_do_not_wait_for_many_others_to_be_written() {
 fn a_great_deal_is_committed_in_parts_and_each_snapshot_once() {
     let mut line = Timeline::new(|terms| terms.max_batch = 4);
     for second in 0..6 {
-        line.push(|bench| Entry { saved: memory(second), ..entry(bench, second) });
+        line.push(|trial| StoreInput { saved: memory(second), ..entry(trial, second) });
     }
     line.queue.published(1);
     line.queue.published(6);

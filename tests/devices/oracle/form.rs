@@ -31,7 +31,7 @@ pub fn check(changes: &[&Change], found: &mut Vec<Violation>) {
             wrong("an alert before its onset");
         }
         if change.condition == "backlog.summary" {
-            continue; // told once, and never open
+            continue; // published once, and never open
         }
         let fact = (&*change.condition, change.device.as_deref());
         let was_open = match &*change.event {

@@ -1,18 +1,18 @@
-//! What must be told of a bed, and what must not: from the true course and what CONTRACT, CLINICAL and DESIGN say.
+//! What must be published of a bed, and what must not: from the true course and what CONTRACT, CLINICAL and DESIGN say.
 //!
 //! It knows nothing of how WardWatch decides. The letters of the rules are those of `tests/devices/main.rs`.
 
 mod form;
 mod past;
+mod published;
 mod silence;
 mod statements;
-mod told;
 
 use crate::bed::Bed;
 use crate::change::Change;
 use crate::course::Ms;
 
-/// Something that was not told, or must not have been.
+/// Something that was not published, or must not have been.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Violation {
     pub rule: char,
@@ -26,13 +26,13 @@ impl Violation {
     }
 }
 
-/// All that is wrong with what was told of a bed.
+/// All that is wrong with what was published of a bed.
 pub fn judge(bed: &Bed, changes: &[Change], restarts: &[Ms]) -> Vec<Violation> {
     let mut found = Vec::new();
     for (number, patient) in bed.patients.iter().enumerate() {
         let of_patient: Vec<_> = changes.iter().filter(|change| change.subject == *patient).collect();
         let course = statements::Course::of(bed, number);
-        told::check(&course, &of_patient, restarts, bed.end, &mut found);
+        published::check(&course, &of_patient, restarts, bed.end, &mut found);
         past::check(&course, &of_patient, restarts, &mut found);
         form::check(&of_patient, &mut found);
         silence::check(bed, number, &course, &of_patient, restarts, &mut found);

@@ -1,4 +1,4 @@
-//! (b) Nothing from the past is told as live, nothing too early; (c) one backlog is told once.
+//! (b) Nothing from the past is published as live, nothing too early; (c) one backlog is published once.
 
 use super::Violation;
 use super::statements::{Age, Course, Device, Statement};
@@ -23,7 +23,7 @@ pub fn check(course: &Course, changes: &[&Change], restarts: &[Ms], found: &mut 
             }));
         }
     }
-    is_told_once(course, changes, found);
+    is_published_once(course, changes, found);
 }
 
 /// The danger of this vital that a change is about.
@@ -54,7 +54,7 @@ fn is_past(
     let excused = may_be_taken_for_live(course, before, danger, raised.at);
     let Some(live) = live else {
         return (!excused)
-            .then(|| format!("it was so at {}, and came at {}; told as live", last.taken, last.at));
+            .then(|| format!("it was so at {}, and came at {}; published as live", last.taken, last.at));
     };
     let tolerance = if course.is_well() { 50 } else { CATCH_UP + SECOND };
     let ended = |said: &&&Statement| {
@@ -65,7 +65,7 @@ fn is_past(
     };
     if let Some(ended) = before.iter().find(ended) {
         return (!excused)
-            .then(|| format!("it was over by {}, told by the reading of {}", ended.taken, ended.at));
+            .then(|| format!("it was over by {}, published by the reading of {}", ended.taken, ended.at));
     }
     let latest = danger.delay() + 32 * SECOND;
     let restarted = restarts.iter().any(|restart| (live.at..=raised.at).contains(restart));
@@ -103,7 +103,7 @@ fn too_early(course: &Course, before: &[&Statement], danger: &Danger, raised: &C
 }
 
 /// Whether stamps and arrivals of what came allow to take the past for the present (CONTRACT names them: what cannot
-/// be told from a wrong clock, and first kept readings that stall or come slowly).
+/// be distinguished from a wrong clock, and first kept readings that stall or come slowly).
 fn may_be_taken_for_live(course: &Course, before: &[&Statement], danger: &Danger, at: Ms) -> bool {
     let supports = before.iter().filter(|said| said.reaches(danger));
     let mut sources: Vec<_> = supports.map(|said| (said.source, said.at - said.taken)).collect();
@@ -139,7 +139,7 @@ fn is_over(course: &Course, before: &[&Statement], danger: &Danger, raised: &Cha
 }
 
 /// (c) At most one `raised` a condition and one summary for each backlog.
-fn is_told_once(course: &Course, changes: &[&Change], found: &mut Vec<Violation>) {
+fn is_published_once(course: &Course, changes: &[&Change], found: &mut Vec<Violation>) {
     let backlogs: usize = course.devices.iter().map(backlogs).sum();
     let mut raised: Vec<_> = changes
         .iter()

@@ -1,4 +1,4 @@
-//! (e) Silence is told, and only silence; and what is not measured is told in place of an alert that waits for it.
+//! (e) Silence is published, and only silence; and what is not measured is published in place of an alert that waits for it.
 
 use super::statements::{Age, Course, Device, Statement};
 use super::{Open, Violation};
@@ -7,7 +7,7 @@ use crate::change::Change;
 use crate::course::{Danger, MINUTE, Ms, SECOND, Vital};
 use crate::message::Said;
 
-/// The least silence that is told (DESIGN, promise 6).
+/// The least silence that is published (DESIGN, promise 6).
 const LEAST: Ms = 20 * SECOND;
 
 /// Intervals above are spot checks.
@@ -22,7 +22,7 @@ pub fn check(
     found: &mut Vec<Violation>,
 ) {
     for device in &course.devices {
-        is_told(bed, patient, device, changes, restarts, found);
+        is_published(bed, patient, device, changes, restarts, found);
     }
     for change in changes.iter().filter(|change| change.is("raised")) {
         let wrong = match &*change.condition {
@@ -35,12 +35,12 @@ pub fn check(
         found.extend(wrong.map(|words| Violation::new('e', change.at, words)));
     }
     for (group, statements) in &course.groups {
-        is_told_to_be_unmeasured(course, *group, statements, changes, bed.end, found);
+        is_published_as_unmeasured(course, *group, statements, changes, bed.end, found);
     }
 }
 
-/// A device that fell silent is told: as silent, as offline, or by what is missing.
-fn is_told(
+/// A device that fell silent is published: as silent, as offline, or by what is missing.
+fn is_published(
     bed: &Bed,
     patient: usize,
     device: &Device,
@@ -69,12 +69,13 @@ fn is_told(
         if longest > SPOT || !live || signs || by >= until || moved(bed, patient, name, by) {
             continue;
         }
-        let told = changes.iter().any(|change| {
+        let published = changes.iter().any(|change| {
             let this = change.device.as_deref() == Some(name) && change.condition.starts_with("device.");
             (this || change.condition.ends_with(".missing")) && still_open(change, changes, by)
         });
-        if !told {
-            let words = format!("{name} is silent since {}, which must be told by {by} and is not", last.at);
+        if !published {
+            let words =
+                format!("{name} is silent since {}, which must be published by {by} and is not", last.at);
             found.push(Violation::new('e', by, words));
             return;
         }
@@ -132,8 +133,8 @@ fn was_measured(course: &Course, name: &str, change: &Change) -> Option<String> 
         .then(|| format!("{name} is called missing, and was measured at {}", measured.at))
 }
 
-/// CLINICAL 3: a probe that falls off in the middle of a delay is told at the delay's end, medium.
-fn is_told_to_be_unmeasured(
+/// CLINICAL 3: a probe that falls off in the middle of a delay is published at the delay's end, medium.
+fn is_published_as_unmeasured(
     course: &Course,
     group: Vital,
     statements: &[Statement],
@@ -158,7 +159,7 @@ fn is_told_to_be_unmeasured(
                 let tolerance = if course.is_well() { 0 } else { 10 * SECOND };
                 let by =
                     from.max(said.at.min(from + danger.delay())) + danger.delay() + SECOND + 50 + tolerance;
-                if by < until && by < end && !tells_of(group, &danger, changes, by) {
+                if by < until && by < end && !covers(group, &danger, changes, by) {
                     let words = format!(
                         "{} was dangerous from {from}, and not measured since {}: neither the alert nor .missing \
                          (medium) is open at {by}",
@@ -173,8 +174,8 @@ fn is_told_to_be_unmeasured(
     }
 }
 
-fn tells_of(group: Vital, danger: &Danger, changes: &[&Change], by: Ms) -> bool {
+fn covers(group: Vital, danger: &Danger, changes: &[&Change], by: Ms) -> bool {
     let of_group = Vital::ALL.into_iter().filter(|vital| vital.group() == group);
-    let mut told = of_group.map(|vital| format!("{}.missing", vital.name())).chain([danger.condition()]);
-    told.any(|condition| Open::of(&condition, changes).rank_at(by) >= 2)
+    let mut published = of_group.map(|vital| format!("{}.missing", vital.name())).chain([danger.condition()]);
+    published.any(|condition| Open::of(&condition, changes).rank_at(by) >= 2)
 }

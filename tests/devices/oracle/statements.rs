@@ -198,7 +198,7 @@ impl Device {
     fn weigh(&mut self, came: &[&Measured]) {
         let skews: Vec<_> = came.iter().filter_map(|reading| Some(reading.stamp? - reading.taken)).collect();
         let (least, most) = (skews.iter().min().copied(), skews.iter().max().copied());
-        // Before anything came live, a wrong clock cannot be told from a backlog.
+        // Before anything came live, a wrong clock cannot be distinguished from a backlog.
         let first_is_old = self.readings.first().is_some_and(|first| first.age != Age::Live);
         let (least, most) = (least.unwrap_or(0), most.unwrap_or(0));
         self.spread = if first_is_old { most.max(0) - least.min(0) } else { most - least };

@@ -98,7 +98,7 @@ impl LifeCycle {
         Ok(())
     }
 
-    /// Somebody refuses: the next is called.
+    /// Somebody rejects: the next is called.
     pub fn reject(&mut self, policy: &SignalPolicy, now: Now) -> Result<(), OrderFault> {
         let priority = self.priority().filter(|_| self.attending.chain.is_some());
         let priority = priority.ok_or(OrderFault::NobodyCalled)?;

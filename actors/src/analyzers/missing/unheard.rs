@@ -1,6 +1,6 @@
 //! A patient with a record of whom nothing is heard: a monitor that was never plugged in, or a wrong name.
 //!
-//! It speaks where no other silence does: once a device is known to send often, its own silence is told instead.
+//! It speaks where no other silence does: once a device is known to send often, its own silence is the alert instead.
 
 use serde::{Deserialize, Serialize};
 
@@ -61,7 +61,7 @@ impl MissingCheck<'_> {
         }
     }
 
-    /// Of whom nothing is heard, from when it counts and after how long; nothing where another silence tells it.
+    /// Of whom nothing is heard, from when it counts and after how long; nothing where another silence is the alert.
     fn nothing(&self, watched: &[Watched<'_>]) -> Option<Nothing> {
         let view = self.view;
         let since = view.unheard.since?;
@@ -118,7 +118,7 @@ impl MissingCheck<'_> {
     }
 
     /// After how long nothing counts: 10 min, or 12 h where only spot checks came; none where the silence of a device
-    /// is told before.
+    /// is an alert before.
     fn unheard_after(&self, watched: &[Watched<'_>]) -> Option<Span> {
         let (mut only_spot_checks, mut fixed, mut unknown) = (false, false, false);
         for of in watched {

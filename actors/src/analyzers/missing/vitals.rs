@@ -24,7 +24,7 @@ impl MissingCheck<'_> {
                 continue;
             }
             let streams = watched.iter().filter_map(|of| Some((of, of.stream(vital)?)));
-            // A device that is gone keeps no other from being told.
+            // A device that is gone keeps no other from being reported.
             let expected =
                 streams.max_by_key(|(of, stream)| (!of.gone, self.counts_from(of, stream) + stream.span));
             match expected {

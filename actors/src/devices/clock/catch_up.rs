@@ -1,4 +1,4 @@
-//! A device sends what is old: it empties its buffer, or its clock was set back. Which, time tells.
+//! A device sends what is old: it empties its buffer, or its clock was set back. Which, time shows.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! Whether a device's clock is wrong: it is told, and decides nothing.
+//! Whether a device's clock is wrong: it is published, and decides nothing.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,7 +6,7 @@ use super::lag::Delays;
 use crate::clock::{Span, Uptime};
 use crate::settings::AlertSettings;
 
-/// How long a clock must have been right to be told to be.
+/// How long a clock must have been right to be published as.
 const RIGHT_FOR: Span = Span::from_secs(60);
 
 /// So many delays must be known to say that they agree: two entries by hand may be late by the same.
@@ -54,7 +54,7 @@ impl ClockFault {
         self.wrong.then_some(self.lag)
     }
 
-    /// In which direction it is off, known before it is told to be wrong: it may be ours that is.
+    /// In which direction it is off, known before it is published as wrong: it may be ours that is.
     pub fn skew(&self) -> Option<Skew> {
         self.beyond_since.map(|_| if self.lag > Span::ZERO { Skew::Behind } else { Skew::Ahead })
     }
@@ -70,7 +70,7 @@ impl ClockFault {
 mod tests {
     use super::*;
 
-    /// Notes (second, lag, spread); answers the seconds at which the clock was told to be wrong.
+    /// Notes (second, lag, spread); answers the seconds at which the clock was published as wrong.
     fn wrong_at(notes: impl IntoIterator<Item = (i64, i64, i64)>) -> Vec<i64> {
         let (mut fault, rules) = (ClockFault::default(), AlertSettings::default());
         let wrong = notes.into_iter().filter(|(at, lag, spread)| {

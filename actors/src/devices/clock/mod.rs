@@ -33,12 +33,12 @@ pub struct Judged {
     /// When it was measured, on our uptime clock: its stamp and the lag.
     pub measured: Uptime,
     /// What of it is from the past, and waits; the rest is live, and decides.
-    pub kept: Kept,
+    pub kept: KeptParts,
 }
 
 /// What of a reading is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kept {
+pub enum KeptParts {
     Nothing,
     /// These parts: newer ones are known.
     Some(Parts),
@@ -100,7 +100,7 @@ impl DeviceClock {
         Self { delays: delays.into(), fault, ..Self::default() }
     }
 
-    /// Of readings that came in one message the newest tells the lag, though the oldest is judged first.
+    /// Of readings that came in one message the newest gives the lag, though the oldest is judged first.
     pub fn foresee(&mut self, newest: Timestamp, arrival: Now, rules: &AlertSettings) {
         let delay = delay(arrival.uptime, newest);
         let age = delay - self.lag(arrival);
@@ -120,7 +120,7 @@ impl DeviceClock {
     ) -> Judged {
         let Some(time) = time else {
             let (at, measured) = (arrival.wall, arrival.uptime);
-            return Judged { at, measured, kept: Kept::Nothing };
+            return Judged { at, measured, kept: KeptParts::Nothing };
         };
         let stamp = time + self.lasted(time, arrival.uptime);
         let delay = delay(arrival.uptime, stamp);
@@ -129,7 +129,7 @@ impl DeviceClock {
         if delay - self.lag(arrival) > live_within {
             let kept = KeptArrival { arrival: arrival.uptime, time, delay, parts, overtaken: Parts::NONE };
             self.keep(kept, live_within);
-            return self.judged(stamp, arrival, rules, Kept::All);
+            return self.judged(stamp, arrival, rules, KeptParts::All);
         }
         let overtaken = self.stamps.overtaken(parts, time);
         if !overtaken.is_empty() {
@@ -138,13 +138,13 @@ impl DeviceClock {
         }
         let live = parts.without(overtaken);
         if !overtaken.is_empty() && live.is_empty() {
-            return self.judged(stamp, arrival, rules, Kept::Overtaken);
+            return self.judged(stamp, arrival, rules, KeptParts::Overtaken);
         }
         self.note_live(delay, arrival, rules);
         // One that was stamped before another, a cuff's, may have been stamped before the clock was set back.
         let proves = overtaken.is_empty() && !self.stamps.is_overtaken(time);
         self.stamps.note(live, time, arrival.uptime);
-        let kept = if overtaken.is_empty() { Kept::Nothing } else { Kept::Some(overtaken) };
+        let kept = if overtaken.is_empty() { KeptParts::Nothing } else { KeptParts::Some(overtaken) };
         if proves {
             self.end_catch_up(live);
         }
@@ -230,14 +230,14 @@ impl DeviceClock {
     }
 
     /// A clock that is right within the tolerance is not corrected in what is published.
-    fn judged(&self, stamp: Timestamp, now: Now, rules: &AlertSettings, kept: Kept) -> Judged {
+    fn judged(&self, stamp: Timestamp, now: Now, rules: &AlertSettings, kept: KeptParts) -> Judged {
         let lag = self.lag(now);
         let off_by = lag - delay_of_wall(now);
         let at = if off_by.abs() <= rules.clock_tolerance { stamp } else { stamp + off_by };
         Judged { at, measured: measured(stamp, lag), kept }
     }
 
-    /// Whether kept readings came of which time will tell what they are.
+    /// Whether kept readings came of which time will show what they are.
     pub fn is_catching_up(&self) -> bool {
         self.catch_up.as_ref().is_some_and(|catch_up| catch_up.is_under_way())
     }

@@ -1,4 +1,4 @@
-//! A quick trial of some thousand ill-behaved devices: what arrives live decides in time, and nothing old is told as live.
+//! A quick trial of some thousand ill-behaved devices: what arrives live decides in time, and nothing old is judged as live.
 
 use super::*;
 use crate::vitals::{Reading, Vital};
@@ -173,7 +173,7 @@ impl Owner {
             self.run_until(one.arrival, &rules);
             let time = Timestamp::from_unix_ms(WALL_MS + one.stamp);
             let judged = self.clock.judge(Some(time), Parts::of(&reading), now(one.arrival), &rules);
-            if judged.kept != Kept::Nothing {
+            if judged.kept != KeptParts::Nothing {
                 self.waiting.push(*one);
                 continue;
             }
@@ -231,7 +231,7 @@ fn whatever_a_device_does_what_arrives_decides_within_ten_seconds() {
             + usize::from(behaviour.outage.is_some())
             + usize::from(behaviour.glitch.is_some());
         let most = if upsets > 1 || behaviour.coarse > 0 { 20_000 } else { 10_000 };
-        // Two clocks at once, what is live and what is drained, are told apart when the drain is over.
+        // Two clocks at once, what is live and what is drained, are distinguished when the drain is over.
         let drains = behaviour.outage.filter(|(_, _, drain)| upsets > 1 && drain.interleaved);
         let most = most
             + drains.map_or(0, |(from, to, drain)| (to - from) / behaviour.every * 1000 / drain.per_second);
@@ -241,9 +241,9 @@ fn whatever_a_device_does_what_arrives_decides_within_ten_seconds() {
         for one in decided.iter().filter(|one| !one.sent.buffered) {
             // It decides itself, or something newer of the same device has decided by then.
             let newer = newest_live.iter().find(|live| live.sent.measured >= one.sent.measured);
-            let told = newer.map_or(one.at, |newer| newer.at.min(one.at));
-            if told - one.sent.arrival > most {
-                late.push((seed, told - one.sent.arrival, one.sent));
+            let decided = newer.map_or(one.at, |newer| newer.at.min(one.at));
+            if decided - one.sent.arrival > most {
+                late.push((seed, decided - one.sent.arrival, one.sent));
                 break;
             }
         }
@@ -253,11 +253,11 @@ fn whatever_a_device_does_what_arrives_decides_within_ten_seconds() {
 }
 
 #[test]
-fn whatever_a_device_does_nothing_old_is_told_as_live() {
+fn whatever_a_device_does_nothing_old_is_judged_as_live() {
     let mut old = Vec::new();
     for seed in 0..TRIALS {
         let (behaviour, _, decided) = trial(seed);
-        // What is buffered while the clock is set cannot be told from a wrong clock.
+        // What is buffered while the clock is set cannot be distinguished from a wrong clock.
         // Nor can a stamp that stands still, or a single old reading.
         if behaviour.outage.is_none()
             || behaviour.coarse > 1000

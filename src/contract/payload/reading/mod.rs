@@ -23,7 +23,7 @@ use wire::{Elements, WireReading};
 
 /// How many readings one message may have; more would hold up everybody else.
 pub const MOST_READINGS: usize = 1000;
-/// How many rejected values and elements of one array are told singly.
+/// How many rejected values and elements of one array are reported singly.
 const MOST_FAULTS: usize = 32;
 
 /// What one message says.
@@ -163,7 +163,7 @@ impl<'a> ParsedReadings<'a> {
         if !wire.has_vitals() {
             let unknown = match wire.unknown.is_empty() {
                 true => String::new(),
-                false => format!(" ({})", unknown_names::told(&wire.unknown, &known_names())),
+                false => format!(" ({})", unknown_names::described(&wire.unknown, &known_names())),
             };
             return Err(Rejection::NoVital { unknown });
         }

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_with_its_unit_is_told_to_leave_it_out() {
+    fn a_number_with_its_unit_is_asked_to_leave_it_out() {
         let said = |text: &str| {
             let fault = text.parse::<Quantity>().unwrap_err();
             of_text(Vital::HeartRate, text, &fault)

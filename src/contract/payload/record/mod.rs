@@ -26,7 +26,7 @@ pub enum RecordFault {
     Limits(String),
 }
 
-/// A record, and what is to be told of it though it holds.
+/// A record, and what is to be reported of it though it holds.
 #[derive(Debug, Default)]
 pub struct ParsedRecord {
     /// None: the patient is discharged.
@@ -51,9 +51,9 @@ impl ParsedRecord {
         self.unknown.iter().map(|key| Cow::Borrowed(&*key.path)).collect()
     }
 
-    /// Tells these of them, each with the nearest key that may stand where it does.
-    pub fn tell(&self, paths: &[&str]) -> String {
-        unknown_names::told_by(paths, |path| {
+    /// Describes these of them, each with the nearest key that may stand where it does.
+    pub fn describe(&self, paths: &[&str]) -> String {
+        unknown_names::described_by(paths, |path| {
             let key = self.unknown.iter().find(|key| key.path == path)?;
             let name = path.rsplit('.').next().unwrap_or(path);
             unknown_names::suggestion(name, &key.level.keys())
@@ -149,13 +149,13 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_are_told_with_the_nearest_and_the_rest_of_the_record_holds() {
+    fn unknown_keys_are_described_with_the_nearest_and_the_rest_of_the_record_holds() {
         let text = r#"{"clas":"neonate","bed":"B","limit":{},"limits":{"heart_rate":{"lo":55,"high":110},"hart_rate":{"low":3}}}"#;
         let parsed = parse_whole(text).unwrap();
         assert_eq!(parsed.unknown(), ["clas", "limit", "limits.heart_rate.lo", "limits.hart_rate"]);
         let words = "unknown: clas, limit, limits.heart_rate.lo, limits.hart_rate; did you mean class, limits, low, heart_rate?";
         let paths = parsed.unknown();
-        assert_eq!(parsed.tell(&paths.iter().map(|path| &**path).collect::<Vec<_>>()), words);
+        assert_eq!(parsed.describe(&paths.iter().map(|path| &**path).collect::<Vec<_>>()), words);
         let record = parsed.record.unwrap();
         assert_eq!(record.bed.as_deref(), Some("B"));
         let limits = record.limits.get(Vital::HeartRate).unwrap();
@@ -164,10 +164,10 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_contradicts_the_date_of_birth_holds_and_is_told() {
+    fn a_class_that_contradicts_the_date_of_birth_holds_and_is_rejected() {
         let parsed = parse_whole(r#"{"class":"adult","born":"2020-01-01"}"#).unwrap();
-        let told = parsed.contradicted.unwrap().to_string();
-        assert_eq!(told, "class `adult` contradicts born 2020-01-01 (`paediatric`); the class holds");
+        let words = parsed.contradicted.unwrap().to_string();
+        assert_eq!(words, "class `adult` contradicts born 2020-01-01 (`paediatric`); the class holds");
         assert_eq!(parsed.record.unwrap().class, Some(Class::Adult));
         for fine in
             [r#"{"class":"adult","born":"1951-03-02"}"#, r#"{"born":"2020-01-01"}"#, r#"{"class":"neonate"}"#]

@@ -14,8 +14,8 @@ async fn a_change_that_the_broker_never_took_is_published_by_the_next_start() {
     ward.bus.until("that the broker delivers it", "vitals/", |heard| heard.len() == 1).await;
     ward.broker.suspend();
     ward.program.signal("CONT");
-    let owed = "SELECT count(*) FROM changes WHERE published = 0";
-    until("the alert is committed", || ward.count(owed) == 1).await;
+    let pending = "SELECT count(*) FROM changes WHERE published = 0";
+    until("the alert is committed", || ward.count(pending) == 1).await;
     ward.kill_at_once().await;
     // Whatever lay in its sockets goes with the broker.
     ward.replace_broker().await;
@@ -26,15 +26,15 @@ async fn a_change_that_the_broker_never_took_is_published_by_the_next_start() {
     assert_eq!(alerts[0]["id"], id_of(1, onset));
     ward.program.signal("TERM");
     assert_eq!(ward.program.ended().await.code(), Some(0));
-    assert_eq!(ward.count(owed), 0);
+    assert_eq!(ward.count(pending), 0);
 }
 
 /// Seen to fail with each of these taken out: sending the outbox at the start, its order, and that the ingest waits
 /// for it.
 #[tokio::test]
-async fn what_is_owed_goes_out_first_and_in_order_with_the_same_ids_and_sequences() {
+async fn what_is_pending_goes_out_first_and_in_order_with_the_same_ids_and_sequences() {
     const PATIENTS: usize = 100;
-    const OWED: usize = 2 * PATIENTS;
+    const PENDING: usize = 2 * PATIENTS;
     let broker = Mosquitto::with_config(&format!("{}\nlog_type all\n", mosquitto::CONFIG));
     let mut ward = Ward::open_beside(broker, AT_ONCE).await;
     let readings = [(1, 170), (2, 72)].into_iter().flat_map(|(seq, heart_rate)| {
@@ -43,24 +43,24 @@ async fn what_is_owed_goes_out_first_and_in_order_with_the_same_ids_and_sequence
     });
     mosquitto::publish(ward.bus.port, readings).await;
     // A marker only speaks for its own patient: of a burst, each patient's second reading may be judged after it.
-    until("all is told", || ward.alerts().len() == OWED).await;
+    until("all is published", || ward.alerts().len() == PENDING).await;
     ward.kill().await;
-    let told = ward.alerts();
-    assert_eq!(told.len(), OWED);
+    let published = ward.alerts();
+    assert_eq!(published.len(), PENDING);
     // As if the broker had answered nothing since the first change.
-    let unanswered = "UPDATE changes SET published = 0 WHERE subject <> 'marks/before'";
-    assert_eq!(ward.database().execute(unanswered, []).expect("changes"), OWED);
+    let unanswered = "UPDATE changes SET published = 0 WHERE subject <> 'markers/before'";
+    assert_eq!(ward.database().execute(unanswered, []).expect("changes"), PENDING);
     ward.bus.read("icu-1/queued", r#"{"seq":1,"heart_rate":170}"#).await;
     ward.start().await;
     ward.bus.until_judged("after").await;
     let heard = ward.bus.heard("alerts/");
-    let again: Vec<_> = heard.into_iter().filter(|alert| alert["unit"] != "marks").skip(OWED).collect();
-    assert_eq!(again[..OWED], told);
-    assert_eq!((again.len(), &again[OWED]["patient"]), (OWED + 1, &"queued".into()));
+    let again: Vec<_> = heard.into_iter().filter(|alert| alert["unit"] != "markers").skip(PENDING).collect();
+    assert_eq!(again[..PENDING], published);
+    assert_eq!((again.len(), &again[PENDING]["patient"]), (PENDING + 1, &"queued".into()));
     let log = ward.broker.log();
     let (_, second) = log.rsplit_once(" as wardwatch-out (").expect("a second connection");
     let (before, _) = second.split_once(" as wardwatch (").expect("the ingest's, after it");
-    assert!(before.matches("Sending PUBACK to wardwatch-out").count() >= OWED, "{before}");
+    assert!(before.matches("Sending PUBACK to wardwatch-out").count() >= PENDING, "{before}");
 }
 
 /// Subscribers hear of one loss, not of an end that was none and of another.
@@ -70,7 +70,7 @@ async fn a_broker_that_is_still_gone_after_a_restart_is_one_alert() {
     let mut ward = Ward::open(AT_ONCE).await;
     ward.broker.stop();
     let lost = "SELECT count(*) FROM changes WHERE subject = '_/_'";
-    until("the loss is told", || ward.count(lost) == 1).await;
+    until("the loss is published", || ward.count(lost) == 1).await;
     ward.kill_at_once().await;
     ward.program = Program::run(ward.broker.port(), &ward.settings);
     let complained = || ward.program.complained() + &ward.program.said();

@@ -1,6 +1,6 @@
-//! What the broker refused, or did not take for now: set aside, and offered again.
+//! What the broker rejected, or did not take for now: set aside, and offered again.
 //!
-//! Later changes of the same alert wait behind the one that was refused; those of other alerts do not.
+//! Later changes of the same alert wait behind the one that was rejected; those of other alerts do not.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -10,13 +10,13 @@ use super::outgoing::{DeliveryClass, DeliveryResult, Finished, Outgoing};
 
 /// What waits for one another: the changes of one alert, the newest of one retained topic, or a message by itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum RefusedKey {
+enum RejectedKey {
     Alert(Uuid),
     Topic(String),
     Alone(u64),
 }
 
-impl RefusedKey {
+impl RejectedKey {
     fn of(outgoing: &Outgoing) -> Self {
         match (outgoing.class, outgoing.alert) {
             (DeliveryClass::Latest, _) => Self::Topic(outgoing.announcement.topic.clone()),
@@ -26,9 +26,9 @@ impl RefusedKey {
     }
 }
 
-/// One that was refused, and what waits behind it.
+/// One that was rejected, and what waits behind it.
 #[derive(Debug, Default)]
-struct RefusedGroup {
+struct RejectedGroup {
     messages: VecDeque<Outgoing>,
     /// Its first is on the way again.
     out: bool,
@@ -36,35 +36,35 @@ struct RefusedGroup {
     costly: bool,
     /// The broker did not take it for now: offered again soon, and its receipts wait.
     retry: bool,
-    /// It has been tried again for a while: its receipts wait no more, and it counts as refused.
+    /// It has been tried again for a while: its receipts wait no more, and it counts as rejected.
     given_up: bool,
 }
 
-impl RefusedGroup {
+impl RejectedGroup {
     fn holds_receipts(&self) -> bool {
         self.retry && !self.given_up
     }
 }
 
-/// Everything that was refused.
-pub(super) struct RefusedMessages {
+/// Everything that was rejected.
+pub(super) struct RejectedMessages {
     bound: usize,
-    entries: BTreeMap<RefusedKey, RefusedGroup>,
+    entries: BTreeMap<RejectedKey, RejectedGroup>,
     /// To be offered, in order.
-    offered: VecDeque<RefusedKey>,
+    offered: VecDeque<RejectedKey>,
     /// To be tried again soon.
-    retried: BTreeSet<RefusedKey>,
+    retried: BTreeSet<RejectedKey>,
     /// Those tried again since before the last minute began.
-    retried_before: BTreeSet<RefusedKey>,
-    /// Every message, the first to make room at the front: weight, place and whose it is.
-    order: BTreeSet<(u8, u64, RefusedKey)>,
+    retried_before: BTreeSet<RejectedKey>,
+    /// Every message, the first to make room at the front: drop order, place and whose it is.
+    order: BTreeSet<(u8, u64, RejectedKey)>,
     /// How many messages hold their receipts.
     retrying: usize,
-    /// How many were refused when that was last logged.
+    /// How many were rejected when that was last logged.
     logged: usize,
 }
 
-impl RefusedMessages {
+impl RejectedMessages {
     pub fn new(bound: usize) -> Self {
         Self {
             bound,
@@ -78,7 +78,7 @@ impl RefusedMessages {
         }
     }
 
-    /// How many messages the broker refused, or wait behind one.
+    /// How many messages the broker rejected, or wait behind one.
     pub fn len(&self) -> usize {
         self.order.len() - self.retrying
     }
@@ -88,24 +88,24 @@ impl RefusedMessages {
         self.retrying
     }
 
-    /// Whether one more refusal is worth a line in the log: each time their number has doubled.
+    /// Whether one more rejection is worth a line in the log: each time their number has doubled.
     pub fn is_news(&mut self) -> bool {
-        let refused = self.len() + 1;
-        let news = refused > self.logged * 2;
+        let rejected = self.len() + 1;
+        let news = rejected > self.logged * 2;
         if news {
-            self.logged = refused;
+            self.logged = rejected;
         }
         news
     }
 
-    /// Whether changes of this alert wait behind one that was refused.
+    /// Whether changes of this alert wait behind one that was rejected.
     pub fn holds(&self, alert: &Uuid) -> bool {
-        self.entries.contains_key(&RefusedKey::Alert(*alert))
+        self.entries.contains_key(&RejectedKey::Alert(*alert))
     }
 
-    /// A message was refused; answers what must make room for it.
+    /// A message was rejected; answers what must make room for it.
     pub fn add(&mut self, outgoing: Outgoing, costly: bool, finished: &mut Finished) -> Option<Outgoing> {
-        let key = RefusedKey::of(&outgoing);
+        let key = RejectedKey::of(&outgoing);
         self.put_first(&key, outgoing);
         let entry = self.entries.entry(key.clone()).or_default();
         let held = if entry.holds_receipts() { entry.messages.len() } else { 0 };
@@ -118,7 +118,7 @@ impl RefusedMessages {
 
     /// A later change of an alert that this holds.
     pub fn add_behind(&mut self, outgoing: Outgoing, finished: &mut Finished) -> Option<Outgoing> {
-        let key = RefusedKey::of(&outgoing);
+        let key = RejectedKey::of(&outgoing);
         self.order.insert(indexed(&outgoing, &key));
         let entry = self.entries.entry(key).or_default();
         entry.messages.push_back(outgoing);
@@ -133,7 +133,7 @@ impl RefusedMessages {
 
     /// The broker did not take this for now.
     pub fn retry_later(&mut self, outgoing: Outgoing) {
-        let key = RefusedKey::of(&outgoing);
+        let key = RejectedKey::of(&outgoing);
         self.put_first(&key, outgoing);
         let entry = self.entries.entry(key.clone()).or_default();
         if !entry.retry {
@@ -143,7 +143,7 @@ impl RefusedMessages {
         self.retried.insert(key);
     }
 
-    fn put_first(&mut self, key: &RefusedKey, outgoing: Outgoing) {
+    fn put_first(&mut self, key: &RejectedKey, outgoing: Outgoing) {
         self.order.insert(indexed(&outgoing, key));
         let entry = self.entries.entry(key.clone()).or_default();
         entry.out = false;
@@ -151,7 +151,7 @@ impl RefusedMessages {
         entry.messages.push_front(outgoing);
     }
 
-    /// Where too much was refused, the oldest of the lightest goes.
+    /// Where too much was rejected, the oldest of the lowest goes.
     fn make_room(&mut self) -> Option<Outgoing> {
         let (_, place, key) = (self.order.len() > self.bound).then(|| self.order.pop_first()).flatten()?;
         let entry = self.entries.get_mut(&key)?;
@@ -164,7 +164,7 @@ impl RefusedMessages {
         gone
     }
 
-    fn forget(&mut self, key: &RefusedKey) {
+    fn forget(&mut self, key: &RejectedKey) {
         self.entries.remove(key);
         self.retried.remove(key);
         if self.entries.is_empty() {
@@ -172,10 +172,10 @@ impl RefusedMessages {
         }
     }
 
-    /// A newer message of a retained topic: it goes in the place of one that was refused. None where it has to wait
+    /// A newer message of a retained topic: it goes in the place of one that was rejected. None where it has to wait
     /// there itself, since that topic costs connections.
     pub fn supersede(&mut self, mut newer: Outgoing, finished: &mut Finished) -> Option<Outgoing> {
-        let key = RefusedKey::of(&newer);
+        let key = RejectedKey::of(&newer);
         let Some(mut entry) = self.entries.remove(&key) else { return Some(newer) };
         self.retried.remove(&key);
         self.retrying -= if entry.holds_receipts() { entry.messages.len() } else { 0 };
@@ -219,10 +219,10 @@ impl RefusedMessages {
         self.offered.extend(std::mem::take(&mut self.retried));
     }
 
-    /// A minute is over: what has been tried again for all of it counts as refused, and its receipts wait no more. It is
+    /// A minute is over: what has been tried again for all of it counts as rejected, and its receipts wait no more. It is
     /// tried on as before.
     pub fn give_receipts(&mut self, finished: &mut Finished) {
-        let now: BTreeSet<RefusedKey> = self
+        let now: BTreeSet<RejectedKey> = self
             .order
             .iter()
             .map(|(_, _, key)| key)
@@ -249,9 +249,9 @@ impl RefusedMessages {
             self.order.remove(&indexed(&first, &key));
             self.retrying -= usize::from(entry.holds_receipts());
             match key {
-                RefusedKey::Alert(_) => entry.out = true,
+                RejectedKey::Alert(_) => entry.out = true,
                 // Nothing waits behind it.
-                RefusedKey::Topic(_) | RefusedKey::Alone(_) => self.forget(&key),
+                RejectedKey::Topic(_) | RejectedKey::Alone(_) => self.forget(&key),
             }
             return Some(first);
         }
@@ -260,7 +260,7 @@ impl RefusedMessages {
 
     /// What was offered comes back without an answer, or with another part to send; none where it was taken from here.
     pub fn take_back(&mut self, outgoing: Outgoing) -> Option<Outgoing> {
-        let key = RefusedKey::of(&outgoing);
+        let key = RejectedKey::of(&outgoing);
         if !self.entries.get(&key).is_some_and(|entry| entry.out) {
             return Some(outgoing);
         }
@@ -271,7 +271,7 @@ impl RefusedMessages {
 
     /// The broker has taken the change of this alert that was offered: the next one goes.
     pub fn release(&mut self, alert: Option<Uuid>) {
-        let Some(key) = alert.map(RefusedKey::Alert) else { return };
+        let Some(key) = alert.map(RejectedKey::Alert) else { return };
         let Some(entry) = self.entries.get_mut(&key) else { return };
         if entry.messages.is_empty() {
             return self.forget(&key);
@@ -282,10 +282,10 @@ impl RefusedMessages {
     }
 }
 
-fn indexed(outgoing: &Outgoing, key: &RefusedKey) -> (u8, u64, RefusedKey) {
-    let weight = match outgoing.class {
+fn indexed(outgoing: &Outgoing, key: &RejectedKey) -> (u8, u64, RejectedKey) {
+    let drop_order = match outgoing.class {
         DeliveryClass::Change(order) => 1 + order as u8,
         DeliveryClass::Latest | DeliveryClass::Advisory | DeliveryClass::Passing => 0,
     };
-    (weight, outgoing.place, key.clone())
+    (drop_order, outgoing.place, key.clone())
 }

@@ -52,7 +52,7 @@ async fn a_retained_reading_is_rejected_since_nobody_knows_how_old_it_is() {
 }
 
 #[tokio::test]
-async fn a_flood_of_refusals_is_told_as_one_with_its_count_even_at_the_end() {
+async fn a_flood_of_rejections_is_published_as_one_with_its_count_even_at_the_end() {
     let ward = Ward::open(AT_ONCE).await;
     let bad = |_| ("wardwatch/vitals/icu-1/p-17".to_owned(), "no reading");
     super::mosquitto::publish(ward.bus.port, (0..200).map(bad)).await;

@@ -1,4 +1,4 @@
-//! (a) What is dangerous is told in time, for as long as it lasts; and what is over is not kept open.
+//! (a) What is dangerous is published in time, for as long as it lasts; and what is over is not kept open.
 
 use super::statements::{Age, Course, Statement};
 use super::{Open, Violation};
@@ -22,7 +22,7 @@ pub fn check(course: &Course, changes: &[&Change], restarts: &[Ms], end: Ms, fou
         for high_side in [false, true] {
             for extreme in [false, true] {
                 let least = Danger { group: *group, high_side, extreme };
-                is_told(course, statements, &least, changes, (restarts, end), found);
+                is_published(course, statements, &least, changes, (restarts, end), found);
             }
             let least = Danger { group: *group, high_side, extreme: false };
             ends(course, statements, &least, changes, (restarts, end), found);
@@ -62,7 +62,7 @@ struct Run {
     last_taken: Ms,
 }
 
-fn is_told(
+fn is_published(
     course: &Course,
     statements: &[Statement],
     least: &Danger,

@@ -159,14 +159,14 @@ fn a_receipt_dropped_unsettled_is_a_fault_until_the_ring_is_closed() {
 fn a_million_clones_of_one_receipt_are_a_fault_and_acknowledge_nothing() {
     let ring = Ring::new(1);
     let entry = ring.push(1, 100).expect("room");
-    ring.slot(entry).debt.store(tag(entry) | COUNT_MASK, SeqCst);
-    ring.owe(entry);
-    assert_eq!(ring.fault(), Some(RingFault::TooManyDebts));
+    ring.slot(entry).pending.store(tag(entry) | COUNT_MASK, SeqCst);
+    ring.add_pending(entry);
+    assert_eq!(ring.fault(), Some(RingFault::TooManyPending));
     assert!(settled(&ring).is_empty());
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+enum RingStep {
     Push(u16),
     Clone(usize),
     Settle(usize),
@@ -174,13 +174,13 @@ enum Step {
     Reconnect,
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = RingStep> {
     prop_oneof![
-        4 => (1_u16..).prop_map(Step::Push),
-        2 => any::<usize>().prop_map(Step::Clone),
-        6 => any::<usize>().prop_map(Step::Settle),
-        3 => Just(Step::Take),
-        1 => Just(Step::Reconnect),
+        4 => (1_u16..).prop_map(RingStep::Push),
+        2 => any::<usize>().prop_map(RingStep::Clone),
+        6 => any::<usize>().prop_map(RingStep::Settle),
+        3 => Just(RingStep::Take),
+        1 => Just(RingStep::Reconnect),
     ]
 }
 
@@ -194,33 +194,33 @@ proptest! {
         let mut number = 0;
         for step in steps {
             match step {
-                Step::Push(pkid) => {
+                RingStep::Push(pkid) => {
                     let entry = ring.push(pkid, 1);
-                    let owed = model.iter().filter(|(_, _, count)| *count > 0).count();
-                    prop_assert_eq!(entry.is_some(), model.len() < 8 && owed < capacity);
+                    let pending = model.iter().filter(|(_, _, count)| *count > 0).count();
+                    prop_assert_eq!(entry.is_some(), model.len() < 8 && pending < capacity);
                     if let Some(entry) = entry {
                         receipts.push((number, Receipt::new(ring.clone(), entry)));
                         model.push_back((number, pkid, 1));
                         number += 1;
                     }
                 }
-                Step::Clone(which) if !receipts.is_empty() => {
+                RingStep::Clone(which) if !receipts.is_empty() => {
                     let (of, clone) = receipts[which % receipts.len()].clone();
                     receipts.push((of, clone));
                     if let Some(entry) = model.iter_mut().find(|entry| entry.0 == of) { entry.2 += 1; }
                 }
-                Step::Settle(which) if !receipts.is_empty() => {
+                RingStep::Settle(which) if !receipts.is_empty() => {
                     let (of, receipt) = receipts.swap_remove(which % receipts.len());
                     receipt.settle();
                     if let Some(entry) = model.iter_mut().find(|entry| entry.0 == of) { entry.2 -= 1; }
                 }
-                Step::Clone(_) | Step::Settle(_) => {}
-                Step::Take => {
+                RingStep::Clone(_) | RingStep::Settle(_) => {}
+                RingStep::Take => {
                     let mut expected = Vec::new();
                     while let Some(&(_, pkid, 0)) = model.front() { expected.push(pkid); model.pop_front(); }
                     prop_assert_eq!(settled(&ring), expected);
                 }
-                Step::Reconnect => { ring.void(); model.clear(); }
+                RingStep::Reconnect => { ring.void(); model.clear(); }
             }
             prop_assert_eq!(ring.len(), model.len());
         }
