@@ -86,14 +86,10 @@ async fn nobody_gets_in_without_a_name_that_is_theirs() {
     let cautious = Login { tls: Some(stranger.tls(None)), ..Login::with_password(&site, "mon-17") };
     assert!(Client::connect(&cautious).await.is_none(), "a broker was trusted that nobody vouches for");
     for user in USERS {
-        assert!(
-            Client::connect(&Login::with_password(&site, user)).await.is_some(),
-            "{user} with a password"
-        );
-        assert!(
-            Client::connect(&Login::with_certificate(&site, user)).await.is_some(),
-            "{user} with a certificate"
-        );
+        let (password, certificate) =
+            (Login::with_password(&site, user), Login::with_certificate(&site, user));
+        assert!(Client::connect(&password).await.is_some(), "{user} with a password");
+        assert!(Client::connect(&certificate).await.is_some(), "{user} with a certificate");
     }
     assert!(Client::connect(&Login::as_service(&site)).await.is_some(), "{}", site.log());
 }
@@ -114,54 +110,51 @@ async fn each_name_writes_only_what_is_its_own() {
     }
 }
 
+/// Whoever listens to everything, and what of what is said each of them hears.
+const HEARS: [(&str, &[&str]); 8] = [
+    ("gateway-icu-1", &[]),
+    ("mon-17", &[]),
+    ("gateway-ward-3", &[]),
+    ("adt", &["patients/icu-1/p-17", "rejected"]),
+    ("pager-icu-1", &["alerts/high/icu-1/p-17"]),
+    (
+        "station-icu-1",
+        &["replies/station-icu-1", "alerts/high/icu-1/p-17", "state/icu-1/p-17", "scores/news2/icu-1/p-17"],
+    ),
+    (
+        "records",
+        &[
+            "vitals/icu-1/p-17",
+            "vitals/icu-1/p-18",
+            "vitals/ward-3/p-17",
+            "patients/icu-1/p-17",
+            "alerts/high/icu-1/p-17",
+            "state/icu-1/p-17",
+            "scores/news2/icu-1/p-17",
+            "rejected",
+        ],
+    ),
+    (
+        "wardwatch",
+        &[
+            "vitals/icu-1/p-17",
+            "vitals/icu-1/p-18",
+            "vitals/ward-3/p-17",
+            "patients/icu-1/p-17",
+            "devices/mon-17/status",
+            "devices/gateway-icu-1/status",
+            "commands/station-icu-1/icu-1/p-17",
+            "receivers/pager-icu-1",
+            "confirmations/pager-icu-1",
+            "probe/wardwatch",
+        ],
+    ),
+];
+
 #[tokio::test]
 async fn each_name_hears_only_what_is_its_own() {
     let site = Site::open(DAYS).await;
-    let hears: [(&str, &[&str]); 8] = [
-        ("gateway-icu-1", &[]),
-        ("mon-17", &[]),
-        ("gateway-ward-3", &[]),
-        ("adt", &["patients/icu-1/p-17", "rejected"]),
-        ("pager-icu-1", &["alerts/high/icu-1/p-17"]),
-        (
-            "station-icu-1",
-            &[
-                "replies/station-icu-1",
-                "alerts/high/icu-1/p-17",
-                "state/icu-1/p-17",
-                "scores/news2/icu-1/p-17",
-            ],
-        ),
-        (
-            "records",
-            &[
-                "vitals/icu-1/p-17",
-                "vitals/icu-1/p-18",
-                "vitals/ward-3/p-17",
-                "patients/icu-1/p-17",
-                "alerts/high/icu-1/p-17",
-                "state/icu-1/p-17",
-                "scores/news2/icu-1/p-17",
-                "rejected",
-            ],
-        ),
-        (
-            "wardwatch",
-            &[
-                "vitals/icu-1/p-17",
-                "vitals/icu-1/p-18",
-                "vitals/ward-3/p-17",
-                "patients/icu-1/p-17",
-                "devices/mon-17/status",
-                "devices/gateway-icu-1/status",
-                "commands/station-icu-1/icu-1/p-17",
-                "receivers/pager-icu-1",
-                "confirmations/pager-icu-1",
-                "probe/wardwatch",
-            ],
-        ),
-    ];
-    for (listener, expected) in hears {
+    for (listener, expected) in HEARS {
         // The last that is said is what everybody may hear.
         let mut listening = match listener {
             "wardwatch" => {

@@ -163,30 +163,8 @@ impl Fate {
 /// Sends one message through the door to a ward of nobody, and waits until nothing is pending for it.
 fn fate_of(topic: &str, payload: &[u8]) -> Fate {
     assessed::paused_system().block_on(async {
-        let settings = Arc::new(Config::default().settings().unwrap());
-        let (clock, counters) =
-            (Clock::simulated(Timestamp::from_unix_ms(1_800_000_000_000)), Arc::default());
         let outlet = Rc::new(ShardOutput::default());
-        let parts = ShardParts {
-            settings: Arc::clone(&settings),
-            clock: clock.clone(),
-            outlet: outlet.clone(),
-            counters: Arc::clone(&counters),
-            rules: analyzers::all(&settings),
-        };
-        let census = CensusActor::start_alone(parts);
-        census.do_send(IngestProgress::RecordsRead);
-        census.do_send(IngestProgress::Live);
-        let (sources, topics) = (Config::default().sources(), Topics::new("wardwatch"));
-        let translator = Translator::new(topics, sources, settings);
-        let door = Door {
-            translator,
-            clock,
-            counters,
-            census,
-            rejected: outlet.clone(),
-            draining: Default::default(),
-        };
+        let door = a_door(&outlet);
         let pending = Arc::new(PendingCount(AtomicUsize::new(1)));
         let ledger: Arc<dyn Ledger> = pending.clone();
         let payload = Bytes::copy_from_slice(payload);
@@ -202,6 +180,25 @@ fn fate_of(topic: &str, payload: &[u8]) -> Fate {
             reasons: outlet.reasons.take(),
         }
     })
+}
+
+/// The way into a ward of nobody, whose answers go to `outlet`.
+fn a_door(outlet: &Rc<ShardOutput>) -> Door {
+    let settings = Arc::new(Config::default().settings().unwrap());
+    let (clock, counters) = (Clock::simulated(Timestamp::from_unix_ms(1_800_000_000_000)), Arc::default());
+    let parts = ShardParts {
+        settings: Arc::clone(&settings),
+        clock: clock.clone(),
+        outlet: outlet.clone(),
+        counters: Arc::clone(&counters),
+        rules: analyzers::all(&settings),
+    };
+    let census = CensusActor::start_alone(parts);
+    census.do_send(IngestProgress::RecordsRead);
+    census.do_send(IngestProgress::Live);
+    let (sources, topics) = (Config::default().sources(), Topics::new("wardwatch"));
+    let translator = Translator::new(topics, sources, settings);
+    Door { translator, clock, counters, census, rejected: outlet.clone(), draining: Default::default() }
 }
 
 struct PendingCount(AtomicUsize);

@@ -76,25 +76,28 @@ async fn every_reading_is_sent_and_acknowledged_over_several_connections() {
     assert_eq!((sent, acknowledged), (200, 200));
 }
 
-#[tokio::test]
-async fn a_lost_device_is_offline_by_its_last_will_and_returns() {
-    let broker = a_broker().await;
-    let mut events = listener(&broker, "wardwatch/devices/sim-mon-001/status").await;
+/// The first device is gone for a second: long enough for the broker to notice it.
+fn a_lost_device() -> Episode {
     let tenth = Duration::from_millis(100);
-    let lost = Episode {
+    Episode {
         patient: 0,
         kind: EpisodeKind::DeviceLost,
         begins: tenth,
         builds: tenth,
-        // Long enough for the broker to notice that it is gone before it is back.
         holds: Duration::from_secs(1),
         passes: tenth,
         depth: 1.0,
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_lost_device_is_offline_by_its_last_will_and_returns() {
+    let broker = a_broker().await;
+    let mut events = listener(&broker, "wardwatch/devices/sim-mon-001/status").await;
     let settings = FleetSettings {
         patients: 2,
         rate: 50.0,
-        schedule: Schedule::Script(vec![lost]),
+        schedule: Schedule::Script(vec![a_lost_device()]),
         ..FleetSettings::default()
     };
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -117,12 +117,12 @@ impl<'a, I: Inbox> Connection<'a, I> {
     }
 
     /// Whether a probe of this connection came back.
-    pub fn has_heard_a_probe(&self) -> bool {
+    pub fn any_came_back(&self) -> bool {
         self.records_heard
     }
 
     /// What became of its probes.
-    pub fn probes(&self) -> ProbesFate {
+    pub fn probes_fate(&self) -> ProbesFate {
         let lately = self.probed_at.is_some_and(|at| at.elapsed() < CUT_WITHIN);
         match (self.has_heard_a_probe, lately) {
             (true, _) => ProbesFate::Heard,

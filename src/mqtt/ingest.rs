@@ -249,9 +249,9 @@ impl Ingest {
         info!(broker = self.settings.link.address(), resumed, "connected to the broker for reading");
         let mut connection = Connection::new(self, inbox, wire);
         let ended = connection.hear(resumed, requests, shutdown).await;
-        let (heard_a_probe, fate) = (connection.has_heard_a_probe(), connection.probes());
+        let (came_back, fate) = (connection.any_came_back(), connection.probes_fate());
         self.note_probes(fate);
-        self.without_probe = if heard_a_probe { 0 } else { self.without_probe + 1 };
+        self.without_probe = if came_back { 0 } else { self.without_probe + 1 };
         ended
     }
 }

@@ -200,27 +200,35 @@ impl Ward<'_> {
                 let _lock = self.hold_store();
                 pause(held).await;
             }
-            Fault::LoseStore => {
-                let lock = self.hold_store();
-                self.hear_loss().await;
-                drop(lock);
-                self.watcher.hear("store.lost", "cleared", self.losses).await;
-            }
-            Fault::FillDisk => match self.disk {
-                Some(disk) => {
-                    disk.fill();
-                    self.hear_loss().await;
-                    disk.free();
-                    self.watcher.hear("store.lost", "cleared", self.losses).await;
-                }
-                None => println!("no full disk: mounting a file system is not permitted here"),
-            },
+            Fault::LoseStore => self.lose_store().await,
+            Fault::FillDisk => self.fill_disk().await,
         }
+    }
+
+    async fn lose_store(&mut self) {
+        let lock = self.hold_store();
+        self.hear_loss().await;
+        drop(lock);
+        self.hear_return().await;
+    }
+
+    async fn fill_disk(&mut self) {
+        let Some(disk) = self.disk else {
+            return println!("no full disk: mounting a file system is not permitted here");
+        };
+        disk.fill();
+        self.hear_loss().await;
+        disk.free();
+        self.hear_return().await;
     }
 
     async fn hear_loss(&mut self) {
         self.losses += 1;
         self.watcher.hear("store.lost", "raised", self.losses).await;
+    }
+
+    async fn hear_return(&mut self) {
+        self.watcher.hear("store.lost", "cleared", self.losses).await;
     }
 
     /// Lets nobody commit until its value ends.

@@ -132,44 +132,45 @@ async fn faults_shorter_than_what_is_live_lose_nothing_and_raise_nothing() {
     let loaded = load.end().await;
     let account = take_account(&watcher, &loaded, &service).await;
 
-    let truth = &loaded.truth;
-    let is_loss = |change: &&watcher::Heard| change.condition == "store.lost" && change.event == "raised";
-    let lost: Vec<_> = account.changes.iter().filter(is_loss).map(|change| change.time.to_string()).collect();
-    let unfounded_losses = if lost.len() > losses { lost } else { Vec::new() };
-    let missing = account.missing(truth);
-    let explained: &[&str] = match longest_without_a_broker(&outages) {
-        gone if gone >= BROKER_LOST_AFTER => &["store.lost", "broker.lost"],
-        _ => &["store.lost"],
-    };
-    let spurious = account.spurious(truth, explained);
-    let disorder = account.disorder(truth);
+    let (truth, duplicates) = (&loaded.truth, account.duplicates);
+    let wrong = [
+        ("missing", account.missing(truth)),
+        ("spurious", account.spurious(truth, explained(&outages))),
+        ("store.lost, of which not all had a cause", unfounded_losses(&account, losses)),
+        ("out of order", account.disorder(truth)),
+        ("contradictions", account.contradictions),
+    ];
+    let (faults, readings, expected) = (steps.len(), loaded.readings(), truth.changes.len());
+    let sizes = format!("{faults} faults, {readings} readings, {expected} changes expected");
     println!(
-        "chaos ({}, seed {}): {} faults, {} readings, {} changes expected, {} heard; \
-         missing {}, spurious {}, duplicates {}, contradictions {}, out of order {}",
+        "chaos ({}, seed {}): {sizes}; {}, duplicates {duplicates}",
         run.form(),
         run.seed,
-        steps.len(),
-        loaded.readings(),
-        truth.changes.len(),
-        account.changes.len(),
-        missing.len(),
-        spurious.len(),
-        account.duplicates,
-        account.contradictions.len(),
-        disorder.len(),
+        counted(&wrong)
     );
-    let contradictions = account.contradictions;
     assert_eq!(service.pending(), 0, "with seed {}: changes that the broker has are still pending", run.seed);
-    judge(
-        run,
-        &[
-            ("missing", missing),
-            ("spurious", spurious),
-            ("store.lost, of which not all had a cause", unfounded_losses),
-            ("contradictions", contradictions),
-            ("out of order", disorder),
-        ],
-    );
+    judge(run, &wrong);
+}
+
+/// What alerts of the installation these outages explain.
+fn explained(outages: &[faults::Outage]) -> &'static [&'static str] {
+    match longest_without_a_broker(outages) {
+        gone if gone >= BROKER_LOST_AFTER => &["store.lost", "broker.lost"],
+        _ => &["store.lost"],
+    }
+}
+
+/// How often the store was lost, if that was more often than it was taken away.
+fn unfounded_losses(account: &watcher::Account, losses: usize) -> Vec<String> {
+    let is_loss = |change: &&watcher::Heard| change.condition == "store.lost" && change.event == "raised";
+    let lost: Vec<_> = account.changes.iter().filter(is_loss).map(|change| change.time.to_string()).collect();
+    if lost.len() > losses { lost } else { Vec::new() }
+}
+
+/// How many there are of each.
+fn counted(wrong: &[(&str, Vec<String>)]) -> String {
+    let counts: Vec<_> = wrong.iter().map(|(what, found)| format!("{what} {}", found.len())).collect();
+    counts.join(", ")
 }
 
 /// Seen to fail where a device that catches up counts as one whose clock is behind: a `clock.wrong` of all.
@@ -200,28 +201,17 @@ async fn an_outage_longer_than_what_is_live_leaves_what_is_true_now_and_no_storm
     let open = open_of_account(&account);
     let differs: Vec<_> = open.symmetric_difference(&assessed).map(ToString::to_string).collect();
     let summaries = account.changes.iter().filter(|c| c.condition == "backlog.summary").count();
-    println!(
-        "chaos, long outages ({}, seed {}): {} outages, {} readings, {} changes of which {} out of a backlog, \
-         {summaries} summaries; open at the end {} as assessed {}, duplicates {}, contradictions {}",
-        run.form(),
-        run.seed,
-        steps.len(),
-        loaded.readings(),
-        account.changes.len(),
-        account.changes.iter().filter(|c| c.backlog).count(),
-        open.len(),
-        assessed.len(),
-        account.duplicates,
-        account.contradictions.len(),
-    );
-    judge(
-        run,
-        &[
-            ("open at the end, here or in the assessment alone", differs),
-            ("malformed", malformed(&account)),
-            ("unfounded", unfounded(&account, truth, &["backlog.summary", "broker.lost"])),
-            ("storms", storms(&account, truth, &outages)),
-            ("contradictions", account.contradictions),
-        ],
-    );
+    let (readings, changes, duplicates) = (loaded.readings(), account.changes.len(), account.duplicates);
+    let sizes =
+        format!("{} outages, {readings} readings, {changes} changes, {summaries} summaries", steps.len());
+    let wrong = [
+        ("open at the end, here or in the assessment alone", differs),
+        ("malformed", malformed(&account)),
+        ("unfounded", unfounded(&account, truth, &["backlog.summary", "broker.lost"])),
+        ("storms", storms(&account, truth, &outages)),
+        ("contradictions", account.contradictions),
+    ];
+    let (form, seed, wrongs) = (run.form(), run.seed, counted(&wrong));
+    println!("chaos, long outages ({form}, seed {seed}): {sizes}; {wrongs}, duplicates {duplicates}");
+    judge(run, &wrong);
 }

@@ -67,11 +67,8 @@ async fn a_rejected_alert_is_published_when_the_access_list_is_mended_with_a_res
     bus.until("that nothing is rejected any more", "system/", rejected(0)).await;
     again.signal("TERM");
     assert_eq!(again.ended().await.code(), Some(0), "{}", again.complained());
-    for file in [acl].into_iter().chain(["", "-wal", "-shm", ".lock"].map(|ending| {
-        let mut name = database.clone().into_os_string();
-        name.push(ending);
-        name.into()
-    })) {
-        let _ = std::fs::remove_file(file);
-    }
+    let _ = std::fs::remove_file(acl);
+    ["", "-wal", "-shm", ".lock"].into_iter().for_each(|ending| {
+        let _ = std::fs::remove_file(format!("{}{ending}", database.display()));
+    });
 }

@@ -61,6 +61,14 @@ pub struct Bedside {
     pub published: Vec<AlertChange>,
 }
 
+fn by_points(points: u8) -> Option<Priority> {
+    match points {
+        7.. => Some(Priority::High),
+        5.. => Some(Priority::Medium),
+        _ => None,
+    }
+}
+
 impl Bedside {
     pub fn new(timing: Timing) -> Self {
         Self {
@@ -158,68 +166,66 @@ impl Bedside {
     }
 
     pub fn findings(&mut self, at: i64, found: Found, reading: Option<ReadingRef>) -> Vec<Finding> {
-        let (medium, high) = (Some(Priority::Medium), Some(Priority::High));
-        let beyond = |rate: i32, limit| match rate {
-            rate if rate > limit + 30 => high,
-            rate if rate > limit => medium,
-            _ => None,
-        };
-        let by_points = |points: u8| match points {
-            7.. => high,
-            5.. => medium,
-            _ => None,
-        };
-        let (reached, kept, presence) = match found {
-            Rate(rate) => {
-                self.last = (rate, at);
-                (beyond(rate, self.limit), beyond(rate, self.limit - 3), Presence::Present)
-            }
-            Again => {
-                (beyond(self.last.0, self.limit), beyond(self.last.0, self.limit - 3), Presence::Present)
-            }
-            Lapsed => (beyond(self.last.0, self.limit), high, Presence::Unknown),
-            Unknown => (None, high, Presence::Unknown),
-            Score(floor, ceiling) => {
-                let published = floor == ceiling || by_points(floor).is_some();
-                let presence = if published { Presence::Present } else { Presence::Unknown };
-                (by_points(floor), by_points(ceiling), presence)
-            }
-            Nothing => return Vec::new(),
-        };
-        let is_score = matches!(found, Score(..));
-        let points = if let Score(floor, _) = found { floor.into() } else { 0 };
-        let risk = by_points(points as u8).map_or("low", Priority::name).to_owned();
-        let limit = |over: i32| Some(Quantity::whole(self.limit + over));
+        let Some((reached, kept, presence)) = self.level(at, found) else { return Vec::new() };
         let spoke_at = if matches!(found, Again | Lapsed | Unknown) { self.last.1 } else { at };
         vec![Finding {
-            condition: if is_score { RISK } else { HEART_RATE },
+            condition: if matches!(found, Score(..)) { RISK } else { HEART_RATE },
             reached,
             kept,
             presence,
-            cause: if is_score {
-                Cause::Score {
-                    risk: risk.into(),
-                    parts: Vec::new(),
-                    missing: Vec::new(),
-                    lost: Vec::new(),
-                    points,
-                    from: [None, Some(5), Some(7)],
-                }
-            } else {
-                Cause::Limit {
-                    vital: Vital::HeartRate,
-                    side: Side::High,
-                    value: Quantity::whole(self.last.0),
-                    limit: limit(0),
-                    extreme: limit(30),
-                }
-            },
+            cause: self.cause(found),
             at: second(spoke_at),
             measured: Self::now(spoke_at).uptime,
             reading: reading.filter(|_| !matches!(found, Again | Lapsed | Unknown)),
             timing: self.timing,
             reason: None,
         }]
+    }
+
+    /// What is reached and kept, and whether it is so; none where nothing is found.
+    fn level(&mut self, at: i64, found: Found) -> Option<(Option<Priority>, Option<Priority>, Presence)> {
+        let (medium, high) = (Some(Priority::Medium), Some(Priority::High));
+        let beyond = |rate: i32, limit| match rate {
+            rate if rate > limit + 30 => high,
+            rate if rate > limit => medium,
+            _ => None,
+        };
+        if let Rate(rate) = found {
+            self.last = (rate, at);
+        }
+        let last = self.last.0;
+        Some(match found {
+            Rate(_) | Again => (beyond(last, self.limit), beyond(last, self.limit - 3), Presence::Present),
+            Lapsed => (beyond(last, self.limit), high, Presence::Unknown),
+            Unknown => (None, high, Presence::Unknown),
+            Score(floor, ceiling) => {
+                let is_sure = floor == ceiling || by_points(floor).is_some();
+                let presence = if is_sure { Presence::Present } else { Presence::Unknown };
+                (by_points(floor), by_points(ceiling), presence)
+            }
+            Nothing => return None,
+        })
+    }
+
+    fn cause(&self, found: Found) -> Cause {
+        let limit = |over: i32| Some(Quantity::whole(self.limit + over));
+        match found {
+            Score(floor, _) => Cause::Score {
+                risk: by_points(floor).map_or("low", Priority::name).to_owned().into(),
+                parts: Vec::new(),
+                missing: Vec::new(),
+                lost: Vec::new(),
+                points: floor.into(),
+                from: [None, Some(5), Some(7)],
+            },
+            _ => Cause::Limit {
+                vital: Vital::HeartRate,
+                side: Side::High,
+                value: Quantity::whole(self.last.0),
+                limit: limit(0),
+                extreme: limit(30),
+            },
+        }
     }
 
     /// What was published, a line a change: `10 raised medium`.

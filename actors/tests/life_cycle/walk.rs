@@ -138,18 +138,8 @@ impl Walk {
             };
             let whole = |value| Some(Quantity::whole(value));
             let value = Quantity::whole(value);
-            Finding {
-                condition,
-                reached,
-                kept: reached,
-                presence: Presence::Present,
-                cause: Cause::Limit { vital, side, value, limit: whole(limit), extreme: whole(extreme) },
-                at: now.wall,
-                measured: now.uptime,
-                reading: Some(reading.clone()),
-                timing: Timing { clear_delay: Span::from_secs(2), ..Timing::IMMEDIATE },
-                reason: None,
-            }
+            let cause = Cause::Limit { vital, side, value, limit: whole(limit), extreme: whole(extreme) };
+            found(condition, reached, cause, now, &reading)
         });
         let moment = Moment { at: now.wall, measured: now.uptime, now, reading: Some(reading) };
         let (subject, policy) = (self.subject.clone(), self.policy.clone());
@@ -323,4 +313,26 @@ fn no_active_alert_is_ever_quiet_without_a_reason() {
 #[ignore = "the long form: ten million steps"]
 fn no_active_alert_is_ever_quiet_without_a_reason_in_ten_million_steps() {
     walks(1000..6000, 2000);
+}
+
+/// What a rule finds of a value that was measured `now`.
+fn found(
+    condition: Condition,
+    reached: Option<Priority>,
+    cause: Cause,
+    now: Now,
+    reading: &ReadingRef,
+) -> Finding {
+    Finding {
+        condition,
+        reached,
+        kept: reached,
+        presence: Presence::Present,
+        cause,
+        at: now.wall,
+        measured: now.uptime,
+        reading: Some(reading.clone()),
+        timing: Timing { clear_delay: Span::from_secs(2), ..Timing::IMMEDIATE },
+        reason: None,
+    }
 }

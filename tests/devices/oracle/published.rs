@@ -62,6 +62,15 @@ struct Run {
     last_taken: Ms,
 }
 
+fn is_missing(least: &Danger, since: Ms, (by, until): (Ms, Ms), at: Ms) -> String {
+    let what = if least.extreme { "high" } else { "medium or high" };
+    let condition = least.condition();
+    format!(
+        "{condition} must be open with priority {what} from {by} to {until} (dangerous since {since}); \
+         at {at} it is not"
+    )
+}
+
 fn is_published(
     course: &Course,
     statements: &[Statement],
@@ -83,13 +92,7 @@ fn is_published(
         }
         let rank = if least.extreme { 3 } else { 2 };
         if let Some(at) = open.first_gap(by, until, rank) {
-            let what = if least.extreme { "high" } else { "medium or high" };
-            let said = format!(
-                "{} must be open with priority {what} from {by} to {until} (dangerous since {}); at {at} it is not",
-                least.condition(),
-                run.from
-            );
-            found.push(Violation::new('a', at, said));
+            found.push(Violation::new('a', at, is_missing(least, run.from, (by, until), at)));
         }
     };
     for said in statements {

@@ -1,6 +1,6 @@
 //! (e) Silence is published, and only silence; and what is not measured is published in place of an alert that waits for it.
 
-use super::statements::{Age, Course, Device, Statement};
+use super::statements::{Age, Came, Course, Device, Statement};
 use super::{Open, Violation};
 use crate::bed::Bed;
 use crate::change::Change;
@@ -39,6 +39,14 @@ pub fn check(
     }
 }
 
+/// What it measured, by arrival: an array is one, as new as its newest reading.
+fn arrivals(device: &Device) -> Vec<&Came> {
+    let mut readings: Vec<_> = device.readings.iter().rev().filter(|came| came.measures).collect();
+    readings.dedup_by_key(|came| came.at);
+    readings.reverse();
+    readings
+}
+
 /// A device that fell silent is published: as silent, as offline, or by what is missing.
 fn is_published(
     bed: &Bed,
@@ -49,10 +57,7 @@ fn is_published(
     found: &mut Vec<Violation>,
 ) {
     let Some(name) = &device.name else { return };
-    // An array is one arrival, as new as its newest reading.
-    let mut readings: Vec<_> = device.readings.iter().rev().filter(|came| came.measures).collect();
-    readings.dedup_by_key(|came| came.at);
-    readings.reverse();
+    let readings = arrivals(device);
     for place in 5..=readings.len() {
         let last = readings[place - 1];
         let until = readings.get(place).map_or(bed.end, |next| next.at);
@@ -69,11 +74,11 @@ fn is_published(
         if longest > SPOT || !live || signs || by >= until || moved(bed, patient, name, by) {
             continue;
         }
-        let published = changes.iter().any(|change| {
+        let concerns_it = |change: &&Change| {
             let this = change.device.as_deref() == Some(name) && change.condition.starts_with("device.");
-            (this || change.condition.ends_with(".missing")) && still_open(change, changes, by)
-        });
-        if !published {
+            this || change.condition.ends_with(".missing")
+        };
+        if !changes.iter().any(|change| concerns_it(change) && still_open(change, changes, by)) {
             let words =
                 format!("{name} is silent since {}, which must be published by {by} and is not", last.at);
             found.push(Violation::new('e', by, words));

@@ -99,9 +99,10 @@ impl Course {
                 stamps.resize(course.devices.len(), None);
                 let is_newest = reading.stamp.is_some() && reading.stamp >= stamps[place];
                 stamps[place] = stamps[place].max(reading.stamp);
-                for (vital, value) in &reading.values {
+                let (at, taken, source) = (message.at, reading.taken, reading.source);
+                for &(vital, ref value) in &reading.values {
                     let value = if let Value::Of(value) = value { Some(*value) } else { None };
-                    let of_vital = match age_of_vital(&mut newest, reading, *vital, age) {
+                    let of_vital = match age_of_vital(&mut newest, reading, vital, age) {
                         // A count that starts again may say just what was said before.
                         Age::Again if !reading.again => Age::Grey,
                         of_vital => of_vital,
@@ -109,12 +110,10 @@ impl Course {
                     if of_vital == Age::Late {
                         age = Age::Late;
                     }
-                    let (at, taken, source, vital) = (message.at, reading.taken, reading.source, *vital);
                     let said = Statement { at, taken, source, device: place, vital, value, age: of_vital };
                     course.group(vital).push(said);
                 }
                 let measures = reading.values.iter().any(|(_, value)| matches!(value, Value::Of(_)));
-                let (at, taken) = (message.at, reading.taken);
                 let looks_new = is_newest && (at - taken > LIVE || age == Age::Late);
                 course.devices[place].readings.push(Came { at, taken, age, measures, looks_new });
                 came[place].push(reading);
