@@ -104,7 +104,7 @@ async fn measure_round(
             && (beat.patients, beat.open_alerts) == (before.patients, before.open_alerts)
     });
     let (Beat { patients, open_alerts, .. }, heard) = restored.await?;
-    witness.ask_until("nothing to be pending any more", Beat::is_settled).await?;
+    witness.ask_until("nothing pending any more", Beat::is_settled).await?;
     let (raised_anew, raised_again) = witness.raised();
     let seconds = heard.duration_since(begun).as_secs_f64();
     Ok(RecoveryRound { patients, open_alerts, seconds, raised_again, raised_anew })

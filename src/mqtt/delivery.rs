@@ -194,7 +194,7 @@ fn verdict(reason: u8) -> PubackAnswer {
         // "Implementation specific", as by a broker that is short of something, and "quota exceeded".
         0x83 | 0x97 => PubackAnswer::Retry,
         0x95 => PubackAnswer::TooLarge,
-        other => PubackAnswer::Rejected(format!("the broker rejected it with reason {other:#04x}")),
+        other => PubackAnswer::Rejected(format!("PUBACK with reason {other:#04x}")),
     }
 }
 
