@@ -8,7 +8,8 @@ use actix::Addr;
 use bytes::Bytes;
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::census_actor::{
-    Arrived, CensusActor, Commanded, ConfirmDischarges, DeviceStatus, Discharge, Recorded,
+    Arrived, CensusActor, Commanded, ConfirmDischarges, Confirmed, DeviceStatus, Discharge, Recorded,
+    Registered,
 };
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::counters::Counters;
@@ -16,13 +17,29 @@ use wardwatch_actors::people::{DeviceId, PatientId};
 use wardwatch_actors::receipt::Receipt;
 use wardwatch_actors::vitals::Reading;
 
-use crate::contract::inbound::{Inbound, InboundMessage, Translator};
+use crate::contract::inbound::{Inbound, InboundMessage, ReplyRequest, Translator};
 use crate::contract::payload::rejected::{PAYLOAD_KEPT, RejectedMessage};
 
 /// Takes what is rejected at the door.
 pub trait RejectedOutput {
     /// A message or value was rejected.
     fn reject(&self, message: RejectedMessage);
+}
+
+/// One message, however it came.
+pub struct Arrival<'a> {
+    pub topic: &'a str,
+    /// As much of it as has been read.
+    pub payload: Bytes,
+    /// Bytes of the payload as it was sent.
+    pub size: usize,
+    /// Whether the broker keeps it for whoever subscribes.
+    pub retain: bool,
+    /// Whether it waited in a queue before we listened.
+    pub queued: bool,
+    /// Where its answer is wanted.
+    pub reply: ReplyRequest<'a>,
+    pub receipt: Receipt,
 }
 
 /// Brings what comes in to the census of one shard, on its thread.
@@ -45,9 +62,15 @@ impl Door {
 
     /// The same of a message of so many bytes, of which perhaps only the beginning has been read.
     pub fn take_beginning(&self, topic: &str, payload: Bytes, size: usize, retain: bool, receipt: Receipt) {
+        let (queued, reply) = (self.draining.get(), ReplyRequest::default());
+        self.take_arrival(Arrival { topic, payload, size, retain, queued, reply, receipt });
+    }
+
+    /// The same of one that may want its answer somewhere.
+    pub fn take_arrival(&self, arrival: Arrival<'_>) {
+        let Arrival { topic, payload, size, retain, queued, reply, receipt } = arrival;
         let received_at = self.clock.now().wall;
-        let queued = self.draining.get();
-        let message = InboundMessage { topic, payload: &payload, size, retain, queued, received_at };
+        let message = InboundMessage { topic, payload: &payload, size, retain, queued, received_at, reply };
         let translation = self.translator.translate(message);
         if translation.unknown_fields > 0 {
             self.counters.unknown_fields.add(translation.unknown_fields as u64);
@@ -59,6 +82,10 @@ impl Door {
             Inbound::Record { patient, record: None } => self.discharge(patient, receipt),
             Inbound::DeviceStatus { device, online } => self.device_status(device, online, receipt),
             Inbound::Command(command) => self.census.do_send(Commanded { command, receipt }),
+            Inbound::Registration { receiver, online } => {
+                self.census.do_send(Registered { receiver, online, receipt });
+            }
+            Inbound::Confirmation(confirmation) => self.census.do_send(Confirmed { confirmation, receipt }),
             Inbound::ConfirmDischarges => self.census.do_send(ConfirmDischarges { receipt }),
             Inbound::Nothing => receipt.settle(),
         }
@@ -97,6 +124,13 @@ impl Door {
     /// Takes what a device, or its last will, says of itself.
     pub fn device_status(&self, device: DeviceId, online: bool, receipt: Receipt) {
         self.census.do_send(DeviceStatus { device, online, receipt });
+    }
+
+    /// Takes a command that somebody within the process gives, who waits there for its answer.
+    pub fn command(&self, sender: String, patient: PatientId, payload: &[u8], caller: u64, receipt: Receipt) {
+        let whose = (sender, patient, caller);
+        let command = self.translator.asked_command(payload, whose, self.clock.now().wall);
+        self.census.do_send(Commanded { command, receipt });
     }
 
     /// Counts and passes on what was rejected.

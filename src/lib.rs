@@ -6,6 +6,7 @@ pub mod bench;
 pub mod broker;
 pub mod causes;
 pub mod check;
+pub mod client;
 pub mod config;
 pub mod contract;
 pub mod door;

@@ -43,7 +43,7 @@ news2 = true
 format = "jsno"
 "#;
     let (found, shown) = report("faults", text);
-    let expected = r#"site.toml:2: dashbord: unknown key, did you mean dashboard?; allowed is mqtt, admission, limits, units, missing, scores, alerts, signals, escalation, senders, bounds, sources, store, log, dashboard
+    let expected = r#"site.toml:2: dashbord: unknown key, did you mean dashboard?; allowed is mqtt, admission, limits, units, missing, scores, alerts, signals, escalation, senders, receivers, bounds, sources, store, log, dashboard
 site.toml:4: mqtt.url: "tcp://broker:1883" does not begin with mqtt:// or mqtts://; allowed is mqtt://HOST:PORT, or mqtts://HOST:PORT for TLS (ports 1883 and 8883 may be left out)
 site.toml:5: mqtt.password: a password may not stand in this file; allowed is password_file, or the variable WARDWATCH__MQTT__PASSWORD
 site.toml:6: mqtt.max_unacknowledged: 0 is not allowed; allowed is 1 to 65535

@@ -19,7 +19,7 @@ use allocations::most_held;
 use inputs::Inputs;
 use wardwatch::config::{Config, Sources};
 use wardwatch::contract::announcement;
-use wardwatch::contract::inbound::{Inbound, InboundMessage, Translation, Translator};
+use wardwatch::contract::inbound::{Inbound, InboundMessage, ReplyRequest, Translation, Translator};
 use wardwatch::contract::topics::{Address, Topics};
 use wardwatch_actors::clock::{Clock, Timestamp};
 use wardwatch_actors::people::PatientId;
@@ -89,6 +89,7 @@ fn translate<'t>(translator: &Translator, topic: &'t str, payload: &[u8]) -> Tra
         retain: false,
         queued: false,
         received_at: now(),
+        reply: ReplyRequest::default(),
     };
     let translation = translator.translate(message);
     for rejected in &translation.rejected {
@@ -118,6 +119,8 @@ fn no_topic_does_harm_and_whatever_names_somebody_is_spelled_as_we_spell_it() {
                 Ok(Address::Command { sender, patient }) => {
                     assert_eq!(topics.command(sender, &patient.parse().expect("an id")), *topic);
                 }
+                Ok(Address::Receiver(name)) => assert_eq!(topics.receiver(name), *topic),
+                Ok(Address::Confirmation(name)) => assert_eq!(topics.confirmations(name), *topic),
                 Ok(Address::Probe(instance)) => assert_eq!(topics.probe(instance), *topic),
                 Ok(Address::Discharges(instance)) => assert_eq!(topics.discharges(instance), *topic),
                 Err(fault) => assert!(!fault.to_string().is_empty()),

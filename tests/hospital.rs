@@ -19,7 +19,7 @@ use site::{Site, USERS};
 const DAYS: u32 = 365;
 
 /// One topic of each kind, and who may write it.
-const MAY_WRITE: [(&str, &[&str]); 23] = [
+const MAY_WRITE: [(&str, &[&str]); 24] = [
     ("vitals/icu-1/p-17", &["gateway-icu-1", "mon-17"]),
     ("vitals/icu-1/p-18", &["gateway-icu-1"]),
     ("vitals/ward-3/p-17", &["gateway-ward-3"]),
@@ -43,6 +43,7 @@ const MAY_WRITE: [(&str, &[&str]); 23] = [
     ("system/wardwatch", &["wardwatch"]),
     ("system/another", &[]),
     ("probe/wardwatch", &["wardwatch"]),
+    ("probe/wardwatch-commands", &["wardwatch"]),
 ];
 
 /// Everybody, connected as the deployment means them to.
@@ -147,6 +148,7 @@ const HEARS: [(&str, &[&str]); 8] = [
             "receivers/pager-icu-1",
             "confirmations/pager-icu-1",
             "probe/wardwatch",
+            "probe/wardwatch-commands",
         ],
     ),
 ];

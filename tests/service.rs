@@ -9,8 +9,16 @@ mod ward;
 mod admission;
 #[path = "service/alerts_managed.rs"]
 mod alerts_managed;
+#[path = "service/command_connection.rs"]
+mod command_connection;
+#[path = "service/command_figures.rs"]
+mod command_figures;
+#[path = "service/command_line.rs"]
+mod command_line;
 #[path = "service/commands.rs"]
 mod commands;
+#[path = "service/commands_killed.rs"]
+mod commands_killed;
 #[path = "service/devices.rs"]
 mod devices;
 #[cfg(feature = "demo")]
@@ -18,6 +26,8 @@ mod devices;
 mod embedded;
 #[path = "service/ends.rs"]
 mod ends;
+#[path = "service/evening.rs"]
+mod evening;
 #[path = "service/exit_statuses.rs"]
 mod exit_statuses;
 #[path = "service/hearing.rs"]
@@ -26,6 +36,8 @@ mod hearing;
 mod log;
 #[path = "service/pages.rs"]
 mod pages;
+#[path = "service/receivers.rs"]
+mod receivers;
 #[path = "service/rejected_alerts.rs"]
 mod rejected_alerts;
 #[path = "service/rejections.rs"]

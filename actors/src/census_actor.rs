@@ -3,6 +3,7 @@
 mod commands;
 mod discharges;
 mod notices;
+mod receivers;
 mod reload;
 mod restart;
 mod steps;
@@ -37,6 +38,7 @@ use crate::vitals::Reading;
 pub use commands::Commanded;
 pub use discharges::{ConfirmDischarges, Discharge};
 pub use notices::{Notify, OwnClockJudged, ShowPatients, UnitJudged};
+pub use receivers::{Confirmed, ReceiversJudged, Registered};
 pub use reload::Reload;
 pub use restart::{Restore, WatchedAgain};
 
@@ -111,6 +113,8 @@ impl CensusActor {
         let shard = Rc::new(ShardContext {
             first_analyzer: RefCell::new(AnalyzerActor::start_all(rules, &outlet)),
             listening: Cell::new(Listening { since: None, own_clock_suspect: false }),
+            gone: RefCell::default(),
+            confirmable: RefCell::default(),
             census: address.clone(),
             settings: RefCell::new(settings),
             clock,

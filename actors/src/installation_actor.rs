@@ -1,5 +1,7 @@
 //! The actor of what is nobody's in particular: raises one alert, however many shards report the same.
 
+mod receivers;
+
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -18,6 +20,8 @@ use crate::people::{DeviceId, UnitId};
 use crate::receipt::Receipt;
 use crate::settings::Settings;
 use crate::shard::PanicReporter;
+
+pub use receivers::{DeliveryReported, ReceiverConfirmed, ReceiverRegistered, ReceiversHeard};
 
 /// What is nobody's in particular.
 ///
@@ -86,7 +90,7 @@ impl InstallationActor {
         for announcement in self.installation.tick(due, self.clock.now()) {
             self.announce(announcement);
         }
-        self.arm_timer(ctx);
+        self.report_gone(ctx);
     }
 }
 
@@ -123,7 +127,7 @@ impl Handler<TakeUp> for InstallationActor {
         self.counters.open_alerts.change(0, open.len());
         self.own_clock_suspect = open.iter().any(|change| change.condition == Condition::ClockWrong(None));
         self.installation.adopt(open, self.clock.now());
-        self.arm_timer(ctx);
+        self.report_gone(ctx);
     }
 }
 
@@ -155,8 +159,10 @@ pub struct ChangeSettings {
 impl Handler<ChangeSettings> for InstallationActor {
     type Result = ();
 
-    fn handle(&mut self, ChangeSettings { settings }: ChangeSettings, _: &mut Self::Context) {
-        self.installation.apply(settings);
+    fn handle(&mut self, ChangeSettings { settings }: ChangeSettings, ctx: &mut Self::Context) {
+        let announcement = self.installation.apply(settings, self.clock.now());
+        self.announce(announcement);
+        self.report_gone(ctx);
     }
 }
 

@@ -21,6 +21,7 @@ pub mod patient;
 pub mod patient_actor;
 pub mod people;
 pub mod receipt;
+pub mod receivers;
 pub mod settings;
 pub mod shard;
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::admission::AdmissionRecord;
+use crate::alerts::AlertChange;
 use crate::commands::RejectedCommand;
 use crate::patient::outcome::{LivePatient, Outcome, RejectedArrival};
 use crate::patient::snapshot::Saved;
@@ -55,6 +56,8 @@ pub trait Outlet: 'static {
     fn publish_record(&self, patient: &PatientId, record: &AdmissionRecord);
     /// A command that nobody can be answered was not carried out.
     fn reject_command(&self, rejected: RejectedCommand);
+    /// Receivers get this change again, which was kept and published before a restart: nobody has confirmed it.
+    fn publish_again(&self, _: &AlertChange) {}
     /// An actor died: the process must end, since what it held would be lost in silence.
     fn died(&self, actor: &'static str);
 }

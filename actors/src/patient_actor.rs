@@ -3,6 +3,7 @@
 //! The patient's memory is copied before each step and the copy kept only if the step succeeds: a
 //! panic costs the reading that led to it, and leaves no trace in the memory.
 
+mod delivery;
 mod steps;
 
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorContext, Addr, AsyncContext, Context, Handler, Message};
 use bytes::Bytes;
+use uuid::Uuid;
 
 use crate::admission::AdmissionRecord;
 use crate::analyzer_actor::{Analyze, Found};
@@ -19,8 +21,9 @@ use crate::clock::Uptime;
 use crate::commands::Command;
 use crate::patient::Patient;
 use crate::patient::outcome::{Inquiry, Outcome};
-use crate::people::{Departure, DeviceId, PatientId};
+use crate::people::{Departure, DeviceId, PatientId, ReceiverName};
 use crate::receipt::Receipt;
+use crate::receivers::Confirmation;
 use crate::shard::{PanicReporter, ShardContext};
 use crate::vitals::Reading;
 
@@ -43,6 +46,8 @@ pub struct PatientActor {
     /// How often in a row a timer failed.
     timer_failures: u8,
     open_alerts: usize,
+    /// The alerts of which somebody may confirm a change, as the shard knows them.
+    confirmable: Vec<Uuid>,
     /// The record that was just taken, to be kept.
     new_record: Option<Arc<AdmissionRecord>>,
     /// How the stay ended, once it has.
@@ -67,7 +72,7 @@ macro_rules! tasks {
     };
 }
 
-tasks!(Observe ObserveAgain ReportMemoryLost ConfirmWatched Admit HoldDischarge HearOfDevice HearOfUnit Reconsider Obey Tick Leave HandOver Inherit Show);
+tasks!(Observe ObserveAgain ReportMemoryLost ConfirmWatched Admit HoldDischarge HearOfDevice HearOfUnit Reconsider Obey HearConfirmation ReceiverGone Tick Leave HandOver Inherit Show);
 
 /// Every task is done now, or in its turn.
 impl<M> Handler<M> for PatientActor
@@ -130,6 +135,7 @@ impl PatientActor {
             armed: None,
             timer_failures: 0,
             open_alerts: 0,
+            confirmable: Vec::new(),
             new_record: None,
             departure: None,
             awaits_memory: false,
@@ -163,6 +169,8 @@ impl PatientActor {
             Task::HearOfUnit(unit) => self.hear_of_unit(unit),
             Task::Reconsider(_) => self.reconsider(),
             Task::Obey(obey) => self.obey(obey),
+            Task::HearConfirmation(confirmation) => self.hear_confirmation(confirmation),
+            Task::ReceiverGone(gone) => self.receiver_gone(&gone),
             Task::Tick(tick) => self.tick(&tick),
             Task::Leave(leave) => self.leave(leave, ctx),
             Task::HandOver(hand_over) => self.hand_over(hand_over, ctx),
@@ -212,6 +220,8 @@ impl Actor for PatientActor {
     fn started(&mut self, _: &mut Self::Context) {
         self.open_alerts = self.patient.as_ref().map_or(0, |patient| patient.open_alerts());
         self.shard.counters.open_alerts.change(0, self.open_alerts);
+        self.publish_unconfirmed_again();
+        self.note_confirmable();
         self.arm();
     }
 }
@@ -296,6 +306,21 @@ pub struct HearOfUnit {
 pub struct Obey {
     pub command: Box<Command>,
     pub receipt: Receipt,
+}
+
+/// A receiver says what it took of this patient's alerts.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct HearConfirmation {
+    pub confirmation: Confirmation,
+    pub receipt: Receipt,
+}
+
+/// A receiver is gone: nothing more is asked of it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct ReceiverGone {
+    pub receiver: ReceiverName,
 }
 
 /// The time has come that the patient asked to be woken for. Answered by [`Ticked`](crate::census_actor::Ticked).

@@ -1,8 +1,11 @@
 //! What the actors of one thread share.
 
 use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use crate::analyzer_actor::FirstAnalyzer;
 use crate::census_actor::CensusAddress;
@@ -10,6 +13,7 @@ use crate::clock::Clock;
 use crate::counters::Counters;
 use crate::outlet::Outlet;
 use crate::patient::Listening;
+use crate::people::{PatientId, ReceiverName};
 use crate::settings::Settings;
 
 /// What the actors of one thread share: its clock, its rules, and the way out.
@@ -22,6 +26,10 @@ pub struct ShardContext {
     pub first_analyzer: RefCell<FirstAnalyzer>,
     /// From when on silence counts.
     pub listening: Cell<Listening>,
+    /// Which receivers are gone.
+    pub gone: RefCell<Arc<BTreeSet<ReceiverName>>>,
+    /// Whose the alerts are of which somebody may confirm a change.
+    pub confirmable: RefCell<BTreeMap<Uuid, PatientId>>,
     pub census: CensusAddress,
 }
 

@@ -67,10 +67,10 @@ impl<T> ByTurns<T> {
 }
 
 /// The names of all sessions that a broker may keep of those under measurement.
-pub fn client_ids(prefix: &str) -> [String; 3] {
+pub fn client_ids(prefix: &str) -> [String; 4] {
     let service = Who::Sqlite.client_id(prefix);
-    let publisher = format!("{service}-out");
-    [service, publisher, Who::Plain.client_id(prefix)]
+    let (publisher, commands) = (format!("{service}-out"), format!("{service}-commands"));
+    [service, publisher, commands, Who::Plain.client_id(prefix)]
 }
 
 /// How it is started; without a folder it keeps nothing.

@@ -16,14 +16,19 @@ use wardwatch::config::{BrokerUrl, Config, LogConfig, LogLevel, MqttConfig, Stor
 use wardwatch::fatal::Fatal;
 use wardwatch::link::{Link, LinkSettings};
 use wardwatch::simulator::FleetSettings;
+use wardwatch::simulator::nurse::NurseSettings;
 use wardwatch::simulator::runner::RunSettings;
 use wardwatch::web::{Dashboard, DashboardFault};
+use wardwatch_actors::settings::{CommandName, SenderRights};
 
 use super::output::{self, OutputFault};
 use super::{listener, logging, simulate};
 
 /// How long the monitoring may take to end: whoever types Ctrl-C waits.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
+
+/// The sender whose commands are the simulated nurse's.
+const NURSE: &str = "sim-nurse";
 
 /// Try it out: a broker, a simulated ward and the monitoring, nothing else to install
 #[derive(Debug, Args)]
@@ -58,6 +63,7 @@ impl Demo {
         let mut config = Config::default();
         config.mqtt.url = url.clone();
         config.store.url = StoreUrl::Memory;
+        config.senders.insert(NURSE.to_owned(), nurse_rights());
         let pages = self.pages()?;
         output::print(self.introduction(port, pages.address()))?;
 
@@ -89,7 +95,7 @@ impl Demo {
         format!(
             "WardWatch demo: {patients} on a broker on 127.0.0.1:{port}. Not a medical device.
 See the ward in a browser: http://{pages}/
-Alerts appear below as they come. Listen yourself, from another terminal:
+Alerts appear below as they come; a simulated nurse acknowledges some of them. Listen yourself, from another terminal:
   mosquitto_sub -p {port} -t 'wardwatch/alerts/#' -v
 and be a device yourself:
   mosquitto_pub -p {port} -q 1 -t wardwatch/vitals/sim-1/me -m '{{\"heart_rate\":170,\"oxygen_saturation\":79}}'
@@ -119,6 +125,11 @@ async fn until_the_end(
     ended.context("the monitoring ended")
 }
 
+/// A nurse sees alerts, and nothing else.
+fn nurse_rights() -> SenderRights {
+    SenderRights { may: [CommandName::Acknowledge].into(), units: None }
+}
+
 async fn stopping(mut stopped: watch::Receiver<bool>) {
     // The sender lives as long as the demo.
     let _ = stopped.wait_for(|stop| *stop).await;
@@ -137,7 +148,14 @@ fn ward_thread(
     let settings =
         RunSettings { client_id: mqtt.client_id, keep: true, ..RunSettings::new(super::time_of_day) };
     let work = move || {
-        let sent = simulate::send(fleet, &link, settings, |_| {}, stopping(stopped));
+        let nurse = NurseSettings {
+            seed: fleet.seed,
+            sender: NURSE.to_owned(),
+            units: fleet.units.clone(),
+            prefix: fleet.prefix.clone(),
+            wall: super::time_of_day,
+        };
+        let sent = simulate::send(fleet, &link, settings, Some(nurse), |_| {}, stopping(stopped));
         if let Err(fault) = runtime.block_on(sent) {
             tracing::error!("the simulated ward ended: {}", Causes(fault.as_ref()));
         }

@@ -6,19 +6,8 @@ use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use serde::Deserialize;
 use wardwatch::contract::topics::Topics;
 
+use super::lines::{ShownAlert, painted, time_of_day};
 use super::output::{self, OutputFault};
-
-/// What is shown of an alert change.
-#[derive(Deserialize)]
-struct Alert {
-    event: String,
-    priority: String,
-    unit: Option<String>,
-    patient: Option<String>,
-    bed: Option<String>,
-    message: String,
-    time: String,
-}
 
 /// What is shown of a rejection.
 #[derive(Deserialize)]
@@ -65,26 +54,8 @@ pub async fn show(host: &str, port: u16, stop: impl Future<Output = ()>) -> Resu
 
 /// A line about a change; none where it comes a second time, on the topic of its priority before.
 fn alert_line(payload: &[u8], topic: &str, colour: bool) -> Option<String> {
-    let Alert { event, priority, unit, patient, bed, message, time } =
-        serde_json::from_slice(payload).ok()?;
-    if !topic.contains(&format!("/{priority}/")) {
-        return None;
-    }
-    let paint = match priority.as_str() {
-        _ if event == "cleared" => "\x1b[32m",
-        "high" => "\x1b[1;31m",
-        "medium" => "\x1b[33m",
-        "low" => "\x1b[36m",
-        _ => "\x1b[2m",
-    };
-    let who = match (unit, patient) {
-        (Some(unit), Some(patient)) => format!("{unit}/{patient}"),
-        (Some(unit), None) => unit,
-        _ => "installation".to_owned(),
-    };
-    let bed = bed.map(|bed| format!(" bed {bed}")).unwrap_or_default();
-    let what = painted(&format!("{:<6} {event:<11}", priority.to_uppercase()), paint, colour);
-    Some(format!("{}  {what} {:<18} {message}\n", time_of_day(&time), format!("{who}{bed}")))
+    let alert: ShownAlert = serde_json::from_slice(payload).ok()?;
+    topic.contains(&format!("/{}/", alert.priority)).then(|| alert.line(colour))
 }
 
 fn rejected_line(payload: &[u8], colour: bool) -> Option<String> {
@@ -97,23 +68,13 @@ fn rejected_line(payload: &[u8], colour: bool) -> Option<String> {
     Some(format!("{}  {what} {topic}: {field}{reason}{times}\n", time_of_day(&time)))
 }
 
-/// A text in a colour, where colours may be used.
-fn painted(text: &str, paint: &str, colour: bool) -> String {
-    if colour { format!("{paint}{text}\x1b[0m") } else { text.to_owned() }
-}
-
-/// The hour, minute and second of a time as it is on the bus.
-fn time_of_day(time: &str) -> &str {
-    time.get(11..19).unwrap_or("")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_change_of_priority_is_shown_once() {
-        let change = br#"{"event":"escalated","priority":"high","unit":"sim-1","patient":"p-001","bed":"A",
+        let change = br#"{"event":"escalated","priority":"high","unit":"sim-1","patient":"p-001","bed":"A","signal":"on",
             "message":"Heart rate 0 /min, below 40 /min","time":"2026-11-22T10:10:28.000Z"}"#;
         let shown = alert_line(change, "wardwatch/alerts/high/sim-1/p-001", false);
         let line = "10:10:28  HIGH   escalated   sim-1/p-001 bed A  Heart rate 0 /min, below 40 /min\n";

@@ -3,15 +3,19 @@
 mod assess;
 mod backup;
 mod bench;
+mod broker;
 mod check;
+mod command;
 #[cfg(feature = "demo")]
 mod demo;
 mod discharges;
 mod health;
+mod lines;
 #[cfg(feature = "demo")]
 mod listener;
 mod logging;
 mod output;
+mod receive;
 mod run;
 mod simulate;
 
@@ -42,9 +46,12 @@ enum Command {
     #[cfg(feature = "demo")]
     Demo(demo::Demo),
     Run(run::Run),
+    Receive(receive::Receive),
     Simulate(simulate::Simulate),
     Assess(assess::Assess),
     Check(check::Check),
+    #[command(name = "command")]
+    Give(command::Give),
     Health(health::Ask),
     Backup(backup::Backup),
     Discharges(discharges::Discharges),
@@ -107,9 +114,11 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         #[cfg(feature = "demo")]
         Command::Demo(demo) => demo.run(),
         Command::Run(run) => run.run(),
+        Command::Receive(receive) => receive.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::Assess(assess) => assess.run(),
         Command::Check(check) => check.run(),
+        Command::Give(give) => give.run(),
         Command::Health(ask) => ask.run(),
         Command::Backup(backup) => backup.run(),
         Command::Discharges(discharges) => discharges.run(),

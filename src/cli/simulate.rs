@@ -1,22 +1,20 @@
 //! `wardwatch simulate`: a fleet of devices on any broker.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use thiserror::Error;
-use wardwatch::config::mqtt::check_prefix;
-use wardwatch::config::{BrokerUrl, MqttConfig};
-use wardwatch::link::{Link, LinkSettings};
+use wardwatch::link::Link;
+use wardwatch::simulator::nurse::{self, NurseSettings};
 use wardwatch::simulator::runner::{self, RunSettings};
 use wardwatch::simulator::{Fleet, FleetProgress, FleetSettings, Schedule, check_units};
 use wardwatch_actors::people::check_name;
 
 use super::assess::parse_duration;
+use super::broker::{BrokerFlags, unusable};
 use super::{Unusable, output};
 
 /// Simulate a fleet of devices on any broker
@@ -24,9 +22,6 @@ use super::{Unusable, output};
 /// Readings carry "simulated":true, and so do alerts and states that come of them.
 #[derive(Debug, Args)]
 pub struct Simulate {
-    /// The broker
-    #[arg(long, default_value = "mqtt://127.0.0.1:1883")]
-    url: BrokerUrl,
     /// How many patients, each with one device
     #[arg(long, default_value_t = 12)]
     patients: usize,
@@ -45,9 +40,6 @@ pub struct Simulate {
     /// I know that these units may be real ones
     #[arg(long)]
     i_know: bool,
-    /// The first part of every topic
-    #[arg(long, default_value = "wardwatch")]
-    prefix: String,
     /// Publish admission records too; needed where admission is registered
     #[arg(long)]
     records: bool,
@@ -57,6 +49,9 @@ pub struct Simulate {
     /// Nothing goes wrong
     #[arg(long)]
     healthy: bool,
+    /// A nurse acknowledges some of the alerts there, as this sender, which the service lists under [senders]
+    #[arg(long, value_name = "SENDER")]
+    nurse: Option<String>,
     /// What the client ids begin with; two fleets on one broker need two
     #[arg(long, default_value = "wardwatch-simulator")]
     client_id: String,
@@ -64,44 +59,15 @@ pub struct Simulate {
     #[arg(long)]
     keep: bool,
     #[command(flatten)]
-    credentials: Credentials,
-}
-
-/// What the broker asks for, and who vouches for it where the URL is mqtts://
-#[derive(Debug, Args)]
-struct Credentials {
-    /// The user at the broker
-    #[arg(long)]
-    username: Option<String>,
-    /// A file with the password on its first line
-    #[arg(long, value_name = "FILE", requires = "username")]
-    password_file: Option<PathBuf>,
-    /// The authorities that may vouch for the broker (PEM); without it, those of the system
-    #[arg(long, value_name = "FILE")]
-    ca_file: Option<PathBuf>,
-    /// A certificate of one's own (PEM)
-    #[arg(long, value_name = "FILE", requires = "key_file")]
-    certificate_file: Option<PathBuf>,
-    /// The key to it (PEM)
-    #[arg(long, value_name = "FILE", requires = "certificate_file")]
-    key_file: Option<PathBuf>,
-}
-
-/// A certificate is given, and nothing that would look at it.
-#[derive(Debug, Error)]
-#[error("has no effect with {0}; allowed is a --url with mqtts://")]
-struct NoTls(BrokerUrl);
-
-/// A flag that cannot be used.
-fn unusable(flag: &str, fault: impl std::error::Error + Send + Sync + 'static) -> Unusable {
-    Unusable(anyhow::Error::from(fault).context(flag.to_owned()))
+    broker: BrokerFlags,
 }
 
 impl Simulate {
     pub fn run(self) -> anyhow::Result<ExitCode> {
         check_units(&self.units, self.i_know).map_err(|fault| Unusable(fault.into()))?;
-        check_prefix(&self.prefix).map_err(|fault| unusable("--prefix", fault))?;
+        self.broker.topics()?;
         check_name(&self.client_id).map_err(|fault| unusable("--client-id", fault))?;
+        let nurse = self.nurse.as_ref().map(|sender| self.nurse_named(sender)).transpose()?;
         let settings = FleetSettings {
             patients: self.patients,
             seed: self.seed,
@@ -110,10 +76,10 @@ impl Simulate {
             records: self.records || self.children,
             children: self.children,
             schedule: if self.healthy { Schedule::Off } else { Schedule::Realistic },
-            prefix: self.prefix.clone(),
+            prefix: self.broker.prefix.clone(),
             ..FleetSettings::default()
         };
-        let link = self.link()?;
+        let link = self.broker.link(&self.client_id)?;
         let run = RunSettings {
             client_id: self.client_id.clone(),
             duration: self.duration,
@@ -126,7 +92,7 @@ impl Simulate {
         let progress = runtime.block_on(async {
             let stop = super::asked_to_end()?;
             let report = |progress: FleetProgress| show(&bar, &progress);
-            send(settings, &link, run, report, stop).await
+            send(settings, &link, run, nurse, report, stop).await
         })?;
         bar.finish_and_clear();
         let FleetProgress { sent, acknowledged, elapsed, .. } = progress;
@@ -136,26 +102,15 @@ impl Simulate {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The broker, with certificates and password read.
-    fn link(&self) -> Result<Link, Unusable> {
-        let Credentials { username, password_file, ca_file, certificate_file, key_file } = &self.credentials;
-        let mqtt = MqttConfig {
-            url: self.url.clone(),
-            client_id: self.client_id.clone(),
-            username: username.clone(),
-            password_file: password_file.clone(),
-            ca_file: ca_file.clone(),
-            certificate_file: certificate_file.clone(),
-            key_file: key_file.clone(),
-            ..MqttConfig::default()
-        };
-        let for_tls = [("--ca-file", ca_file), ("--certificate-file", certificate_file)];
-        if let Some((flag, _)) = for_tls.iter().find(|(_, file)| file.is_some() && !self.url.tls) {
-            return Err(unusable(flag, NoTls(self.url.clone())));
-        }
-        let settings = LinkSettings::of(&mqtt).map_err(|fault| unusable("--password-file", fault))?;
-        Link::new(&settings)
-            .map_err(|fault| unusable(&format!("--{}", fault.setting().replace('_', "-")), fault))
+    fn nurse_named(&self, sender: &str) -> Result<NurseSettings, Unusable> {
+        check_name(sender).map_err(|fault| unusable("--nurse", fault))?;
+        Ok(NurseSettings {
+            seed: self.seed,
+            sender: sender.to_owned(),
+            units: self.units.clone(),
+            prefix: self.broker.prefix.clone(),
+            wall: super::time_of_day,
+        })
     }
 
     fn bar(&self) -> ProgressBar {
@@ -182,16 +137,25 @@ fn show(bar: &ProgressBar, progress: &FleetProgress) {
     bar.set_message(format!("{per_second:.0} readings/s, {sent} sent, {acknowledged} acknowledged{late}"));
 }
 
-/// Sends a fleet to a broker.
+/// Sends a fleet to a broker, where perhaps a nurse comes to its alerts.
 pub async fn send(
     settings: FleetSettings,
     link: &Link,
     run: RunSettings,
+    nurse: Option<NurseSettings>,
     report: impl FnMut(FleetProgress),
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<FleetProgress> {
     let fleet = Fleet::new(settings, super::time_of_day()).map_err(|fault| Unusable(fault.into()))?;
     let connect = |client_id: &str| link.with_client_id(client_id).v4().0;
-    let sent = runner::run(fleet, run, connect, report, stop).await;
+    let nurse = async {
+        let Some(nurse) = nurse else { return std::future::pending().await };
+        let options = connect(&format!("{}-nurse", run.client_id));
+        nurse::run(nurse, options).await
+    };
+    let sent = tokio::select! {
+        sent = runner::run(fleet, run.clone(), connect, report, stop) => sent,
+        never = nurse => match never {},
+    };
     sent.with_context(|| format!("cannot simulate on {}", link.address()))
 }

@@ -21,8 +21,8 @@ use wardwatch_actors::clock::Span;
 use wardwatch_actors::people::UnitId;
 use wardwatch_actors::settings::{
     AdmissionSettings, AlertSettings, BoundTable, ByClass, EscalationStep, LimitOverrides, LimitTable,
-    MissingTable, ScoreSettings, SenderRights, Settings, SignalPolicy, SignalSettings, SilenceOverrides,
-    duration,
+    MissingTable, Receivers, ScoreSettings, SenderRights, Settings, SignalPolicy, SignalSettings,
+    SilenceOverrides, duration,
 };
 
 pub use dashboard::DashboardConfig;
@@ -57,6 +57,8 @@ pub struct Config {
     pub escalation: Vec<EscalationStep>,
     /// Who may command what.
     pub senders: BTreeMap<String, SenderRights>,
+    /// Who confirms the alerts that it receives.
+    pub receivers: Receivers,
     /// What a command may set limits to.
     pub bounds: BoundTable,
     pub sources: BTreeMap<sources::Pattern, SourceConfig>,
@@ -169,6 +171,7 @@ impl Config {
             alerts: self.alerts.clone(),
             policy: SignalPolicy { signals: self.signals.clone(), escalation: self.escalation.clone() },
             senders: self.senders.clone(),
+            receivers: self.receivers.clone(),
             bounds: self.bounds.clone(),
         })
     }
@@ -258,7 +261,7 @@ mod tests {
                 ("signals", Some(_)) => assert!(text.contains("# [signals.depth]"), "{key:?}"),
                 ("bounds", _) => assert!(text.contains("# [bounds."), "{key:?}"),
                 ("limits", Some(vital)) if !wardwatch_actors::settings::Limits::VITALS.contains(&vital) => {}
-                ("units" | "sources" | "senders", _) => {
+                ("units" | "sources" | "senders" | "receivers", _) => {
                     assert!(text.contains(&format!("# [{}.", key[0])), "{key:?}")
                 }
                 _ => assert!(

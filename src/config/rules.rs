@@ -27,6 +27,7 @@ pub fn faults(config: &Config, givens: &Givens, unread: &[Vec<String>]) -> Vec<F
     rules.alerts(config);
     rules.signals(config);
     rules.commands(config);
+    rules.receivers(config);
     rules.missing(config);
     rules.store(config);
     for fault in config.settings().err().unwrap_or_default() {
@@ -185,6 +186,22 @@ impl Rules<'_> {
                 .is_some_and(|lowest| bounds.highest.is_some_and(|highest| highest < lowest))
             {
                 self.report_at(&key, "lowest is above highest; allowed is the other way round".to_owned());
+            }
+        }
+    }
+
+    fn receivers(&mut self, config: &Config) {
+        for (name, receiver) in &config.receivers {
+            let key = |key: &str| ["receivers", name.as_str(), key].map(str::to_owned);
+            if receiver.filters.is_empty() && !self.is_unread(&key("filters")) {
+                self.report_at(&key("filters"), "is not given; allowed is at least one filter".to_owned());
+            }
+            self.within_at(&key("within"), receiver.within, Span::from_secs(1)..=Span::from_mins(10));
+            if receiver.fallback.is_empty() {
+                let wrong = "is not given; allowed is who is called where nothing is confirmed".to_owned();
+                self.report_at(&key("fallback"), wrong);
+            } else if let Err(fault) = check_name(&receiver.fallback) {
+                self.report_at(&key("fallback"), fault.to_string());
             }
         }
     }

@@ -3,26 +3,40 @@
 //! Topic and bytes in, domain types out; it knows no clock, no broker and no census. It remembers only which unknown
 //! names it has reported.
 
+mod commands;
+mod receivers;
+
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::clock::Timestamp;
-use wardwatch_actors::commands::{Command, MalformedCommand, ReplyTo};
-use wardwatch_actors::people::{DeviceId, PatientId};
+use wardwatch_actors::commands::{Command, MalformedCommand};
+use wardwatch_actors::people::{DeviceId, PatientId, ReceiverName};
+use wardwatch_actors::receivers::Confirmation;
 use wardwatch_actors::settings::Settings;
 use wardwatch_actors::vitals::Reading;
 
 use super::payload::confirmation;
 use super::payload::reading::{self, FieldFault, Rejection, UnknownFields};
+use super::payload::record;
 use super::payload::rejected::RejectedMessage;
-use super::payload::{command, record};
 use super::topics::{Address, Topics};
 use super::unknown_names::{self, ReportedNames};
 use crate::causes::Causes;
 use crate::config::{MqttConfig, Sources};
+
+/// Where whoever sent a message wants its answer, and with what.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReplyRequest<'a> {
+    /// The Response Topic.
+    pub topic: Option<&'a str>,
+    /// The Correlation Data.
+    pub correlation: Option<&'a Bytes>,
+}
 
 /// One message from outside.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +51,7 @@ pub struct InboundMessage<'t, 'p> {
     /// Whether it waited in a queue before we listened.
     pub queued: bool,
     pub received_at: Timestamp,
+    pub reply: ReplyRequest<'p>,
 }
 
 /// What a message says.
@@ -58,6 +73,13 @@ pub enum Inbound<'t> {
     },
     /// A command, or what is no whole one.
     Command(Result<Box<Command>, Box<MalformedCommand>>),
+    /// A listed receiver is there, or gone.
+    Registration {
+        receiver: ReceiverName,
+        online: bool,
+    },
+    /// A listed receiver has taken a change.
+    Confirmation(Confirmation),
     /// Those whose discharge is held are gone indeed.
     ConfirmDischarges,
     /// Nothing that concerns anybody: an emptied topic, our own probe, or all of it was rejected.
@@ -133,6 +155,8 @@ impl Translator {
             Ok(Address::Record(patient)) => self.record(patient, message),
             Ok(Address::DeviceStatus(device)) => status(device, message),
             Ok(Address::Command { sender, patient }) => self.command(sender, patient, message),
+            Ok(Address::Receiver(receiver)) => self.registration(receiver, message),
+            Ok(Address::Confirmation(receiver)) => self.confirmation(receiver, message),
             Ok(Address::Probe(_)) => Translation::of(Inbound::Nothing),
             Ok(Address::Discharges(_)) => discharges(message),
             Err(fault) => Translation::rejected(message, &fault),
@@ -173,17 +197,6 @@ impl Translator {
             rejected: rejected.all,
             unknown_fields,
         }
-    }
-
-    /// A command that came without a way to answer but the usual one.
-    fn command<'t>(&self, sender: &str, patient: &str, message: InboundMessage<'t, '_>) -> Translation<'t> {
-        let Ok(patient) = patient.parse() else { return Translation::of(Inbound::Nothing) };
-        let InboundMessage { payload, retain, queued, received_at, .. } = message;
-        let reply_to = ReplyTo { sender: sender.to_owned(), ..ReplyTo::default() };
-        let heard = command::CommandEnvelope { patient, reply_to, received_at, retained: retain, queued };
-        let settings = Arc::clone(&self.policy.0.borrow().1);
-        let parsed = command::parse(payload, heard, &settings);
-        Translation::of(Inbound::Command(parsed))
     }
 
     fn record<'t>(&self, patient: &'t str, message: InboundMessage<'t, '_>) -> Translation<'t> {
@@ -264,6 +277,7 @@ mod tests {
             retain: false,
             queued: false,
             received_at,
+            reply: ReplyRequest::default(),
         };
         let rejected = translator.translate(message).rejected;
         let line = |message: &RejectedMessage| {
@@ -302,6 +316,7 @@ mod tests {
             retain: true,
             queued: false,
             received_at,
+            reply: ReplyRequest::default(),
         };
         let Inbound::Record { record: Some(record), .. } = translator.translate(message).inbound else {
             panic!("no record");
@@ -319,6 +334,7 @@ mod tests {
             retain: false,
             queued: false,
             received_at: Timestamp::from_unix_ms(0),
+            reply: ReplyRequest::default(),
         };
         let rejected = translator().translate(message).rejected;
         assert!(rejected.len() < 100, "{}", rejected.len());

@@ -19,6 +19,10 @@ pub enum Address<'a> {
     DeviceStatus(&'a str),
     /// A command of this sender about the patient `unit/patient`, names checked.
     Command { sender: &'a str, patient: &'a str },
+    /// What the receiver of this name, which is checked, or its last will says of itself.
+    Receiver(&'a str),
+    /// What the receiver of this name, which is checked, has taken.
+    Confirmation(&'a str),
     /// A probe on the probe topic of the instance of this name.
     Probe(&'a str),
     /// What somebody says about the discharges that the instance of this name holds.
@@ -29,7 +33,7 @@ pub enum Address<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TopicFault {
     /// A name in it is not allowed.
-    #[error("topic `{topic}` names no patient or device")]
+    #[error("topic `{topic}` names no patient, device or receiver")]
     Name { topic: String, source: NameFault },
     /// Its shape is none of the contract's.
     #[error("WardWatch does not subscribe to topic `{0}`; a reading goes to vitals/UNIT/PATIENT")]
@@ -67,6 +71,8 @@ impl Topics {
                 check_name(sender).and_then(|()| check_patient(patient)).map_err(named)?;
                 Ok(Address::Command { sender, patient })
             }
+            "receivers" => check_name(rest).map(|()| Address::Receiver(rest)).map_err(named),
+            "confirmations" => check_name(rest).map(|()| Address::Confirmation(rest)).map_err(named),
             "probe" => Ok(Address::Probe(rest)),
             "discharges" => Ok(Address::Discharges(rest)),
             _ => Err(unknown()),
@@ -158,6 +164,31 @@ impl Topics {
         below && !topic.contains(['+', '#', '\0'])
     }
 
+    /// Whether one receiver is there, which is also its last will.
+    pub fn receiver(&self, name: &str) -> String {
+        format!("{}/receivers/{name}", self.prefix)
+    }
+
+    /// Which receivers are there.
+    pub fn all_receivers(&self) -> String {
+        format!("{}/receivers/#", self.prefix)
+    }
+
+    /// What one receiver has taken.
+    pub fn confirmations(&self, name: &str) -> String {
+        format!("{}/confirmations/{name}", self.prefix)
+    }
+
+    /// What all receivers have taken.
+    pub fn all_confirmations(&self) -> String {
+        format!("{}/confirmations/#", self.prefix)
+    }
+
+    /// A filter or topic that is written without the prefix.
+    pub fn below(&self, filter: &str) -> String {
+        format!("{}/{filter}", self.prefix)
+    }
+
     /// What was rejected, and why.
     pub fn rejected(&self) -> String {
         format!("{}/rejected", self.prefix)
@@ -196,6 +227,8 @@ mod tests {
         assert_eq!(topics.read("wardwatch/vitals/icu-1/p-17"), Ok(Address::Vitals("icu-1/p-17")));
         assert_eq!(topics.read("wardwatch/patients/icu-1/p-17"), Ok(Address::Record("icu-1/p-17")));
         assert_eq!(topics.read("wardwatch/devices/mon-17/status"), Ok(Address::DeviceStatus("mon-17")));
+        assert_eq!(topics.read("wardwatch/receivers/pager"), Ok(Address::Receiver("pager")));
+        assert_eq!(topics.read("wardwatch/confirmations/pager"), Ok(Address::Confirmation("pager")));
         assert_eq!(topics.read("wardwatch/probe/wardwatch"), Ok(Address::Probe("wardwatch")));
         assert_eq!(topics.read("wardwatch/discharges/wardwatch"), Ok(Address::Discharges("wardwatch")));
     }
@@ -226,6 +259,8 @@ mod tests {
             "wardwatch/vitals/_/p",
             "wardwatch/commands/_/a/b",
             "wardwatch/commands/pager/a",
+            "wardwatch/receivers/a/b",
+            "wardwatch/confirmations/",
         ] {
             assert!(matches!(topics.read(bad), Err(TopicFault::Name { .. })), "{bad}");
         }

@@ -336,7 +336,7 @@ impl Backoff {
 }
 
 /// A random number, from the keys the standard library draws for its hash maps.
-pub(crate) fn random() -> u64 {
+pub fn random() -> u64 {
     std::hash::RandomState::new().hash_one(())
 }
 

@@ -24,14 +24,24 @@ pub struct BusPublisher {
 impl BusPublisher {
     /// Publishes an alert change; it is done when the broker has all of it.
     pub fn change(&self, NumberedChange { number, change }: &NumberedChange, receipt: &Receipt) {
-        let mut announcements = announcement::change(&self.topics, change);
-        let Some(announcement) = announcements.next() else { return };
-        let mut outgoing = Outgoing::new(announcement, DeliveryClass::Change(drop_order(change)));
-        outgoing.further.extend(announcements);
+        let Some(mut outgoing) = self.outgoing(change) else { return };
         outgoing.receipts.push(receipt.clone());
         outgoing.number = Some(*number);
-        outgoing.alert = Some(change.id);
         self.outbox.publish(outgoing);
+    }
+
+    /// Publishes once more a change that the broker has had already.
+    pub fn change_again(&self, change: &AlertChange) {
+        self.outgoing(change).into_iter().for_each(|outgoing| self.outbox.publish(outgoing));
+    }
+
+    fn outgoing(&self, change: &AlertChange) -> Option<Outgoing> {
+        let mut announcements = announcement::change(&self.topics, change);
+        let class = DeliveryClass::Change(drop_order(change));
+        let mut outgoing = Outgoing::new(announcements.next()?, class);
+        outgoing.further.extend(announcements);
+        outgoing.alert = Some(change.id);
+        Some(outgoing)
     }
 
     /// Publishes what was rejected.
@@ -61,7 +71,8 @@ impl Consumer for BusPublisher {
         for change in &emission.changes {
             self.change(change, &emission.receipt);
         }
-        for reply in &emission.replies {
+        // Whoever waits within the process is answered there.
+        for reply in emission.replies.iter().filter(|reply| reply.to.caller.is_none()) {
             let class = DeliveryClass::Change(DropOrder::Info);
             let mut outgoing = Outgoing::new(announcement::reply(&self.topics, reply), class);
             outgoing.receipts.push(emission.receipt.clone());

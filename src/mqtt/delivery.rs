@@ -149,7 +149,7 @@ impl Delivery<'_> {
                     Answer::Puback { pkid, reason } => {
                         state.answered(pkid, verdict(reason), finished);
                     }
-                    Answer::Pingresp => {}
+                    Answer::Pingresp | Answer::Suback { .. } => {}
                     Answer::Foreign { reply } => sink.reply(reply),
                     Answer::Disconnect { reason } => return Err(ended_by_broker(reason)),
                 }

@@ -1,6 +1,7 @@
 //! The bus: what comes in, what goes out, and the words on it.
 
 pub mod bus_publisher;
+pub mod commands;
 mod connection;
 mod cuts;
 mod delivery;

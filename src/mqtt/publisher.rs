@@ -21,7 +21,7 @@ use super::delivery::{Delivery, DeliveryEnd, keep_alive, say_goodbye};
 use super::outbox::OutboxQueue;
 use super::outgoing::{BrokerTerms, Finished, PubackAnswer};
 pub use super::outgoing::{DeliveryClass, DeliveryResult, DropOrder, Outgoing};
-use super::wire5::Wire5;
+use super::wire5::{ConnectTerms, Wire5};
 use crate::link::{Backoff, Link};
 
 /// Unacknowledged messages on the way, if the broker allows as many.
@@ -304,7 +304,7 @@ impl Publisher {
             retain: true,
             properties: None,
         };
-        match Wire5::connect(&self.settings.link, KEEP_ALIVE, will).await {
+        match Wire5::connect(&self.settings.link, ConnectTerms::without_session(KEEP_ALIVE, will)).await {
             Err(fault) => fault.into(),
             Ok((wire, ack)) => {
                 self.shared.greet(&ack, wire.certificate_end);

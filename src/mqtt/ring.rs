@@ -95,6 +95,11 @@ impl Ring {
         Self::sized(MOST_MESSAGES, max_unacknowledged)
     }
 
+    /// A ring in which at most so many messages are under way.
+    pub fn of_messages(most: usize) -> Self {
+        Self::sized(most, most)
+    }
+
     fn sized(messages: usize, max_unacknowledged: usize) -> Self {
         Self {
             slots: (0..messages).map(|_| Slot::default()).collect(),

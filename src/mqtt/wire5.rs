@@ -4,13 +4,17 @@
 //! while it sends, resends in the wrong order, and above all cannot read a DISCONNECT or PUBACK in the
 //! short form that Mosquitto uses, so it never learns that our session was taken over.
 
+mod answers;
+mod message;
+
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::BytesMut;
 use rumqttc::tokio_rustls::TlsConnector;
 use rumqttc::v5::mqttbytes::Error as PacketError;
 use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, Connect, ConnectProperties, ConnectReturnCode, LastWill, Login, Packet, PingReq, Publish,
+    ConnAck, Connect, ConnectProperties, ConnectReturnCode, Filter, LastWill, Login, Packet, PingReq,
+    Publish, Subscribe,
 };
 use rustls::pki_types::{InvalidDnsNameError, ServerName};
 use thiserror::Error;
@@ -19,21 +23,20 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use wardwatch_actors::clock::Timestamp;
 
+pub(super) use answers::Answer;
+use answers::{read_answer, take_frame};
+pub(super) use message::IncomingMessage;
+
 use crate::link::{Link, certificate};
 
 /// How long connecting may take in all.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
-/// The largest answer we read, in bytes: no more than an acknowledgement with properties.
+/// The largest packet we read, in bytes: the broker keeps back what is larger.
 const LARGEST_ANSWER: u32 = 1 << 20;
 /// Bytes waiting to be written, above which nothing is added.
 const ENOUGH: usize = 64 * 1024;
 
-const PUBLISH: u8 = 0x30;
 const PUBACK: u8 = 0x40;
-const PUBREC: u8 = 0x50;
-const PUBREL: u8 = 0x62;
-const PUBCOMP: u8 = 0x70;
-const PINGRESP: u8 = 0xd0;
 const DISCONNECT: u8 = 0xe0;
 
 /// Why a connection ended, or never began.
@@ -53,6 +56,8 @@ pub(super) enum Wire5Fault {
     Broken(#[from] io::Error),
     #[error("the broker closed the connection")]
     Closed,
+    #[error("no answer from the broker for {0} s")]
+    Silent(u32),
     #[error("the broker sent an invalid MQTT 5 packet: {0}")]
     Malformed(String),
     #[error("a packet cannot be written: {0}")]
@@ -73,19 +78,6 @@ impl Wire5Fault {
     }
 }
 
-/// What the broker says to a client that only publishes.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// It has dealt with the message of this packet identifier.
-    Puback { pkid: u16, reason: u8 },
-    /// It ends the connection.
-    Disconnect { reason: u8 },
-    /// It is there.
-    Pingresp,
-    /// Something that we did not ask for, a message to us, say; this is to be written so that it does not come again.
-    Foreign { reply: Option<[u8; 4]> },
-}
-
 /// A connection, plain or over TLS.
 pub(super) trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
@@ -96,6 +88,12 @@ pub(super) struct Wire5 {
     pub sink: Sink,
     /// When the certificate ends that the broker has shown.
     pub certificate_end: Option<Timestamp>,
+}
+
+/// What comes to one that subscribes.
+pub(super) enum Packet5 {
+    Message(IncomingMessage),
+    Answer(Answer),
 }
 
 /// What the broker writes.
@@ -111,41 +109,51 @@ pub(super) struct Sink {
     unflushed: bool,
 }
 
+/// On which terms a connection is made.
+pub(super) struct ConnectTerms {
+    pub keep_alive: Duration,
+    /// What the broker publishes for us when we are gone without a goodbye.
+    pub will: Option<LastWill>,
+    /// For how long the broker keeps what we subscribed to while we are gone; without a session it keeps nothing, and
+    /// whatever somebody else has subscribed to under our client id is forgotten.
+    pub session: Option<Duration>,
+    /// How many messages to us may be unacknowledged.
+    pub receive_max: Option<u16>,
+}
+
+impl ConnectTerms {
+    /// For one that only publishes: what is pending is in its outbox.
+    pub fn without_session(keep_alive: Duration, will: LastWill) -> Self {
+        Self { keep_alive, will: Some(will), session: None, receive_max: None }
+    }
+}
+
 impl Wire5 {
-    /// Connects with this last will, and without a session: what is pending is in the outbox, and whatever somebody
-    /// else has subscribed to under our client id is forgotten.
-    pub async fn connect(
-        link: &Link,
-        keep_alive: Duration,
-        will: LastWill,
-    ) -> Result<(Self, ConnAck), Wire5Fault> {
-        timeout(CONNECT_WITHIN, Self::connect_at_leisure(link, keep_alive, will))
-            .await
-            .unwrap_or(Err(Wire5Fault::Late))
+    /// Connects on these terms.
+    pub async fn connect(link: &Link, terms: ConnectTerms) -> Result<(Self, ConnAck), Wire5Fault> {
+        let connected = timeout(CONNECT_WITHIN, Self::connect_at_leisure(link, terms)).await;
+        connected.unwrap_or(Err(Wire5Fault::Late))
     }
 
-    async fn connect_at_leisure(
-        link: &Link,
-        keep_alive: Duration,
-        will: LastWill,
-    ) -> Result<(Self, ConnAck), Wire5Fault> {
+    async fn connect_at_leisure(link: &Link, terms: ConnectTerms) -> Result<(Self, ConnAck), Wire5Fault> {
         let (stream, certificate_end) = open_and_see(link).await?;
         let (source, sink) = io::split(stream);
         let mut source = Source { stream: source, input: BytesMut::new() };
         let mut sink = Sink { stream: sink, output: BytesMut::new(), unflushed: false };
         let properties = ConnectProperties {
-            session_expiry_interval: Some(0),
+            session_expiry_interval: Some(terms.session.map_or(0, |session| session.as_secs() as u32)),
+            receive_maximum: terms.receive_max,
             max_packet_size: Some(LARGEST_ANSWER),
             ..ConnectProperties::new()
         };
         let connect = Connect {
-            keep_alive: keep_alive.as_secs() as u16,
+            keep_alive: terms.keep_alive.as_secs() as u16,
             client_id: link.client_id().to_owned(),
-            clean_start: true,
+            clean_start: terms.session.is_none(),
             properties: Some(properties),
         };
         let login = link.login().map(|(username, password)| Login::new(username, password));
-        sink.put(Packet::Connect(connect, Some(will), login))?;
+        sink.put(Packet::Connect(connect, terms.will, login))?;
         sink.flush().await?;
         let ack = source.read_greeting().await?;
         let address = link.address();
@@ -185,6 +193,19 @@ impl Source {
         read_answer(frame).map(Some)
     }
 
+    /// The next message or answer, for one that subscribes. May be dropped while it waits without losing anything.
+    pub async fn hear(&mut self) -> Result<Packet5, Wire5Fault> {
+        loop {
+            match take_frame(&mut self.input)? {
+                Some(frame) if IncomingMessage::is_in(&frame) => {
+                    return IncomingMessage::read(frame).map(Packet5::Message);
+                }
+                Some(frame) => return read_answer(frame).map(Packet5::Answer),
+                None => self.fill().await?,
+            }
+        }
+    }
+
     async fn fill(&mut self) -> Result<(), Wire5Fault> {
         match self.stream.read_buf(&mut self.input).await? {
             0 => Err(Wire5Fault::Closed),
@@ -207,6 +228,17 @@ impl Sink {
     /// Adds a message to what is to be written.
     pub fn publish(&mut self, publish: Publish) -> Result<(), Wire5Fault> {
         self.put(Packet::Publish(publish))
+    }
+
+    /// Adds a subscription to these, in one packet.
+    pub fn subscribe(&mut self, pkid: u16, filters: Vec<Filter>) -> Result<(), Wire5Fault> {
+        self.put(Packet::Subscribe(Subscribe { pkid, filters, properties: None }))
+    }
+
+    /// Adds the acknowledgement of a message to us.
+    pub fn acknowledge(&mut self, pkid: u16) {
+        let [high, low] = pkid.to_be_bytes();
+        self.reply(Some([PUBACK, 2, high, low]));
     }
 
     /// Adds the question whether the broker is there.
@@ -278,111 +310,4 @@ fn useless(ack: &ConnAck) -> Option<&'static str> {
     ]
     .into_iter()
     .find_map(|(term, name)| is_0(term).then_some(name))
-}
-
-/// One whole packet: its first byte, and what follows its length.
-struct Frame {
-    kind: u8,
-    body: Bytes,
-}
-
-/// Takes the first packet off `input`, if all of it is there.
-fn take_frame(input: &mut BytesMut) -> Result<Option<Frame>, Wire5Fault> {
-    let mut length = 0;
-    for (at, &byte) in input.iter().enumerate().skip(1).take(4) {
-        length |= usize::from(byte & 0x7f) << (7 * (at - 1));
-        if length > LARGEST_ANSWER as usize {
-            return Err(Wire5Fault::Malformed(format!("an answer of {length} bytes")));
-        }
-        if byte & 0x80 == 0 {
-            let header = at + 1;
-            if input.len() < header + length {
-                return Ok(None);
-            }
-            let mut frame = input.split_to(header + length).freeze();
-            let kind = frame[0];
-            frame.advance(header);
-            return Ok(Some(Frame { kind, body: frame }));
-        }
-    }
-    if input.len() > 4 { Err(Wire5Fault::Malformed("a length without an end".to_owned())) } else { Ok(None) }
-}
-
-/// Reads an answer; a reason that is left out is 0, and properties say nothing that we need.
-fn read_answer(Frame { kind, mut body }: Frame) -> Result<Answer, Wire5Fault> {
-    match kind {
-        PUBACK if body.len() >= 2 => {
-            let pkid = body.get_u16();
-            Ok(Answer::Puback { pkid, reason: body.first().copied().unwrap_or(0) })
-        }
-        DISCONNECT => Ok(Answer::Disconnect { reason: body.first().copied().unwrap_or(0) }),
-        PINGRESP => Ok(Answer::Pingresp),
-        PUBREL if body.len() >= 2 => Ok(Answer::Foreign { reply: Some([PUBCOMP, 2, body[0], body[1]]) }),
-        message if message & 0xf0 == PUBLISH => foreign(message, &body),
-        other => Err(Wire5Fault::Malformed(format!("a packet of kind {other:#04x}"))),
-    }
-}
-
-/// A message to us, by a subscription that is not ours: acknowledged, so that it does not pile up at the broker.
-fn foreign(kind: u8, body: &Bytes) -> Result<Answer, Wire5Fault> {
-    let topic_length = body.first_chunk::<2>().map_or(0, |length| usize::from(u16::from_be_bytes(*length)));
-    let pkid = body.get(2 + topic_length..).and_then(|rest| rest.first_chunk::<2>());
-    match (kind >> 1 & 3, pkid) {
-        (0, _) => Ok(Answer::Foreign { reply: None }),
-        (1, Some([high, low])) => Ok(Answer::Foreign { reply: Some([PUBACK, 2, *high, *low]) }),
-        (2, Some([high, low])) => Ok(Answer::Foreign { reply: Some([PUBREC, 2, *high, *low]) }),
-        _ => Err(Wire5Fault::Malformed(format!("a message of kind {kind:#04x}"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_message_to_us_is_acknowledged_and_otherwise_ignored() {
-        let reply = |reply| Answer::Foreign { reply };
-        assert_eq!(answers(&[0x30, 5, 0, 1, b't', 0, b'x']), [reply(None)]);
-        assert_eq!(answers(&[0x3b, 7, 0, 1, b't', 1, 2, 0, b'x']), [reply(Some([0x40, 2, 1, 2]))]);
-        assert_eq!(answers(&[0x34, 6, 0, 1, b't', 1, 2, 0]), [reply(Some([0x50, 2, 1, 2]))]);
-        assert_eq!(answers(&[0x62, 2, 1, 2]), [reply(Some([0x70, 2, 1, 2]))]);
-    }
-
-    fn answers(bytes: &[u8]) -> Vec<Answer> {
-        let mut input = BytesMut::from(bytes);
-        let next =
-            || take_frame(&mut input).expect("a frame").map(|frame| read_answer(frame).expect("an answer"));
-        std::iter::from_fn(next).collect()
-    }
-
-    #[test]
-    fn short_and_long_forms_of_an_answer_are_read_alike() {
-        let puback = |reason| Answer::Puback { pkid: 0x0102, reason };
-        assert_eq!(answers(&[0x40, 2, 1, 2]), [puback(0)]);
-        assert_eq!(answers(&[0x40, 3, 1, 2, 0x10]), [puback(0x10)]);
-        assert_eq!(answers(&[0x40, 8, 1, 2, 0x95, 4, 0x1f, 0, 1, b'x']), [puback(0x95)]);
-        assert_eq!(answers(&[0xe0, 0]), [Answer::Disconnect { reason: 0 }]);
-        assert_eq!(answers(&[0xe0, 1, 0x8e]), [Answer::Disconnect { reason: 0x8e }]);
-        assert_eq!(answers(&[0xe0, 2, 0x8e, 0]), [Answer::Disconnect { reason: 0x8e }]);
-        assert_eq!(answers(&[0xd0, 0, 0x40, 2, 1, 2]), [Answer::Pingresp, puback(0)]);
-    }
-
-    #[test]
-    fn an_answer_that_is_not_whole_is_waited_for() {
-        let whole = [0x40, 3, 1, 2, 0];
-        for end in 0..whole.len() {
-            assert_eq!(answers(&whole[..end]), []);
-        }
-    }
-
-    #[test]
-    fn what_is_not_mqtt_is_rejected_and_never_waited_for() {
-        for bytes in [&[0x40, 0xff, 0xff, 0xff, 0xff, 0xff][..], &[0x40, 0x80, 0x80, 0x80, 0x80]] {
-            assert!(take_frame(&mut BytesMut::from(bytes)).is_err(), "{bytes:x?}");
-        }
-        for bytes in [&[0x40, 1, 1][..], &[0x32, 2, 0, 9], b"\x48\x00"] {
-            let frame = take_frame(&mut BytesMut::from(bytes)).expect("a frame").expect("a whole one");
-            assert!(read_answer(frame).is_err(), "{bytes:x?}");
-        }
-    }
 }

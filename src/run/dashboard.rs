@@ -7,17 +7,19 @@ use bytes::Bytes;
 use tokio::sync::watch;
 use tracing::error;
 use wardwatch_actors::census_actor::{CensusActor, ShowPatients};
-use wardwatch_actors::people::UnitId;
+use wardwatch_actors::people::{PatientId, UnitId};
 
 use super::Service;
+use super::asked_commands::AskedCommands;
 use super::heartbeat::{Heartbeat, IngestStatus};
 use super::setup::Setup;
 use crate::causes::Causes;
-use crate::web::{Dashboard, PageSource};
+use crate::web::{CommandAnswer, Dashboard, PageSource};
 
 /// What the pages ask of the service that runs.
 struct RunningService {
     census: Addr<CensusActor>,
+    commands: AskedCommands,
     heartbeat: Heartbeat,
     ingest: watch::Receiver<IngestStatus>,
 }
@@ -31,6 +33,11 @@ impl PageSource for RunningService {
         self.heartbeat.message(&self.ingest.borrow()).announcement.payload
     }
 
+    fn command(&self, sender: String, patient: PatientId, payload: Bytes) -> CommandAnswer {
+        let commands = self.commands.clone();
+        Box::pin(async move { commands.command(sender, patient, payload).await })
+    }
+
     fn is_whole(&self) -> bool {
         self.heartbeat.is_whole(&self.ingest.borrow())
     }
@@ -40,6 +47,7 @@ impl PageSource for RunningService {
 pub fn serve(pages: Dashboard, setup: &Setup, service: &Service) {
     let running = RunningService {
         census: service.shard.census.clone(),
+        commands: service.asked.clone(),
         heartbeat: service.housekeeping.heartbeat.clone(),
         ingest: service.shard.status.clone(),
     };

@@ -39,6 +39,8 @@ pub struct IngestStatus {
     pub probe: Option<Duration>,
     /// What the broker does not let us receive.
     pub rejected: Option<String>,
+    /// Whether commands are heard.
+    pub commands: bool,
 }
 
 /// Everything a heartbeat is made of.
@@ -84,7 +86,7 @@ impl Heartbeat {
         };
         let probe_ms = ingest.probe.map(|probe| probe.as_micros() as f64 / 1000.0);
         let status = status(ingest, &outbox, &self.store.status());
-        self.outgoing(status, state, &outbox, probe_ms)
+        self.outgoing(status, (state, ingest.commands), &outbox, probe_ms)
     }
 
     /// Whether everything that is promised holds.
@@ -94,13 +96,13 @@ impl Heartbeat {
 
     /// The last word: we are gone.
     pub fn farewell(&self) -> Outgoing {
-        self.outgoing(Status::Offline, "lost", &OutboxStatus::default(), None)
+        self.outgoing(Status::Offline, ("lost", false), &OutboxStatus::default(), None)
     }
 
     fn outgoing(
         &self,
         status: Status,
-        ingest: &str,
+        (ingest, commands): (&str, bool),
         outbox: &OutboxStatus,
         probe_ms: Option<f64>,
     ) -> Outgoing {
@@ -111,6 +113,7 @@ impl Heartbeat {
             started: self.started,
             status,
             ingest,
+            commands: if commands { "listening" } else { "lost" },
             admission: self.mode.name(),
             store: if store.lost { "lost" } else { self.store_kind },
             patients: counters.patients.get(),
@@ -142,6 +145,7 @@ fn status(ingest: &IngestStatus, outbox: &OutboxStatus, store: &StoreStatus) -> 
         && store.counts.rejected_changes == 0
         && ingest.state == IngestState::Live
         && ingest.rejected.is_none()
+        && ingest.commands
         && outbox.connected
         && outbox.rejected == 0
         && outbox.undeliverable == 0
@@ -157,6 +161,7 @@ pub fn last_will(setup: &Setup) -> Vec<u8> {
         started: setup.started,
         status: Status::Offline,
         ingest: "lost",
+        commands: "lost",
         admission: setup.settings.admission.mode.name(),
         store: setup.store_kind(),
         patients: 0,

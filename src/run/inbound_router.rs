@@ -1,5 +1,7 @@
 //! The inbound router: messages from the ingest go to the door, its progress to census and heartbeat.
 
+use std::rc::Rc;
+
 use tokio::sync::{mpsc, watch};
 use tracing::{error, warn};
 use wardwatch_actors::census_actor::IngestProgress;
@@ -18,7 +20,7 @@ const PROBES: &str = "probe";
 
 /// Messages from the ingest go to the door, its progress to census and heartbeat.
 pub struct InboundRouter {
-    pub door: Door,
+    pub door: Rc<Door>,
     pub duplicate_instance: DuplicateInstance,
     pub fatal: mpsc::UnboundedSender<Fatal>,
     /// How many messages the broker has dropped, whenever it says so.

@@ -1,8 +1,10 @@
 //! `wardwatch run`: starts every part, wires them in reading order, and ends them in reverse.
 
+mod asked_commands;
 mod broker_drops;
 mod bus;
 mod certificates;
+mod command_router;
 mod dashboard;
 mod duplicate_instance;
 mod heartbeat;
@@ -43,6 +45,7 @@ use crate::web::Dashboard;
 
 pub use reload::NewConfig;
 
+use asked_commands::AskedCommands;
 use broker_drops::DropWatch;
 use bus::{Bus, FAREWELL_WITHIN};
 use certificates::CertificateWatch;
@@ -125,6 +128,8 @@ struct Service {
     publisher: PublisherThread,
     shard: Shard,
     inbound: ShardInput,
+    /// Where pages give commands.
+    asked: AskedCommands,
     housekeeping: Housekeeping,
     reloader: Reloader,
     /// New configurations, as they come.
@@ -135,7 +140,8 @@ impl Service {
     /// Starts the parts: what is kept, who decides, the way out, and whoever watches them. The way in is run last.
     fn start(setup: &Setup, rules: Vec<Box<dyn Analyzer>>) -> Result<Self, Fatal> {
         let bus = Bus::new(setup);
-        let Storage { store, recovered, events: store_events } = Storage::open(setup, &bus)?;
+        let (asked, asked_input) = AskedCommands::new();
+        let Storage { store, recovered, events: store_events } = Storage::open(setup, &bus, &asked)?;
         let outlet: Rc<dyn Outlet> = shard::output(setup, &bus, &store, None);
         let installation =
             InstallationActor::start_with(&setup.settings, SHARDS, &setup.clock, &outlet, &setup.counters);
@@ -145,7 +151,7 @@ impl Service {
         let restore = Restore { patients, departed, open };
         let (drops, dropped) = mpsc::unbounded_channel();
         let (shard, inbound) =
-            Shard::start(setup, rules, installation.clone(), (&bus, &store), restore, drops);
+            Shard::start(setup, rules, installation.clone(), (&bus, &store), restore, drops, asked_input);
         let Bus { publisher, output, links, .. } = bus;
         let publisher = PublisherThread::start(publisher, setup.pulse.clone(), setup.fatal.clone())?;
         let clock = setup.clock.clone();
@@ -167,7 +173,7 @@ impl Service {
             store: StoreWatch { installation, clock, store: setup.config.store.url.to_string() },
         };
         let (_, reloads) = mpsc::unbounded_channel();
-        Ok(Self { publisher, shard, inbound, housekeeping, reloader, reloads })
+        Ok(Self { publisher, shard, inbound, asked, housekeeping, reloader, reloads })
     }
 
     /// Runs until `shutdown` or until a part dies.
@@ -177,7 +183,7 @@ impl Service {
         mut faults: mpsc::UnboundedReceiver<Fatal>,
     ) -> Result<(), Fatal> {
         supervisor::ready();
-        let Self { publisher, mut shard, inbound, mut housekeeping, reloader, mut reloads } = self;
+        let Self { publisher, mut shard, inbound, mut housekeeping, reloader, mut reloads, .. } = self;
         let (stop, stopped) = watch::channel(false);
         let ended = {
             let mut hear = pin!(inbound.hear(stopped));

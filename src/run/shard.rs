@@ -14,7 +14,9 @@ use wardwatch_actors::analyzers::Analyzer;
 use wardwatch_actors::census_actor::{CensusActor, Restore, ShardParts};
 use wardwatch_actors::installation_actor::InstallationActor;
 
+use super::asked_commands::AskedInput;
 use super::bus::Bus;
+use super::command_router::CommandInput;
 use super::duplicate_instance::DuplicateInstance;
 use super::heartbeat::IngestStatus;
 use super::inbound_router::InboundRouter;
@@ -55,6 +57,7 @@ pub struct Shard {
 pub struct ShardInput {
     ingest: Ingest,
     router: InboundRouter,
+    commands: CommandInput,
     requests: mpsc::UnboundedReceiver<IngestRequest>,
     outbox: Outbox,
     /// Answered when everybody from before the restart is watched again.
@@ -70,6 +73,7 @@ impl Shard {
         (bus, store): (&Bus, &Store),
         restore: Restore,
         drops: mpsc::UnboundedSender<u64>,
+        asked: AskedInput,
     ) -> (Self, ShardInput) {
         let (requests, requested) = mpsc::unbounded_channel();
         let output = output(setup, bus, store, Some(requests.clone()));
@@ -80,13 +84,14 @@ impl Shard {
             counters: Arc::clone(&setup.counters),
             rules,
         };
-        let census = CensusActor::start_with(parts, installation);
+        let census = CensusActor::start_with(parts, installation.clone());
         let restored = census.send(restore);
         let ring = Arc::new(Ring::new(setup.config.mqtt.max_unacknowledged));
         let outbox = bus.output.outbox.clone();
         let ingest = Ingest::new(ingest_settings(setup), Arc::clone(&ring), outbox.full());
         let (status_sender, status) = watch::channel(IngestStatus::default());
-        let door = door(setup, census.clone(), output.clone());
+        let door = Rc::new(door(setup, census.clone(), output.clone()));
+        let commands = CommandInput::new(setup, Rc::clone(&door), installation, status_sender.clone(), asked);
         let policy = door.translator.policy();
         let router = InboundRouter {
             door,
@@ -95,7 +100,7 @@ impl Shard {
             drops,
             status: status_sender,
         };
-        let inbound = ShardInput { ingest, router, requests: requested, outbox, restored };
+        let inbound = ShardInput { ingest, router, commands, requests: requested, outbox, restored };
         (Self { census, policy, output, ring, status, requests }, inbound)
     }
 }
@@ -103,7 +108,7 @@ impl Shard {
 impl ShardInput {
     /// Hears readings once everybody is watched again and the last run's changes are out, until it is asked to stop.
     pub async fn hear(self, mut stopped: watch::Receiver<bool>) -> Result<(), IngestFault> {
-        let Self { ingest, router, requests, outbox, restored } = self;
+        let Self { ingest, router, commands, requests, outbox, restored } = self;
         let mut stop = stopped.clone();
         let all_is_as_before = async {
             if restored.await.is_ok() {
@@ -121,7 +126,13 @@ impl ShardInput {
             () = all_is_as_before => {}
             _ = stop.wait_for(|stop| *stop) => return Ok(()),
         }
-        ingest.run(router, requests, async move { drop(stopped.wait_for(|stop| *stop).await) }).await
+        let commands = commands.start(stopped.clone());
+        let ended =
+            ingest.run(router, requests, async move { drop(stopped.wait_for(|stop| *stop).await) }).await;
+        if ended.is_ok() {
+            let _ = commands.await; // a panic in it has dropped receipts, which ends the process
+        }
+        ended
     }
 }
 
@@ -166,11 +177,7 @@ fn ingest_settings(setup: &Setup) -> IngestSettings {
             topics.system(instance),
         ],
         optional: vec![BROKER_DROPPED.to_owned()],
-        vitals: if setup.is_registered() {
-            vec![topics.all_commands()]
-        } else {
-            vec![topics.all_vitals(), topics.all_commands()]
-        },
+        vitals: if setup.is_registered() { Vec::new() } else { vec![topics.all_vitals()] },
         probe_every: PROBE_EVERY,
         max_payload: setup.config.mqtt.max_payload.bytes(),
         drain_within: DRAIN_WITHIN,

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use tokio::sync::mpsc::UnboundedSender;
 use tracing::debug;
 use wardwatch_actors::admission::AdmissionRecord;
+use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::commands::RejectedCommand;
 use wardwatch_actors::outlet::{Kept, Outlet};
@@ -120,6 +121,10 @@ impl Outlet for ShardOutput {
 
     fn reject_command(&self, rejected: RejectedCommand) {
         self.reject(RejectedMessage::of_command(&self.publisher.topics, &rejected));
+    }
+
+    fn publish_again(&self, change: &AlertChange) {
+        self.publisher.change_again(change);
     }
 
     fn died(&self, actor: &'static str) {

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tracing::info;
 use wardwatch_actors::receipt::Receipt;
 
+use super::asked_commands::AskedCommands;
 use super::bus::Bus;
 use super::links::StoreEvents;
 use super::provoked;
@@ -26,12 +27,12 @@ impl Storage {
     /// Opens the store, and puts what the bus may not have yet into its outbox.
     ///
     /// Whoever may not have the store connects nowhere: the broker would end the session of the instance that has.
-    pub fn open(setup: &Setup, bus: &Bus) -> Result<Self, Fatal> {
+    pub fn open(setup: &Setup, bus: &Bus, asked: &AskedCommands) -> Result<Self, Fatal> {
         let (event_sender, events) = mpsc::unbounded_channel();
         let output = bus.output.clone();
         let listener = StoreEvents { output, events: event_sender, fatal: setup.fatal.clone() };
         let mut consumers: Vec<Box<dyn Consumer>> =
-            vec![Box::new(bus.output.clone()), Box::new(Arc::clone(&setup.live))];
+            vec![Box::new(bus.output.clone()), Box::new(Arc::clone(&setup.live)), Box::new(asked.clone())];
         consumers.extend(provoked::consumer());
         let publish_within = setup.settings.alerts.publish_within;
         let (store, recovered) =

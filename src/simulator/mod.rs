@@ -7,6 +7,7 @@ mod bed;
 mod connection;
 pub mod episodes;
 pub mod fleet;
+pub mod nurse;
 pub mod physiology;
 mod reading;
 pub mod recording;

@@ -158,7 +158,7 @@ mod tests {
     use wardwatch_actors::patient::Patient;
     use wardwatch_actors::people::PatientId;
 
-    use super::super::PageSource;
+    use super::super::{CommandAnswer, NoAnswer, PageSource};
     use super::*;
 
     #[derive(Default)]
@@ -173,6 +173,10 @@ mod tests {
 
         fn heartbeat(&self) -> Bytes {
             Bytes::from_static(b"{}")
+        }
+
+        fn command(&self, _: String, _: PatientId, _: Bytes) -> CommandAnswer {
+            Box::pin(std::future::ready(Err(NoAnswer::Busy)))
         }
 
         fn is_whole(&self) -> bool {

@@ -12,10 +12,13 @@ mod tile;
 mod trend;
 mod watched;
 
+use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use wardwatch_actors::people::UnitId;
+use thiserror::Error;
+use wardwatch_actors::commands::Reply;
+use wardwatch_actors::people::{PatientId, UnitId};
 
 pub use live::LiveView;
 pub use server::{Dashboard, DashboardFault};
@@ -28,6 +31,20 @@ pub trait PageSource: Send + Sync + 'static {
     fn heartbeat(&self) -> Bytes;
     /// Whether everything that is promised holds.
     fn is_whole(&self) -> bool;
+    /// Gives a command of the contract about this patient, as this sender; answered once what it says is safe.
+    fn command(&self, sender: String, patient: PatientId, payload: Bytes) -> CommandAnswer;
+}
+
+/// The answer to a command, once it comes.
+pub type CommandAnswer = Pin<Box<dyn Future<Output = Result<Reply, NoAnswer>> + Send>>;
+
+/// Why a command has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NoAnswer {
+    #[error("too many commands wait already; nothing was done")]
+    Busy,
+    #[error("no answer came in time; given again with the same command_id it is carried out at most once")]
+    Late,
 }
 
 /// The service, as every part of the pages shares it.

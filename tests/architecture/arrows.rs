@@ -9,7 +9,7 @@ const WORLD: &[&[&str]] = &[
     &["run"],
     // What ends the process names every part that may die.
     &["fatal"],
-    &["bench", "assess", "check", "health"],
+    &["bench", "assess", "check", "health", "client"],
     &["mqtt", "store", "web", "interop", "simulator", "broker"],
     &["feed", "link", "door"],
     &["contract"],
@@ -28,6 +28,7 @@ const DECISIONS: &[&[&str]] = &[
     &["installation"],
     &["patient"],
     &["commands"],
+    &["receivers"],
     &["analyzers"],
     &["alerts"],
     &["chart"],

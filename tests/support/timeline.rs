@@ -13,6 +13,7 @@
 //! behind` or `ahead`, `kept since 20 s each 1 s` (a backlog), `taken at 5 s`, `seq 5`, `counted from 5`, `without time`,
 //! `without seq`, `without device`, `array of 60 each 1 s` (the last as new as its arrival); `repeated` (the last reading once more); `record [of PATIENT] {…}`; `discharged [of PATIENT]`;
 //! `device NAME offline`; `commanded COMMAND [CONDITION] [of PATIENT] [by PERSON] [from SENDER] [until TIME] [as ID] [{…}]`;
+//! `receiver NAME online` or `offline`; `confirmed CONDITION [of PATIENT] [from RECEIVER] [as accepted]`, its last change;
 //! `sent TOPIC PAYLOAD`. Patient and device are icu-1/p-17 and mon-17 where none is named.
 //!
 //! Published: `raised`, `updated`, `escalated`, `deescalated`, `acknowledged`, `unacknowledged`, `paused`, `resumed`, `reminder`,
@@ -148,8 +149,8 @@ impl Timeline {
                 let (device, status) = rest.split_once(' ')?;
                 (format!("wardwatch/devices/{device}/status"), json!(status), false)
             }
-            "commanded" => {
-                self.sent.push(commands::command(at, self.sent.len(), rest)?);
+            "commanded" | "confirmed" | "receiver" => {
+                self.sent.push(commands::said_by_people(at, self.sent.len(), verb, rest)?);
                 return Some(());
             }
             "sent" => {

@@ -142,9 +142,18 @@ impl Service {
         Self::start_with(port, settings, Vec::new())
     }
 
+    /// Starts it as another instance.
+    pub fn start_as(port: u16, client_id: &str, settings: &str) -> Self {
+        let client_id = ("WARDWATCH__MQTT__CLIENT_ID".to_owned(), client_id.to_owned());
+        Self::start_configured(load_with(port, settings, &[client_id]), Vec::new())
+    }
+
     /// Starts it with these rules beside its own.
     pub fn start_with(port: u16, settings: &str, rules: Vec<Box<dyn Analyzer>>) -> Self {
-        let config = load(port, settings);
+        Self::start_configured(load(port, settings), rules)
+    }
+
+    fn start_configured(config: Config, rules: Vec<Box<dyn Analyzer>>) -> Self {
         let (stop, stopped) = oneshot::channel();
         let work = move || {
             let mut all = analyzers::all(&Arc::new(config.settings().expect("limits")));
@@ -170,8 +179,12 @@ impl Service {
 }
 
 fn load(port: u16, settings: &str) -> Config {
+    load_with(port, settings, &[])
+}
+
+fn load_with(port: u16, settings: &str, environment: &[(String, String)]) -> Config {
     let file = config_file(port, settings);
-    let loaded = Config::load(Some(&file), &[], &[]);
+    let loaded = Config::load(Some(&file), environment, &[]);
     let _ = fs::remove_file(file);
     loaded.unwrap_or_else(|faults| panic!("{faults:?}"))
 }

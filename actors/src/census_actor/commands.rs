@@ -89,10 +89,7 @@ impl CensusActor {
 
     /// Who is here is said by records: what is commanded of that is a record to be published.
     fn command_stay(&mut self, command: &Command, receipt: Receipt) {
-        let done = match command.is_too_old() {
-            true => Err(CommandRejection::TooOld),
-            false => self.publish_stay(command),
-        };
+        let done = command.is_fresh().and_then(|()| self.publish_stay(command));
         if done.is_err() {
             self.shard.counters.commands_rejected.add(1);
         }

@@ -4,7 +4,7 @@ use actix::{Context, Handler, Message};
 
 use super::{CensusActor, SHARD};
 use crate::installation::ShardReport;
-use crate::installation_actor::{ShardReported, UnitReported};
+use crate::installation_actor::{DeliveryReported, ShardReported, UnitReported};
 use crate::patient::Listening;
 use crate::patient::outcome::Notice;
 use crate::patient_actor::{HearOfDevice, HearOfUnit, Show};
@@ -35,6 +35,9 @@ impl Handler<Notify> for CensusActor {
             }
             Notice::ClockSkew(device, skew) => self.census.skew(&device, &patient, skew),
             Notice::Unheard(priority) => self.census.unheard(&patient, priority),
+            Notice::Unconfirmed(receiver, unconfirmed) => {
+                self.installation.do_send(DeliveryReported { receiver, patient, unconfirmed });
+            }
             Notice::Leaves => {
                 if self.census.may_leave(&patient) {
                     let held = self.census.entry(patient.as_str()).is_some_and(|entry| entry.held);

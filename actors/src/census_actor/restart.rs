@@ -11,7 +11,7 @@ use crate::alerts::AlertChange;
 use crate::clock::Timestamp;
 use crate::conditions::Condition;
 use crate::installation::ShardReport;
-use crate::installation_actor::{ShardReported, TakeUp, UnitReported};
+use crate::installation_actor::{DeliveryReported, ShardReported, TakeUp, UnitReported};
 use crate::patient::snapshot::{Memory, Restored};
 use crate::patient::{Listening, Patient};
 use crate::patient_actor::{ConfirmWatched, ObserveAgain, ReportMemoryLost};
@@ -118,6 +118,10 @@ impl CensusActor {
         let unheard = memory.is_unheard();
         for (sender, id, at) in memory.answered_ids() {
             self.used_ids.note(sender, id, &patient, at);
+        }
+        for receiver in memory.unconfirmed_by() {
+            let patient = patient.clone();
+            self.installation.do_send(DeliveryReported { receiver, patient, unconfirmed: true });
         }
         let actor = self.enter(&patient, Some(memory), record, false);
         self.census.unheard(&patient, unheard);

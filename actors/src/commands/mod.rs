@@ -89,6 +89,8 @@ pub struct ReplyTo {
     pub topic: Option<String>,
     /// The Correlation Data, returned as it came.
     pub correlation: Option<Bytes>,
+    /// Who waits for it within the process, instead of at the broker.
+    pub caller: Option<u64>,
 }
 
 /// One command, well formed.
@@ -122,9 +124,14 @@ impl Command {
         Reply { to: self.reply_to.clone(), command_id: Some(self.id.clone()), outcome, difference }
     }
 
-    /// Whether it waited for too long to be meant any more.
-    pub fn is_too_old(&self) -> bool {
-        self.queued && self.at.is_some_and(|at| self.received_at.since(at) > QUEUED_AT_MOST)
+    /// Whether it may still be meant: not where it waited in a queue for too long, or for nobody knows how long.
+    pub fn is_fresh(&self) -> Result<(), CommandRejection> {
+        match self.at {
+            _ if !self.queued => Ok(()),
+            Some(at) if self.received_at.since(at) <= QUEUED_AT_MOST => Ok(()),
+            Some(_) => Err(CommandRejection::TooOld),
+            None => Err(CommandRejection::Undated),
+        }
     }
 }
 
@@ -204,6 +211,12 @@ pub enum CommandRejection {
     SameUnit(UnitId),
     #[error("the command waited for more than 60 s before it was heard")]
     TooOld,
+    #[error("the command waited before it was heard, and does not say since when (at)")]
+    Undated,
+    #[error(
+        "the Response Topic `{0}` is not the sender's own; allowed are replies/SENDER and what lies below it"
+    )]
+    ResponseTopic(String),
     #[error("the command_id was used before, for another patient")]
     IdUsed,
     #[error("{0}")]

@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::people::DeviceId;
+use crate::people::{DeviceId, ReceiverName};
 use crate::vitals::Vital;
 pub use priority::Priority;
 
@@ -73,6 +73,8 @@ pub enum Condition {
     AnalysisFailed,
     /// Nobody answered an alert, and nobody is left to be called.
     AlertUnanswered,
+    /// A receiver did not confirm a change in time; of the installation: the receiver that is gone.
+    DeliveryUnconfirmed(Option<ReceiverName>),
     /// No condition at all: somebody tries the way to those who listen.
     AlertTest,
     /// A patient of the unit sends more than can be meant.
@@ -107,6 +109,7 @@ impl Condition {
             | Self::ClockWrong(_)
             | Self::AnalysisFailed
             | Self::AlertUnanswered
+            | Self::DeliveryUnconfirmed(_)
             | Self::AlertTest
             | Self::DeviceFlooding(_)
             | Self::StoreLost
@@ -154,6 +157,7 @@ impl fmt::Display for Condition {
             Self::AnalysisFailed => f.write_str("analysis.failed"),
             Self::AlertTest => f.write_str("alert.test"),
             Self::AlertUnanswered => f.write_str("alert.unanswered"),
+            Self::DeliveryUnconfirmed(_) => f.write_str("delivery.unconfirmed"),
             Self::DeviceFlooding(_) => f.write_str("device.flooding"),
             Self::StoreLost => f.write_str("store.lost"),
             Self::BrokerLost => f.write_str("broker.lost"),

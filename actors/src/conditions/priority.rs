@@ -17,6 +17,9 @@ pub enum Priority {
 }
 
 impl Priority {
+    /// All of them, from the lowest.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Low, Self::Medium, Self::High];
+
     /// Those that an alert's condition can have, from the lowest.
     pub const ALERTING: [Self; 3] = [Self::Low, Self::Medium, Self::High];
 

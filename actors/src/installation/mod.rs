@@ -1,10 +1,11 @@
 //! What is nobody's in particular: our own clock, store and broker, full admission, floods, and units unheard.
 
 mod floods;
+mod receivers;
 mod shards;
 mod units;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::alerts::{
@@ -12,7 +13,8 @@ use crate::alerts::{
 };
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::conditions::{Condition, Priority};
-use crate::people::{DeviceId, Subject, UnitId};
+use crate::people::{DeviceId, ReceiverName, Subject, UnitId};
+use crate::receivers::{Deliveries, ReceiverPresence};
 use crate::settings::Settings;
 
 pub use shards::{Clocks, ShardReport};
@@ -39,6 +41,11 @@ pub struct Installation {
     /// Units with something to say; bounded by the floods and by the units in which somebody is.
     units: BTreeMap<UnitId, Unit>,
     floods: Floods,
+    presence: ReceiverPresence,
+    /// Who was gone when the shards last heard of it.
+    gone: Arc<BTreeSet<ReceiverName>>,
+    /// What was published of units and the installation and is not confirmed yet.
+    deliveries: Deliveries,
     /// When the last subject began to be watched: names its first alert, and no two share it.
     watched: Timestamp,
     /// Since when the installation itself is.
@@ -48,8 +55,13 @@ pub struct Installation {
 impl Installation {
     /// Nothing is known yet of so many shards.
     pub fn new(settings: Arc<Settings>, shards: usize, now: Now) -> Self {
+        let mut presence = ReceiverPresence::default();
+        presence.list(&settings.receivers);
         Self {
             settings,
+            presence,
+            gone: Arc::default(),
+            deliveries: Deliveries::default(),
             alerts: AlertSet::default(),
             facts: BTreeMap::new(),
             shards: Shards::new(shards),
@@ -68,6 +80,9 @@ impl Installation {
         for change in open {
             match change.subject.clone() {
                 Subject::Installation => {
+                    if let Condition::DeliveryUnconfirmed(Some(receiver)) = &change.condition {
+                        self.presence.adopt(receiver);
+                    }
                     let (condition, fact) = (change.condition.clone(), (change.cause.clone(), change.onset));
                     self.facts.insert(condition, fact);
                     self.alerts.adopt(vec![change], |_| Some(RULE));
@@ -84,8 +99,10 @@ impl Installation {
     }
 
     /// The site's settings changed.
-    pub fn apply(&mut self, settings: Arc<Settings>) {
+    pub fn apply(&mut self, settings: Arc<Settings>, now: Now) -> SubjectChanges {
+        self.presence.list(&settings.receivers);
         self.settings = settings;
+        self.judge(now.wall, now)
     }
 
     /// Something about the installation is so since `at`, or is not (no words).
@@ -149,6 +166,7 @@ impl Installation {
     }
 
     fn judge(&mut self, at: Timestamp, now: Now) -> SubjectChanges {
+        self.note_receivers(now);
         let facts = self.facts.iter();
         let findings = facts.map(|(condition, (cause, since))| {
             let priority = match condition {
@@ -162,7 +180,8 @@ impl Installation {
         let subject = Subject::Installation;
         let caption = caption(&subject, self.since);
         self.alerts.judge(&RULE, findings, &moment(at, now), &caption);
-        let changes = self.alerts.publish(&caption, false, now);
+        let mut changes = self.alerts.publish(&caption, false, now);
+        self.ask_for_confirmations(&mut changes, now);
         (subject, changes)
     }
 
@@ -172,15 +191,16 @@ impl Installation {
         units.iter().map(|unit| self.judge_unit(unit, now)).collect()
     }
 
-    /// When a flood counts as over.
+    /// When a flood counts as over, or a receiver as gone.
     pub fn next_deadline(&self) -> Option<Uptime> {
-        self.floods.next_deadline()
+        self.floods.next_deadline().into_iter().chain(self.receivers_deadline()).min()
     }
 
-    /// Ends the floods that are over at `due`.
+    /// Ends the floods that are over at `due`, and says which receivers are gone by then.
     pub fn tick(&mut self, due: Uptime, now: Now) -> Vec<SubjectChanges> {
         let units = self.floods.end(due);
-        units.iter().map(|unit| self.judge_unit(unit, now)).collect()
+        let of_receivers = self.run_out_receivers(due).then(|| self.judge(now.wall, now));
+        units.iter().map(|unit| self.judge_unit(unit, now)).chain(of_receivers).collect()
     }
 
     /// What a shard hears of a unit; answers with what follows, and whether that it is unheard is one alert about
@@ -220,10 +240,11 @@ impl Installation {
         findings.extend(of.finding(now));
         let caption = caption(&subject, of.since);
         of.alerts.judge(&RULE, findings, &moment(now.wall, now), &caption);
-        let changes = of.alerts.publish(&caption, false, now);
+        let mut changes = of.alerts.publish(&caption, false, now);
         if of.is_quiet() && !self.floods.has(unit) {
             self.units.remove(unit);
         }
+        self.ask_for_confirmations(&mut changes, now);
         (subject, changes)
     }
 }

@@ -21,6 +21,7 @@ impl Patient {
                 patient.site.settings = Arc::clone(settings);
                 patient.apply_settings(now.wall);
                 patient.judge_rules_gone(now);
+                patient.ask_for_confirmations_again(now.uptime);
                 // An older memory does not say since when; silence begins anew all the same.
                 let recorded = patient.recorded.then_some(now.uptime);
                 patient.unheard.since = patient.unheard.since.or(recorded);
@@ -49,6 +50,7 @@ impl Patient {
         Arc::make_mut(&mut self.devices).shift(by);
         self.alerts.shift(by);
         self.shift_orders(by);
+        self.deliveries.shift(by);
         self.drains.iter_mut().for_each(|drain| drain.shift(by));
         self.heard = self.heard + by;
         self.held = self.held.map(|held| held + by);

@@ -1,6 +1,7 @@
 //! Everything WardWatch remembers of one patient, and how a reading changes it.
 
 mod backlog;
+mod delivery;
 mod drain;
 mod failure;
 mod memory;
@@ -37,6 +38,7 @@ pub use crate::patient::obey::Standby;
 use crate::patient::outcome::{Inquiry, LivePatient, Outcome, PatientState, StateChange};
 use crate::patient::site::Site;
 use crate::people::{Departure, DeviceId, PatientId, Subject};
+use crate::receivers::Deliveries;
 use crate::settings::Settings;
 use crate::vitals::ReadingRef;
 use crate::vitals::Vital;
@@ -83,6 +85,9 @@ pub struct Patient {
     simulated: bool,
     #[serde(default)]
     unheard: Unheard,
+    /// What was published and is not confirmed yet.
+    #[serde(default, skip_serializing_if = "Deliveries::is_empty")]
+    deliveries: Deliveries,
     /// What was commanded; of most patients nothing.
     #[serde(default)]
     orders: Option<Box<Orders>>,
@@ -125,6 +130,7 @@ impl Patient {
             takeover_at: None,
             simulated: false,
             unheard: Unheard::default(),
+            deliveries: Deliveries::default(),
             orders: None,
             stay,
             heard: now.uptime,
@@ -256,6 +262,7 @@ impl Patient {
     /// After each step: what is under way now, and whether the state is to be published.
     fn conclude(&mut self, outcome: &mut Outcome, now: Now) {
         self.note_tracked();
+        self.ask_for_confirmations(&mut outcome.changes, now.uptime);
         let due = self.stated.is_none_or(|stated| now.uptime.since(stated) >= STATE_EVERY);
         let changed = !outcome.changes.is_empty() || !outcome.scores.is_empty();
         if changed || (due && self.state_is_old) {

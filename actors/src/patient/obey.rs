@@ -44,10 +44,7 @@ impl Patient {
             outcome.replies.push(command.reply_again(before.clone()));
             return (outcome, None);
         }
-        let done = match command.is_too_old() {
-            true => Err(CommandRejection::TooOld),
-            false => self.carry_out(command, &mut outcome, now),
-        };
+        let done = command.is_fresh().and_then(|()| self.carry_out(command, &mut outcome, now));
         let changed = done.is_ok();
         let reply = command.reply(done.as_ref().copied());
         self.orders_mut().answered.note(command, reply.outcome.clone(), now.wall);

@@ -15,7 +15,7 @@ use crate::clock::Timestamp;
 use crate::commands::Reply;
 use crate::conditions::Priority;
 use crate::devices::clock::Skew;
-use crate::people::{DeviceId, PatientId};
+use crate::people::{DeviceId, PatientId, ReceiverName};
 use crate::settings::Limits;
 use crate::vitals::Vital;
 
@@ -107,6 +107,8 @@ pub enum Notice {
     ClockSkew(DeviceId, Option<Skew>),
     /// Nothing is heard of the patient, and so soon must someone come; or something is heard again.
     Unheard(Option<Priority>),
+    /// A receiver did not confirm in time what was published of the patient, or has done so after all.
+    Unconfirmed(ReceiverName, bool),
     /// The patient was not heard of for so long that it leaves.
     Leaves,
 }

@@ -1,10 +1,12 @@
 //! What the site's settings and the record mean for one patient, by unit and age class.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use super::Patient;
 use crate::alerts::UnderWay;
 use crate::clock::{Span, Timestamp};
+use crate::people::ReceiverName;
 use crate::settings::{LimitFault, LimitOverrides, Limits, Settings, Watch};
 use crate::vitals::Vital;
 
@@ -19,6 +21,8 @@ pub(super) struct Site {
     pub settings: Arc<Settings>,
     pub limits: Arc<Limits>,
     pub watches: Watches,
+    /// Which receivers are gone.
+    pub gone: Arc<BTreeSet<ReceiverName>>,
     /// The conditions under way.
     pub tracked: Arc<[UnderWay]>,
     /// On which day since 1970 it was worked out: an age class is outgrown from one day to the next.
@@ -32,6 +36,7 @@ impl Default for Site {
             settings: Arc::default(),
             limits: Arc::default(),
             watches,
+            gone: Arc::default(),
             tracked: Arc::new([]),
             day: i64::MIN,
         }

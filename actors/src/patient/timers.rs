@@ -57,6 +57,7 @@ impl Patient {
                 arrived
             };
         }
+        self.raise_unconfirmed(due, &mut outcome, now);
         let back = self.standby().is_some_and(|standby| standby.ends <= due) && self.end_standby(now.uptime);
         self.conclude(&mut outcome, now);
         let settled = self.settle(listening, now.uptime);
@@ -71,6 +72,7 @@ impl Patient {
     /// Gives up what is due after it failed twice.
     pub fn drop_timers(&mut self, due: Uptime) {
         self.alerts.drop_timers(due);
+        self.deliveries.run_out(due);
         self.recheck_at.take_if(|recheck| *recheck <= due);
         self.takeover_at.take_if(|takeover| *takeover <= due);
         self.stated = Some(due);
@@ -95,8 +97,15 @@ impl Patient {
         let drains = self.drains.iter().map(|drain| drain.deadline(rules.catch_up));
         let state = self.stated.filter(|_| self.state_is_old).map(|stated| stated + STATE_EVERY);
         let back = self.standby().map(|standby| standby.ends);
-        let others =
-            [back, self.alerts.next_deadline(), self.recheck_at, self.takeover_at, state, self.leave_at()];
+        let others = [
+            back,
+            self.alerts.next_deadline(),
+            self.deliveries.deadline(),
+            self.recheck_at,
+            self.takeover_at,
+            state,
+            self.leave_at(),
+        ];
         others.into_iter().flatten().chain(clocks).chain(drains)
     }
 

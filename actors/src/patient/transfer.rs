@@ -7,6 +7,7 @@ use crate::analyzers::missing::Unheard;
 use crate::clock::Now;
 use crate::conditions::Condition;
 use crate::people::{PatientId, Subject};
+use crate::receivers::Deliveries;
 
 impl Patient {
     /// The same person in another unit: memory and alerts go along, and have yet to be published there.
@@ -16,6 +17,8 @@ impl Patient {
         let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
         self.alerts.continue_as(&caption);
         self.scores = Arc::default();
+        // What is published there has other ids.
+        self.deliveries = Deliveries::default();
         (self.recorded, self.stated) = (false, None);
         self.unheard = Unheard { since: self.unheard.since, ..Unheard::default() };
         self

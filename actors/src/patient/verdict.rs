@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::Patient;
 use super::backlog::summary;
 use super::drain::{Drain, Track};
-use super::failure::{CORE, failure};
+use super::failure::{CORE, failure, is_own};
 use super::outcome::{Answers, Inquiry, Judgement, Notice, Outcome};
 use super::replay::{Account, Purpose, Replay};
-use crate::alerts::{ESCALATION, Finding, Moment, RuleName, Standing};
+use crate::alerts::{Finding, Moment, RuleName, Standing};
 use crate::analyzers::{Score, View, missing};
 use crate::clock::Now;
 use crate::conditions::Kind;
@@ -122,12 +122,11 @@ impl Patient {
         let mut failed = Vec::new();
         let (mut scores, mut unheard) = (Vec::new(), self.unheard.found);
         self.recheck_at = None;
+        self.judge_deliveries_anew(&inquiry.moment);
         let subject = Subject::Patient(self.id.clone());
         let moment = &inquiry.moment;
         let caption = super::caption(&subject, &self.record, self.simulated, self.stay, &self.site);
-        let is_asked = |rule: &RuleName| {
-            *rule == CORE || *rule == ESCALATION || answers.iter().any(|(asked, _)| asked == rule)
-        };
+        let is_asked = |rule: &RuleName| is_own(rule) || answers.iter().any(|(asked, _)| asked == rule);
         self.alerts.end_rules_gone(is_asked, moment.now.wall);
         for (rule, analysis) in answers {
             let Some(analysis) = analysis else {

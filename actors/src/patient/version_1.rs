@@ -18,6 +18,7 @@ use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
 use crate::devices::{Device, Devices};
 use crate::people::{DeviceId, PatientId};
+use crate::receivers::Deliveries;
 use crate::vitals::{Consciousness, Quantity, ReadingRef, VitalSet};
 
 /// What version 1 wrote of a patient.
@@ -122,6 +123,7 @@ impl PatientOfVersion1 {
             simulated: old.simulated,
             unheard: Unheard::default(),
             orders: None,
+            deliveries: Deliveries::default(),
             stay: old.stay,
             heard: old.heard,
             held: None,

@@ -25,8 +25,9 @@ use crate::vitals::Reading;
 
 impl PatientActor {
     /// Takes one step on a copy of the memory; none where it failed.
-    fn attempt<T>(&self, step: impl FnOnce(&mut Patient) -> T) -> Option<(Box<Patient>, T)> {
+    pub(super) fn attempt<T>(&self, step: impl FnOnce(&mut Patient) -> T) -> Option<(Box<Patient>, T)> {
         let mut draft = self.patient.clone()?;
+        draft.know_gone(&self.shard.gone.borrow());
         match catch_unwind(AssertUnwindSafe(|| step(&mut draft))) {
             Ok(done) => Some((draft, done)),
             Err(_) => {
@@ -244,7 +245,7 @@ impl PatientActor {
     }
 
     /// Hands on what was caused, and asks to be woken for what is due next.
-    fn deliver(&mut self, reading: Option<Box<Reading>>, mut outcome: Outcome, receipt: Receipt) {
+    pub(super) fn deliver(&mut self, reading: Option<Box<Reading>>, mut outcome: Outcome, receipt: Receipt) {
         let Some(patient) = &self.patient else { return receipt.settle() };
         let id = patient.id().clone();
         for notice in std::mem::take(&mut outcome.notices) {
@@ -254,6 +255,7 @@ impl PatientActor {
             let open = patient.open_alerts();
             self.shard.counters.open_alerts.change(self.open_alerts, open);
             self.open_alerts = open;
+            self.note_confirmable();
         }
         let (saved, record) = (self.memory_to_save(), self.new_record.take());
         if reading.is_none() && outcome.is_empty() && saved.is_none() && record.is_none() {
@@ -357,6 +359,7 @@ impl PatientActor {
             Some((patient, outcome)) => {
                 self.patient = Some(patient);
                 self.departure = Some(departure);
+                self.forget_confirmable();
                 self.deliver(None, outcome, receipt);
             }
             None => receipt.settle(),

@@ -105,6 +105,10 @@ name! {
     DeviceId
 }
 name! {
+    /// Whoever receives alerts and confirms them, as `pager-icu-1`.
+    ReceiverName
+}
+name! {
     /// A patient's stay, always `unit/patient`, as `icu-1/p-17`.
     PatientId
 }
@@ -119,6 +123,15 @@ impl std::str::FromStr for UnitId {
 }
 
 impl std::str::FromStr for DeviceId {
+    type Err = NameFault;
+
+    fn from_str(name: &str) -> Result<Self, NameFault> {
+        check_name(name)?;
+        Ok(Self(name.into()))
+    }
+}
+
+impl std::str::FromStr for ReceiverName {
     type Err = NameFault;
 
     fn from_str(name: &str) -> Result<Self, NameFault> {
@@ -149,7 +162,7 @@ macro_rules! deserialize {
     )+};
 }
 
-deserialize!(UnitId PatientId);
+deserialize!(UnitId PatientId ReceiverName);
 
 impl<'de> Deserialize<'de> for DeviceId {
     /// Of a snapshot, in which a device without a name is written `_`.

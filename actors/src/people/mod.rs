@@ -1,4 +1,4 @@
-//! Who is meant: the ids of units, patients and devices, the age class, and how a stay ends.
+//! Who is meant: the ids of units, patients, devices and receivers, the age class, and how a stay ends.
 
 mod class;
 mod departure;
@@ -6,4 +6,4 @@ mod ids;
 
 pub use class::Class;
 pub use departure::Departure;
-pub use ids::{DeviceId, NameFault, PatientId, Subject, UnitId, check_name, unit_and_patient};
+pub use ids::{DeviceId, NameFault, PatientId, ReceiverName, Subject, UnitId, check_name, unit_and_patient};

@@ -8,6 +8,7 @@ pub mod limits;
 mod night;
 pub mod overrides;
 mod policy;
+mod receivers;
 pub mod scores;
 mod senders;
 mod silence;
@@ -24,6 +25,7 @@ pub use limits::{LimitFault, LimitKey, Limits, VitalLimits};
 pub use night::{NightSettings, TimeOfDay, Zone};
 pub use overrides::{ByClass, LimitOverrides, LimitSetting, PartialVitalLimits};
 pub use policy::{DelayByPriority, Inactivation, SignalPolicy, SignalSettings};
+pub use receivers::{AlertFilter, FilterFault, ReceiverSettings, Receivers};
 pub use scores::{News2Settings, RuleSettings, ScoreSettings, SpanSetting, ValidFor};
 pub use senders::{CommandName, SenderRights};
 pub use silence::{LONGEST_SILENCE, MissingTable, SilenceOverrides, Watch};
@@ -41,6 +43,8 @@ pub struct Settings {
     pub policy: SignalPolicy,
     /// Who may command what, by the sender's name; whoever is not here may nothing.
     pub senders: BTreeMap<String, SenderRights>,
+    /// Who confirms the alerts that it receives.
+    pub receivers: Receivers,
     /// What a command may set limits to.
     pub bounds: BoundTable,
 }

@@ -95,7 +95,7 @@ fn malformed(reason: impl Into<String>) -> CommandRejection {
 }
 
 /// The id of a command that cannot be read otherwise, so that it can be answered.
-fn id_of(payload: &[u8]) -> Option<String> {
+pub fn id_of(payload: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {
         command_id: String,

@@ -3,7 +3,9 @@
 pub mod alert;
 pub mod command;
 pub mod confirmation;
+pub mod given_command;
 pub mod reading;
+pub mod receiver;
 pub mod record;
 pub mod rejected;
 pub mod state;

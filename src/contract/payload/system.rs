@@ -22,6 +22,8 @@ pub struct SystemMessage<'a> {
     pub status: Status,
     /// `listening`, `draining` or `lost`, and the mode of admission.
     pub ingest: &'a str,
+    /// `listening` or `lost`.
+    pub commands: &'a str,
     pub admission: &'a str,
     /// `memory`, `sqlite`, or `lost` while nothing can be committed.
     pub store: &'a str,

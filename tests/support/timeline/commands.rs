@@ -7,11 +7,26 @@ use super::words::{said, span, start, time};
 use super::{PATIENT, Sent, Timeline};
 use crate::assessed::Published;
 
-/// The system that commands where none is named.
+/// The system that commands, and the one that confirms, where none is named.
 const SENDER: &str = "desk";
+const RECEIVER: &str = "pager";
+
+/// What people, and what they receive alerts with, say.
+pub fn said_by_people(at: Span, number: usize, verb: &str, rest: &str) -> Option<Sent> {
+    match verb {
+        "commanded" => command(at, number, rest),
+        "confirmed" => confirmation(at, rest),
+        _ => {
+            let (receiver, status) = rest.split_once(' ')?;
+            let payload = json!({"online": status == "online"});
+            let topic = format!("wardwatch/receivers/{receiver}");
+            Some(Sent { at, topic, payload, counted: false, about: None })
+        }
+    }
+}
 
 /// `acknowledge heart_rate.high by anna`, as it is sent; the condition whose alert it is about is still to be looked up.
-pub fn command(at: Span, number: usize, rest: &str) -> Option<Sent> {
+fn command(at: Span, number: usize, rest: &str) -> Option<Sent> {
     let said = said(rest)?;
     let mut words = said.words.iter();
     let name = words.next()?;
@@ -31,6 +46,17 @@ pub fn command(at: Span, number: usize, rest: &str) -> Option<Sent> {
     Some(Sent { at, topic, payload, counted: false, about: condition })
 }
 
+/// `heart_rate.high from pager as accepted`, as it is sent; id and sequence are still to be looked up.
+fn confirmation(at: Span, rest: &str) -> Option<Sent> {
+    let said = said(rest)?;
+    let condition = said.words.first().cloned();
+    let named = |name: &str| said.named.get(name).map(String::as_str);
+    let topic = format!("wardwatch/confirmations/{}", named("from").unwrap_or(RECEIVER));
+    let of = named("of").unwrap_or(PATIENT);
+    let payload = json!({"status": named("as").unwrap_or("received"), "time": time(at), "of": of});
+    Some(Sent { at, topic, payload, counted: false, about: condition })
+}
+
 impl Timeline {
     /// What is sent before the first command whose alert is still to be looked up, if there is one.
     pub fn unresolved(&self) -> Option<(String, std::time::Duration)> {
@@ -44,7 +70,9 @@ impl Timeline {
     pub fn resolve(&mut self, published: &[Published]) {
         let Some(sent) = self.sent.iter_mut().find(|sent| sent.about.is_some()) else { return };
         let condition = sent.about.take().unwrap_or_default();
-        let patient = sent.topic.splitn(4, '/').nth(3).unwrap_or_default().to_owned();
+        let confirms = sent.payload["of"].as_str().map(str::to_owned);
+        let commanded = sent.topic.splitn(4, '/').nth(3).unwrap_or_default().to_owned();
+        let patient = confirms.clone().unwrap_or(commanded);
         let until = start() + sent.at;
         let of_it = |message: &&Published| {
             message.is_change()
@@ -54,7 +82,12 @@ impl Timeline {
         };
         let last = published.iter().rev().find(of_it);
         let id = last.map_or("00000000-0000-0000-0000-000000000000", |message| message.text("id"));
-        sent.payload["alert"] = json!(id);
+        if confirms.is_some() {
+            sent.payload["id"] = json!(id);
+            sent.payload["sequence"] = last.map_or(json!(1), |message| message.payload["sequence"].clone());
+        } else {
+            sent.payload["alert"] = json!(id);
+        }
     }
 }
 
