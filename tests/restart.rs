@@ -5,6 +5,8 @@ mod mosquitto;
 #[path = "support/ward.rs"]
 mod ward;
 
+#[path = "restart/audit.rs"]
+mod audit;
 #[path = "restart/earlier_versions.rs"]
 mod earlier_versions;
 #[path = "restart/memory.rs"]

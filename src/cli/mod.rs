@@ -1,6 +1,7 @@
 //! The commands, their flags, and what they print.
 
 mod assess;
+mod audit;
 mod backup;
 mod bench;
 mod broker;
@@ -10,6 +11,7 @@ mod command;
 mod demo;
 mod discharges;
 mod health;
+mod history;
 mod lines;
 #[cfg(feature = "demo")]
 mod listener;
@@ -54,6 +56,8 @@ enum Command {
     Give(command::Give),
     Health(health::Ask),
     Backup(backup::Backup),
+    Audit(audit::Audit),
+    History(history::History),
     Discharges(discharges::Discharges),
     Bench(bench::Bench),
     #[command(hide = true)]
@@ -121,6 +125,8 @@ fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Give(give) => give.run(),
         Command::Health(ask) => ask.run(),
         Command::Backup(backup) => backup.run(),
+        Command::Audit(audit) => audit.run(),
+        Command::History(history) => history.run(),
         Command::Discharges(discharges) => discharges.run(),
         Command::Bench(bench) => bench.run(),
         Command::AcknowledgeOnly(client) => client.run(),

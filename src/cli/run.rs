@@ -42,9 +42,9 @@ async fn reload(
     while hang_up.recv().await.is_some() {
         match load() {
             Ok((config, givens)) => {
-                let changes = givens.changes(&last);
+                let (changes, given) = (givens.changes(&last), givens.in_words());
                 last = givens;
-                let _ = reloads.send(NewConfig { config, changes }); // without a service we end anyway
+                let _ = reloads.send(NewConfig { config, changes, given }); // without a service we end anyway
             }
             Err(faults) => {
                 faults.iter().for_each(|fault| tracing::error!("{fault}"));
@@ -66,8 +66,9 @@ impl Run {
             let shutdown = super::asked_to_end().map_err(|fault| Fatal::Setup(fault.to_string()))?;
             let hang_up = signal(SignalKind::hangup()).map_err(|fault| Fatal::Setup(fault.to_string()))?;
             let (reloads, reloaded) = mpsc::unbounded_channel();
+            let given = givens.in_words();
             actix::spawn(reload(hang_up, load, givens, reloads));
-            wardwatch::run::run_reloading(config, reloaded, shutdown).await
+            wardwatch::run::run_reloading(config, given, reloaded, shutdown).await
         });
         Ok(ended.map_or_else(|fatal| logged(&fatal), |()| ExitCode::SUCCESS))
     }

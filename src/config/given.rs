@@ -75,6 +75,13 @@ impl fmt::Display for KeyChange {
     }
 }
 
+/// What a site gives, in words: the file, and each key with the value that holds; of a password only that there is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct GivenWords {
+    pub file: Option<String>,
+    pub values: BTreeMap<String, String>,
+}
+
 impl Source for Given {
     fn clone_into_box(&self) -> Box<dyn Source + Send + Sync> {
         Box::new(self.clone())
@@ -122,6 +129,12 @@ impl Givens {
             (before != after).then(change)
         };
         keys.into_iter().filter_map(change).collect()
+    }
+
+    /// What is given, for those who keep account of it.
+    pub fn in_words(&self) -> GivenWords {
+        let file = (!self.file.as_os_str().is_empty()).then(|| self.file.display().to_string());
+        GivenWords { file, values: self.values() }
     }
 
     /// Each key with the value that holds, as text; of a password only that there is one.

@@ -4,6 +4,7 @@
 //! it cannot do at once, and keeps a cursor of its own: how far it has come is its affair, and a slow one holds up
 //! nobody. Numbers rise for ever, across restarts too, so that a cursor can be kept in the store ([`Cursor`]).
 
+pub mod archive;
 mod uncommitted;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -111,7 +111,7 @@ impl AskedInput {
 #[cfg(test)]
 mod tests {
     use wardwatch_actors::clock::Timestamp;
-    use wardwatch_actors::commands::{ReplyOutcome, ReplyTo};
+    use wardwatch_actors::commands::{AskedFor, ReplyOutcome, ReplyTo};
     use wardwatch_actors::people::Subject;
 
     use super::*;
@@ -119,7 +119,8 @@ mod tests {
     fn answers(caller: u64) -> Emission {
         let to = ReplyTo { caller: Some(caller), ..ReplyTo::default() };
         let outcome = ReplyOutcome { ok: true, reason: None, alert: None, sequence: None };
-        let reply = Reply { to, command_id: Some(caller.to_string()), outcome, difference: None };
+        let (command_id, asked) = (Some(caller.to_string()), AskedFor::Again);
+        let reply = Reply { to, command_id, outcome, difference: None, asked };
         Emission {
             subject: Subject::Installation,
             at: Timestamp::from_unix_ms(0),

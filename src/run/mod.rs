@@ -38,9 +38,10 @@ use wardwatch_actors::installation_actor::InstallationActor;
 use wardwatch_actors::outlet::Outlet;
 
 use crate::config::Config;
+use crate::config::given::GivenWords;
 use crate::fatal::Fatal;
 use crate::mqtt::ingest::IngestFault;
-use crate::store::Recovered;
+use crate::store::{AuditNote, Recovered};
 use crate::web::Dashboard;
 
 pub use reload::NewConfig;
@@ -54,7 +55,7 @@ use housekeeping::Housekeeping;
 use links::{BrokerWatch, StoreWatch};
 use publisher_thread::PublisherThread;
 use reload::Reloader;
-use setup::Setup;
+use setup::{Setup, user};
 use shard::{Shard, ShardInput};
 use storage::Storage;
 use watchdog::Watchdog;
@@ -81,26 +82,29 @@ pub async fn run_with_pages(
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Fatal> {
     let (_, reloads) = mpsc::unbounded_channel();
-    run_all(config, pages, reloads, shutdown).await
+    run_all((config, None), pages, reloads, shutdown).await
 }
 
-/// The same, with a configuration of `reloads` in place of the last whenever one comes.
+/// The same, with a configuration of `reloads` in place of the last whenever one comes; the audit keeps account of what
+/// the site gives.
 pub async fn run_reloading(
     config: Config,
+    given: GivenWords,
     reloads: mpsc::UnboundedReceiver<NewConfig>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Fatal> {
     let pages = config.dashboard.listen.map(Dashboard::at);
-    run_all(config, pages, reloads, shutdown).await
+    run_all((config, Some(given)), pages, reloads, shutdown).await
 }
 
 async fn run_all(
-    config: Config,
+    (config, given): (Config, Option<GivenWords>),
     pages: Option<Dashboard>,
     reloads: mpsc::UnboundedReceiver<NewConfig>,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), Fatal> {
-    let (setup, faults) = Setup::new(config)?;
+    let (mut setup, faults) = Setup::new(config)?;
+    setup.given = given;
     let rules = analyzers::all(&setup.settings);
     let service = Service::start(&setup, rules)?;
     pages.into_iter().for_each(|pages| dashboard::serve(pages, &setup, &service));
@@ -220,6 +224,7 @@ async fn end(publisher: PublisherThread, shard: &Shard, housekeeping: Housekeepi
     let Housekeeping { watchdog, heartbeat, .. } = housekeeping;
     drop(watchdog); // what ticks no more is not to be watched
     shard.output.flush();
+    shard.output.store.note(AuditNote::Stop { user: user() }, shard.output.clock.now().wall);
     // What the broker has by then is not published again by the next start.
     if timeout(FAREWELL_WITHIN, heartbeat.outbox.emptied()).await.is_err() {
         warn!(

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use actix::Addr;
 use tracing::{error, info, warn};
 use wardwatch_actors::census_actor::{CensusActor, Reload};
+use wardwatch_actors::clock::Clock;
 
-use super::setup::Setup;
+use super::setup::{Setup, user};
 use super::shard::Shard;
 use crate::config::Config;
-use crate::config::given::KeyChange;
+use crate::config::given::{GivenWords, KeyChange};
 use crate::contract::inbound::SitePolicy;
 use crate::mqtt::publisher::Outbox;
+use crate::store::{AuditNote, Store};
 
 /// Keys that are read at the start alone, by how they begin.
 const AT_THE_START: [&str; 6] =
@@ -21,6 +23,7 @@ const AT_THE_START: [&str; 6] =
 pub struct NewConfig {
     pub config: Config,
     pub changes: Vec<KeyChange>,
+    pub given: GivenWords,
 }
 
 /// Brings a new configuration to whoever goes by it.
@@ -30,17 +33,20 @@ pub struct Reloader {
     census: Addr<CensusActor>,
     policy: SitePolicy,
     outbox: Outbox,
+    store: Store,
+    clock: Clock,
 }
 
 impl Reloader {
     /// For this shard.
     pub fn new(setup: &Setup, shard: &Shard, outbox: Outbox) -> Self {
         let (census, policy) = (shard.census.clone(), shard.policy.clone());
-        Self { first: setup.config.clone(), census, policy, outbox }
+        let (store, clock) = (shard.output.store.clone(), setup.clock.clone());
+        Self { first: setup.config.clone(), census, policy, outbox, store, clock }
     }
 
     /// Has it hold from now on, and offers the broker again what it rejected.
-    pub fn apply(&self, NewConfig { mut config, changes }: NewConfig) {
+    pub fn apply(&self, NewConfig { mut config, changes, given }: NewConfig) {
         config.admission.mode = self.first.admission.mode;
         config.alerts.publish_within = self.first.alerts.publish_within;
         let Ok(settings) = config.settings() else {
@@ -49,6 +55,7 @@ impl Reloader {
         let settings = Arc::new(settings);
         changes.iter().for_each(log);
         info!(changes = changes.len(), "configuration reloaded");
+        self.store.note(AuditNote::Reload { user: user(), given }, self.clock.now().wall);
         self.policy.replace(config.sources(), Arc::clone(&settings));
         self.census.do_send(Reload { settings });
         self.outbox.offer_rejected();

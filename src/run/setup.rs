@@ -9,6 +9,7 @@ use wardwatch_actors::settings::{Mode, Settings};
 
 use super::watchdog::Pulse;
 use crate::causes::Causes;
+use crate::config::given::GivenWords;
 use crate::config::{Config, StoreUrl};
 use crate::contract::topics::Topics;
 use crate::fatal::Fatal;
@@ -28,6 +29,8 @@ pub struct Setup {
     pub pulse: Pulse,
     /// What pages show.
     pub live: Arc<LiveView>,
+    /// What the site gives, where somebody reads a configuration.
+    pub given: Option<GivenWords>,
     /// Takes what ends the process.
     pub fatal: mpsc::UnboundedSender<Fatal>,
 }
@@ -48,6 +51,7 @@ impl Setup {
             counters: Arc::default(),
             pulse: Pulse::default(),
             live: Arc::default(),
+            given: None,
             fatal,
             config,
         };
@@ -73,6 +77,13 @@ impl Setup {
     pub fn store_kind(&self) -> &'static str {
         if self.has_store() { "sqlite" } else { "memory" }
     }
+}
+
+/// Whose process this is, as the system knows it, for the audit.
+pub fn user() -> String {
+    use std::os::unix::fs::MetadataExt;
+    let owner = std::fs::metadata("/proc/self").map(|process| format!("uid {}", process.uid()));
+    owner.unwrap_or_else(|_| "an unknown user".to_owned())
 }
 
 /// The connection to the broker, as the configuration describes it.

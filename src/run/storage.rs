@@ -10,10 +10,10 @@ use super::asked_commands::AskedCommands;
 use super::bus::Bus;
 use super::links::StoreEvents;
 use super::provoked;
-use super::setup::Setup;
+use super::setup::{Setup, user};
 use crate::fatal::Fatal;
 use crate::feed::{Consumer, Feed};
-use crate::store::{Recovered, Store, StoreEvent};
+use crate::store::{AuditNote, Recovered, Store, StoreEvent};
 
 /// The store, opened, with what the last run left in it.
 pub struct Storage {
@@ -37,6 +37,8 @@ impl Storage {
         let publish_within = setup.settings.alerts.publish_within;
         let (store, recovered) =
             Store::open(&setup.config.store, publish_within, Feed::new(consumers), listener)?;
+        let (instance, given) = (setup.instance().to_owned(), setup.given.clone());
+        store.note(AuditNote::Start { instance, user: user(), given }, setup.started);
         // Before anything is published: the broker may have it all before this returns.
         let _ = bus.store.set(store.clone());
         recovered.pending.iter().for_each(|change| bus.output.change(change, &Receipt::none()));

@@ -9,6 +9,7 @@ use wardwatch_actors::patient::snapshot::Snapshot;
 use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
 
+use super::audit::AuditNote;
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::feed::NumberedChange;
 
@@ -30,12 +31,14 @@ pub struct Row {
     pub reading: Option<Box<Reading>>,
     pub changes: Vec<NumberedChange>,
     pub stay: Option<Stay>,
+    /// What else the audit is to say.
+    pub notes: Vec<AuditNote>,
 }
 
 impl Row {
     /// Whether somebody waits to hear of it: nobody hears of a reading alone.
     pub fn is_urgent(&self) -> bool {
-        !self.changes.is_empty() || self.stay.is_some()
+        !self.changes.is_empty() || self.stay.is_some() || !self.notes.is_empty()
     }
 }
 
@@ -63,6 +66,6 @@ impl Batch {
     /// About how many pages of the database it touches: readings lie close together, all else does not.
     pub fn pages(&self) -> usize {
         let changes: usize = self.rows.iter().map(|row| row.changes.len()).sum();
-        6 + self.rows.len() / 20 + 5 * changes + 2 * self.snapshots.len()
+        7 + self.rows.len() / 20 + 5 * changes + 2 * self.snapshots.len()
     }
 }

@@ -6,7 +6,7 @@ use wardwatch_actors::conditions::Priority;
 
 use super::batch::Row;
 
-/// Readings alone, changes of each priority with the readings that led to them, and what is said of stays.
+/// Readings alone, changes of each priority with the readings that led to them, and what is said of stays and to the audit.
 const LANES: usize = 6;
 const READINGS: usize = 0;
 const STAYS: usize = LANES - 1;
@@ -69,7 +69,7 @@ impl Lanes {
 
 /// The lane of a row: that of its highest change.
 fn lane(row: &Row) -> usize {
-    if row.stay.is_some() {
+    if row.stay.is_some() || !row.notes.is_empty() {
         return STAYS;
     }
     let highest = row.changes.iter().map(|numbered| numbered.change.priority).max();

@@ -5,6 +5,7 @@
 //! opens it later, puts removed files in their place again and lets a damaged one begin anew. Deliberately absent: MQTT,
 //! and what to make of a lost store, which is decided where this is wired.
 
+mod audit;
 mod backup;
 mod batch;
 mod database;
@@ -16,6 +17,7 @@ mod numbering;
 mod packing;
 mod peek;
 mod queue;
+mod reader;
 mod recorder;
 mod recovery;
 mod replacement;
@@ -45,9 +47,11 @@ use wardwatch_actors::patient::outcome::Outcome;
 use crate::config::{StoreConfig, StoreUrl};
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::feed::{Cursor, Emission, Feed, NumberedChange};
+pub use audit::{AuditFault, AuditHead, AuditNote, AuditReport, NotedHead, RowName};
 pub use backup::{BackupFault, back_up};
 pub use faults::StoreFault;
 pub use queue::Counts;
+pub use reader::{AuditEntry, AuditWords, PatientHistory, ReadFault, StoreReader};
 pub use recovery::Recovered;
 
 use crate::causes::Causes;
@@ -87,6 +91,8 @@ pub struct StoreStatus {
     pub counts: Counts,
     /// Why commits fail now.
     pub fault: Option<String>,
+    /// The last row of the audit that is committed.
+    pub audit: Option<AuditHead>,
 }
 
 /// The way into the store, for any thread. The last one that is dropped ends it as a crash would.
@@ -161,6 +167,13 @@ impl Store {
         }
     }
 
+    /// Has the audit say that this was so at this time.
+    pub fn note(&self, note: AuditNote, at: Timestamp) {
+        if let Backend::Sqlite(handle) = &self.backend {
+            handle.shared.note(note, at);
+        }
+    }
+
     /// How it fares.
     pub fn status(&self) -> StoreStatus {
         match &self.backend {
@@ -225,6 +238,7 @@ impl Opening {
             shared.begin_lost();
         }
         let writer = self.writer;
+        shared.note_head(writer.audit_head());
         start("recorder", &shared, |shared| recorder::run(shared, writer))?;
         start("watch", &shared, watch::run)?;
         Ok((Store { backend: Backend::Sqlite(Arc::new(Handle { shared })) }, recovered))

@@ -9,11 +9,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::clock::Timestamp;
+use wardwatch_actors::commands::AskedFor;
 use wardwatch_actors::outlet::Kept;
 use wardwatch_actors::patient::outcome::Outcome;
 use wardwatch_actors::patient::snapshot::{Saved, Snapshot};
 use wardwatch_actors::people::{PatientId, Subject};
 
+use super::audit::AuditNote;
 use super::batch::{Batch, Row, Stay};
 use super::lanes::Lanes;
 use super::running::Running;
@@ -129,7 +131,10 @@ impl CommitQueue {
         let changes: Vec<_> = changes.into_iter().map(|change| self.numbered(change)).collect();
         let number = self.number();
         let stay = self.save(&subject, number, saved).or(record.map(Stay::Described));
-        let row = Row { number, at, subject: subject.clone(), reading, changes: changes.clone(), stay };
+        let notes = replies.iter().filter(|reply| reply.asked != AskedFor::Again);
+        let notes = notes.map(|reply| AuditNote::Command(Box::new(reply.clone()))).collect();
+        let row =
+            Row { number, at, subject: subject.clone(), reading, changes: changes.clone(), stay, notes };
         self.uncommitted.push(
             number,
             arrived,
@@ -192,6 +197,14 @@ impl CommitQueue {
         if self.rejected.len() > MAX_REJECTED {
             self.rejected.pop_front();
         }
+        self.oldest.get_or_insert(arrived);
+    }
+
+    /// The audit is to say this.
+    pub fn note(&mut self, note: AuditNote, at: Timestamp, now: Instant) {
+        let arrived = self.running.at(now);
+        let (number, subject, notes) = (self.number(), Subject::Installation, vec![note]);
+        self.lanes.push(Row { number, at, subject, reading: None, changes: Vec::new(), stay: None, notes });
         self.oldest.get_or_insert(arrived);
     }
 

@@ -39,6 +39,7 @@ fn commit_all(shared: &SharedStore, writer: &mut Writer) {
                 if !commit(shared, writer, &batch) {
                     return;
                 }
+                shared.note_head(writer.audit_head());
                 shared.emit(|queue| {
                     let (emissions, back) = queue.committed(batch.upto);
                     (emissions, back.then_some(Loss::Ends))

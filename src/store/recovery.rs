@@ -126,7 +126,8 @@ fn readings_after(
     Ok(())
 }
 
-fn reading(row: &Row<'_>) -> rusqlite::Result<Option<Reading>> {
+/// A reading as it stands in a row; none where its bytes are of no known form.
+pub fn reading(row: &Row<'_>) -> rusqlite::Result<Option<Reading>> {
     let device = row.get_ref(4)?.as_str_or_null().unwrap_or_default();
     let bare = packing::bare(row.get(3)?, row.get(2)?, device, row.get(5)?);
     Ok(packing::unpack(row.get_ref(6)?.as_blob().unwrap_or_default(), bare))

@@ -2,7 +2,7 @@
 //!
 //! Whatever page is broken: memories, admissions, open and pending changes and the last readings are each read from
 //! both ends, by every way that leads to them, until SQLite reads no further. History beyond that stays in the
-//! damaged file.
+//! damaged file, and the audit goes on from its last row: what of it is not copied must not look as if it never was.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Transaction, params_from_iter};
 use tokio::time::Instant;
 
+use super::audit::{self, AuditChain, AuditHead};
 use super::faults::{StoreFault, is_damage};
 use super::files::{StoreFiles, beside, remove_if_there};
 
@@ -57,8 +58,8 @@ pub struct Rescued {
 }
 
 /// Copies what can be read of the damaged database into this new one. What cannot be read is no fault; what cannot
-/// be written is.
-pub fn copy(files: &StoreFiles, into: &mut Connection) -> Result<Rescued, StoreFault> {
+/// be written is. The audit goes on from its last row, or from the one that is `known` where that is later.
+pub fn copy(files: &StoreFiles, into: &mut Connection, known: AuditHead) -> Result<Rescued, StoreFault> {
     let mended = beside(&files.database, ".mended");
     let from = open(&files.database).or_else(|| {
         mend_header(&files.database, into, &mended)?;
@@ -69,6 +70,9 @@ pub fn copy(files: &StoreFiles, into: &mut Connection) -> Result<Rescued, StoreF
         Some(from) => Rescue::of(from, into).map_err(fault)?,
         None => Rescued::default(),
     };
+    let read = from.as_ref().and_then(|from| AuditChain::of(from).ok()).map(|chain| chain.head);
+    let last = read.filter(|read| read.row > known.row).unwrap_or(known);
+    audit::go_on(into, last).map_err(fault)?;
     drop(from);
     for leftover in ["", "-wal", "-shm"].map(|suffix| beside(&mended, suffix)) {
         let _ = remove_if_there(&leftover);

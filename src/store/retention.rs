@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
+use super::audit::{self, AuditChain, AuditLog, OldEnough};
 use super::batch::Batch;
 use super::numbering::Numbering;
 
@@ -31,9 +32,10 @@ pub struct Retention {
     deleted: Duration,
     /// Up to these rows nothing is to be kept.
     readings_upto: i64,
-    changes_upto: i64,
-    /// Whether there may be changes to delete.
+    changes_upto: OldEnough,
+    /// Whether there may be rows of the audit that age out, and changes of before it to be taken in.
     changes_left: bool,
+    earlier_left: bool,
 }
 
 impl Retention {
@@ -46,8 +48,9 @@ impl Retention {
             last_milestone: None,
             deleted: Duration::ZERO,
             readings_upto: 0,
-            changes_upto: 0,
+            changes_upto: OldEnough::default(),
             changes_left: true,
+            earlier_left: true,
         }
     }
 
@@ -58,13 +61,14 @@ impl Retention {
         self.find_bounds(connection, self.before)
     }
 
-    /// Sets a milestone for what is there by now, and deletes some of what is kept no longer.
+    /// Sets a milestone for what is there by now, and deletes some of what is kept no longer; how far the audit is then.
     pub fn step(
         &mut self,
         transaction: &Transaction<'_>,
         batch: &Batch,
         numbering: &Numbering,
-    ) -> rusqlite::Result<()> {
+        audit: AuditChain,
+    ) -> rusqlite::Result<AuditChain> {
         let total = self.before + batch.running;
         let step = (self.keep_readings / MILESTONES).min(LONGEST_STEP);
         if batch.covered.is_some() || self.last_milestone.is_none_or(|last| batch.running >= last + step) {
@@ -72,38 +76,39 @@ impl Retention {
             transaction.prepare_cached(running)?.execute([ms(total)])?;
         }
         if self.last_milestone.is_none_or(|last| batch.running >= last + step) {
-            let insert = "INSERT OR IGNORE INTO marks VALUES (?1, ?2)";
-            transaction.prepare_cached(insert)?.execute([numbering.row(batch.upto), ms(total)])?;
+            let insert = "INSERT OR IGNORE INTO marks (number, running, audit) VALUES (?1, ?2, ?3)";
+            let row = audit.head.row.cast_signed();
+            transaction.prepare_cached(insert)?.execute([numbering.row(batch.upto), ms(total), row])?;
             self.find_bounds(transaction, total)?;
             self.delete_milestones(transaction)?;
             (self.last_milestone, self.changes_left) = (Some(batch.running), true);
         }
-        if batch.running >= self.deleted + DELETE_EVERY {
-            self.deleted = batch.running;
-            let most = i64::try_from(DELETION_STEP.max(2 * batch.rows.len())).unwrap_or(i64::MAX);
-            self.delete_readings(transaction, most)?;
-            self.delete_changes(transaction, most)?;
+        if batch.running < self.deleted + DELETE_EVERY {
+            return Ok(audit);
         }
-        Ok(())
+        self.deleted = batch.running;
+        let most = i64::try_from(DELETION_STEP.max(2 * batch.rows.len())).unwrap_or(i64::MAX);
+        self.delete_readings(transaction, most)?;
+        self.tend_audit(transaction, batch, most, audit)
     }
 
     fn find_bounds(&mut self, connection: &Connection, total: Duration) -> rusqlite::Result<()> {
-        let bound = |keep: Duration| -> rusqlite::Result<i64> {
-            let Some(before) = total.checked_sub(keep) else { return Ok(0) };
-            let bound = "SELECT max(number) FROM marks WHERE running <= ?1";
-            let bound: Option<Option<i64>> =
-                connection.query_row(bound, [ms(before)], |row| row.get(0)).optional()?;
-            Ok(bound.flatten().unwrap_or(0))
+        let bound = |keep: Duration| -> rusqlite::Result<OldEnough> {
+            let Some(before) = total.checked_sub(keep) else { return Ok(OldEnough::default()) };
+            let bound = "SELECT ifnull(max(number), 0), ifnull(max(audit), 0) FROM marks WHERE running <= ?1";
+            connection.query_row(bound, [ms(before)], |row| {
+                Ok(OldEnough { changes: row.get(0)?, rows: row.get(1)? })
+            })
         };
-        self.readings_upto = bound(self.keep_readings)?;
-        self.changes_upto = self.keep_changes.map_or(Ok(0), bound)?;
+        self.readings_upto = bound(self.keep_readings)?.changes;
+        self.changes_upto = self.keep_changes.map_or(Ok(OldEnough::default()), bound)?;
         Ok(())
     }
 
     /// Milestones that say nothing more than the newest of those that are old enough.
     fn delete_milestones(&self, transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         let oldest = match self.keep_changes {
-            Some(_) => self.readings_upto.min(self.changes_upto),
+            Some(_) => self.readings_upto.min(self.changes_upto.changes),
             None => self.readings_upto,
         };
         transaction.prepare_cached("DELETE FROM marks WHERE number < ?1")?.execute([oldest])?;
@@ -120,18 +125,28 @@ impl Retention {
         Ok(())
     }
 
-    /// Of alerts that have ended and of which the broker has everything. A summary never ends.
-    fn delete_changes(&mut self, transaction: &Transaction<'_>, most: i64) -> rusqlite::Result<()> {
-        if !self.changes_left || self.changes_upto == 0 {
-            return Ok(());
+    /// Takes changes of before the audit into it, and lets its oldest rows age out with the changes they are about.
+    fn tend_audit(
+        &mut self,
+        transaction: &Transaction<'_>,
+        batch: &Batch,
+        most: i64,
+        audit: AuditChain,
+    ) -> rusqlite::Result<AuditChain> {
+        let Some(last) = batch.rows.last() else { return Ok(audit) };
+        let (time, ages) = (last.at.unix_ms(), self.changes_left && self.changes_upto.rows > 0);
+        if !ages && !self.earlier_left {
+            return Ok(audit);
         }
-        let delete = "DELETE FROM changes WHERE number IN (SELECT number FROM changes AS old \
-                      WHERE number <= ?1 AND published <> 0 AND (json_extract(change, '$.condition') = 'backlog_summary' \
-                      OR EXISTS (SELECT 1 FROM changes WHERE id = old.id AND event = 'cleared' AND number <= ?1)) \
-                      ORDER BY number LIMIT ?2)";
-        let deleted = transaction.prepare_cached(delete)?.execute(params![self.changes_upto, most])?;
-        self.changes_left = i64::try_from(deleted).unwrap_or(0) >= most;
-        Ok(())
+        let mut log = AuditLog::open(transaction, audit)?;
+        if self.earlier_left {
+            self.earlier_left = audit::take_in_earlier(transaction, &mut log, (time, most))?;
+        }
+        if ages {
+            self.changes_left =
+                audit::age_out(transaction, &mut log, self.changes_upto, (time, most))? >= most;
+        }
+        Ok(log.chain())
     }
 }
 

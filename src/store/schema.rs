@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 /// Every step from an empty file to today's tables. A step that was released is never changed: the
 /// next one is added behind it. `PRAGMA user_version` counts the steps that were taken.
-const STEPS: [&str; 2] = [FIRST, RUNNING_TIME];
+const STEPS: [&str; 3] = [FIRST, RUNNING_TIME, AUDIT];
 
 /// Numbers are given in the order of arrival and shared by all tables.
 ///
@@ -90,6 +90,45 @@ ALTER TABLE admissions ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX admissions_departed ON admissions (number) WHERE record IS NULL;
 ";
 
+/// What happened, each row with the hash of all before it; `change` names a row of `changes`.
+///
+/// `audit_before` says from where the chain of this store goes on, and why it began; `covered.chained` how far the
+/// changes that were here before, up to `to_chain`, are taken into it.
+const AUDIT: &str = "
+CREATE TABLE audit (
+    position INTEGER PRIMARY KEY,
+    time INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    what TEXT NOT NULL,
+    change INTEGER,
+    body TEXT,
+    hash BLOB NOT NULL
+);
+CREATE INDEX audit_of ON audit (subject, position) WHERE change IS NULL;
+CREATE TABLE audit_before (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    position INTEGER NOT NULL,
+    hash BLOB NOT NULL,
+    why TEXT NOT NULL
+);
+INSERT INTO audit_before SELECT 1, 0, zeroblob(32),
+    iif(EXISTS (SELECT 1 FROM changes) OR EXISTS (SELECT 1 FROM snapshots), 'a store of before the audit', 'a new store');
+ALTER TABLE marks ADD COLUMN audit INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE covered ADD COLUMN chained INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE covered ADD COLUMN to_chain INTEGER NOT NULL DEFAULT 0;
+UPDATE covered SET to_chain = ifnull((SELECT max(number) FROM changes), 0);
+
+-- What the site gave when that was last noted in the audit.
+CREATE TABLE configuration (
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+";
+
+/// How many steps there are: the form of a database of today.
+pub const FORM: usize = STEPS.len();
+
 /// Why a database cannot be brought to today's form.
 #[derive(Debug)]
 pub enum MigrationFault {
@@ -106,12 +145,17 @@ impl From<rusqlite::Error> for MigrationFault {
 
 /// Takes the steps that are missing, each whole or not at all.
 pub fn migrate(connection: &mut Connection) -> Result<(), MigrationFault> {
+    migrate_to(connection, STEPS.len())
+}
+
+/// The same up to the form of an earlier version.
+pub fn migrate_to(connection: &mut Connection, form: usize) -> Result<(), MigrationFault> {
     let taken: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let taken = taken as usize;
     if taken > STEPS.len() {
         return Err(MigrationFault::Newer(taken));
     }
-    for (step, sql) in STEPS.iter().enumerate().skip(taken) {
+    for (step, sql) in STEPS.iter().enumerate().take(form).skip(taken) {
         let step_taken = connection.transaction()?;
         step_taken.execute_batch(sql)?;
         step_taken.pragma_update(None, "user_version", step as u32 + 1)?;

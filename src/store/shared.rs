@@ -8,6 +8,7 @@ use tracing::error;
 use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::outlet::Kept;
 
+use super::audit::{AuditHead, AuditNote};
 use super::batch::Batch;
 use super::queue::CommitQueue;
 use super::recovery::Recovered;
@@ -61,6 +62,7 @@ struct Inner {
     /// Whether the recorder has committed all there was, and ended.
     drained: bool,
     fault: Option<String>,
+    audit: AuditHead,
 }
 
 /// What the threads share.
@@ -83,6 +85,7 @@ impl SharedStore {
             ending: None,
             drained: false,
             fault: None,
+            audit: AuditHead::NONE,
         };
         Self {
             inner: Mutex::new(inner),
@@ -110,6 +113,18 @@ impl SharedStore {
         let mut inner = self.lock();
         inner.queue.reject(rejected, Instant::now());
         self.wake(&mut inner);
+    }
+
+    /// Takes what the audit is to say.
+    pub fn note(&self, note: AuditNote, at: Timestamp) {
+        let mut inner = self.lock();
+        inner.queue.note(note, at, Instant::now());
+        self.wake(&mut inner);
+    }
+
+    /// How far the audit is.
+    pub fn note_head(&self, head: AuditHead) {
+        self.lock().audit = head;
     }
 
     /// Notes that the broker has the change of this number.
@@ -141,6 +156,7 @@ impl SharedStore {
             waiting: queue.waiting(),
             counts: queue.counts,
             fault: inner.fault.clone(),
+            audit: Some(inner.audit).filter(|head| head.row > 0),
         }
     }
 

@@ -3,10 +3,12 @@
 use rusqlite::{CachedStatement, ErrorCode, OptionalExtension, Transaction, params};
 use tracing::{error, warn};
 use wardwatch_actors::alerts::AlertChange;
+use wardwatch_actors::clock::Timestamp;
 use wardwatch_actors::patient::snapshot::Snapshot;
 use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
 
+use super::audit::{self, AuditChain, AuditLog, ChangeColumns, NoteWords};
 use super::batch::{Batch, Row, Stay};
 use super::numbering::Numbering;
 use super::packing;
@@ -23,13 +25,14 @@ pub struct RejectedRows {
     pub changes: u64,
 }
 
-/// Writes all of the batch, numbered as the database numbers.
+/// Writes all of the batch, numbered as the database numbers; how far the audit is then.
 pub fn write(
     transaction: &Transaction<'_>,
     batch: &Batch,
     numbering: &Numbering,
-) -> rusqlite::Result<RejectedRows> {
-    let mut tables = Tables::prepare(transaction, numbering)?;
+    chain: AuditChain,
+) -> rusqlite::Result<(RejectedRows, AuditChain)> {
+    let mut tables = Tables::prepare(transaction, numbering, chain)?;
     for row in &batch.rows {
         tables.write(row)?;
     }
@@ -39,13 +42,13 @@ pub fn write(
     for number in &batch.published {
         tables.published.execute([numbering.row(*number)])?;
     }
-    let rejections = tables.rejections;
+    let (rejections, chain) = (tables.rejections, tables.audit.chain());
     drop(tables);
     write_rejected(transaction, &batch.rejected)?;
     if let Some(number) = batch.covered {
         transaction.prepare_cached("UPDATE covered SET number = ?1")?.execute([numbering.row(number)])?;
     }
-    Ok(rejections)
+    Ok((rejections, chain))
 }
 
 /// The statements of a batch, prepared once.
@@ -58,10 +61,15 @@ struct Tables<'a> {
     numbering: &'a Numbering,
     rejections: RejectedRows,
     body: Vec<u8>,
+    audit: AuditLog<'a>,
 }
 
 impl<'a> Tables<'a> {
-    fn prepare(transaction: &'a Transaction<'a>, numbering: &'a Numbering) -> rusqlite::Result<Self> {
+    fn prepare(
+        transaction: &'a Transaction<'a>,
+        numbering: &'a Numbering,
+        chain: AuditChain,
+    ) -> rusqlite::Result<Self> {
         let of = |sql| transaction.prepare_cached(sql);
         Ok(Self {
             transaction,
@@ -78,6 +86,7 @@ impl<'a> Tables<'a> {
             numbering,
             rejections: RejectedRows::default(),
             body: Vec::new(),
+            audit: AuditLog::open(transaction, chain)?,
         })
     }
 
@@ -86,12 +95,16 @@ impl<'a> Tables<'a> {
             self.reading(row.number, patient, reading)?;
         }
         for numbered in &row.changes {
-            self.change(numbered)?;
+            self.change(numbered, row.at)?;
         }
-        match (&row.stay, &row.subject) {
-            (Some(stay), Subject::Patient(patient)) => self.stay(patient, stay, row),
-            _ => Ok(()),
+        if let (Some(stay), Subject::Patient(patient)) = (&row.stay, &row.subject) {
+            self.stay(patient, stay, row)?;
         }
+        if row.notes.is_empty() {
+            return Ok(());
+        }
+        let about = (row.at.unix_ms(), &*row.subject.to_string());
+        row.notes.iter().try_for_each(|note| audit::write(self.transaction, &mut self.audit, note, about))
     }
 
     fn reading(&mut self, number: u64, patient: &PatientId, reading: &Reading) -> rusqlite::Result<()> {
@@ -109,7 +122,11 @@ impl<'a> Tables<'a> {
         tolerate(done, "a reading", patient)
     }
 
-    fn change(&mut self, NumberedChange { number, change }: &NumberedChange) -> rusqlite::Result<()> {
+    fn change(
+        &mut self,
+        NumberedChange { number, change }: &NumberedChange,
+        at: Timestamp,
+    ) -> rusqlite::Result<()> {
         let json = match serde_json::to_string(&**change) {
             Ok(json) => json,
             Err(error) => {
@@ -117,19 +134,24 @@ impl<'a> Tables<'a> {
                 return Ok(());
             }
         };
-        let done = self.changes.execute(params![
-            self.numbering.row(*number),
-            change.id.as_bytes(),
-            change.sequence,
-            change.subject.to_string(),
-            change.event.name(),
-            change.time.unix_ms(),
-            json,
-        ]);
-        if done == Ok(0) {
-            return self.known(change, &json);
+        let columns = ChangeColumns {
+            number: self.numbering.row(*number),
+            id: change.id.as_bytes(),
+            sequence: change.sequence.into(),
+            subject: &change.subject.to_string(),
+            event: change.event.name(),
+            time: change.time.unix_ms(),
+            change: &json,
+        };
+        let ChangeColumns { number, id, sequence, subject, event, time, .. } = columns;
+        match self.changes.execute(params![number, id, sequence, subject, event, time, json]) {
+            Ok(0) => self.known(change, &json),
+            Ok(_) => {
+                let what = format!("{event} {}", change.condition);
+                self.audit.change(audit::CHANGE, at.unix_ms(), columns, &what)
+            }
+            failed => tolerate(failed, "an alert change", subject),
         }
-        tolerate(done, "an alert change", &change.subject)
     }
 
     /// A change whose place in the log is taken: one that was judged again after a crash is the same to the letter.
@@ -187,12 +209,13 @@ impl<'a> Tables<'a> {
                 of("INSERT OR REPLACE INTO admissions (patient, record, changed_at, number) VALUES (?1, ?2, ?3, ?4)")?.execute(params![id, record, at, number])
             }
         };
-        tolerate(done, "an admission", patient)
+        tolerate(done, "an admission", patient)?;
+        self.audit.note(at, id, &NoteWords::of_stay(stay))
     }
 }
 
 /// What the database will never take is left out: one row must not hold up all others for ever.
-fn tolerate(done: rusqlite::Result<usize>, what: &str, of: &impl std::fmt::Display) -> rusqlite::Result<()> {
+fn tolerate(done: rusqlite::Result<usize>, what: &str, of: impl std::fmt::Display) -> rusqlite::Result<()> {
     use ErrorCode::{ConstraintViolation, ParameterOutOfRange, TooBig, TypeMismatch};
     match done {
         Ok(_) => Ok(()),

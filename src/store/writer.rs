@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
+use super::audit::{AuditChain, AuditHead};
 use super::batch::Batch;
 use super::database::{self, Connect};
 use super::faults::{CommitFault, StoreFault, is_damage};
@@ -96,6 +97,7 @@ pub struct Writer {
     /// When the log could last not be copied, since somebody reads an older state.
     tidied: Option<Instant>,
     looked: Instant,
+    audit: AuditChain,
 }
 
 impl Writer {
@@ -119,7 +121,13 @@ impl Writer {
             pages: 0,
             tidied: None,
             looked: Instant::now(),
+            audit: AuditChain::NONE,
         }
+    }
+
+    /// The last row of the audit.
+    pub fn audit_head(&self) -> AuditHead {
+        self.audit.head
     }
 
     /// Opens the store and reads what the last run left. Where nothing can be written, what can be read is read all
@@ -203,9 +211,10 @@ impl Writer {
     fn write(&mut self, batch: &Batch) -> rusqlite::Result<RejectedRows> {
         let Hold::Open(connection, _) = &mut self.held else { return Ok(RejectedRows::default()) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let rejections = tables::write(&transaction, batch, &self.numbering)?;
-        self.retention.step(&transaction, batch, &self.numbering)?;
+        let (rejections, audit) = tables::write(&transaction, batch, &self.numbering, self.audit)?;
+        let audit = self.retention.step(&transaction, batch, &self.numbering, audit)?;
         transaction.commit()?;
+        self.audit = audit;
         Ok(rejections)
     }
 
@@ -264,6 +273,7 @@ impl Writer {
             self.retention.take_up(&connection).map_err(fault)?;
         }
         let last = database::last_number(&connection).map_err(fault)?;
+        self.audit = AuditChain::of(&connection).map_err(fault)?.or_longer(self.audit);
         Ok((connection, last))
     }
 
@@ -274,7 +284,7 @@ impl Writer {
         files.free_name("damaged")?;
         replacement::prepare(&files, |partial| {
             let mut connection = (self.connect)(partial)?;
-            rescued = rescue::copy(&files, &mut connection)?;
+            rescued = rescue::copy(&files, &mut connection, self.audit.head)?;
             Ok(())
         })?;
         let aside = files.set_aside("damaged")?;
@@ -284,7 +294,7 @@ impl Writer {
         let aside =
             aside.map_or_else(String::new, |aside| format!(" and is set aside as {}", aside.display()));
         let why = fault.map_or_else(String::new, |fault| format!(": {}", Causes(fault)));
-        let rescue::Rescued { memories, changes, readings } = rescued;
+        let rescue::Rescued { memories, changes, readings, .. } = rescued;
         let words = format!(
             "the store {path} was damaged{aside}; a new one begins with what could be read of it: \
              {memories} patients, {changes} alert changes, {readings} readings"

@@ -115,13 +115,15 @@ impl Command {
             Ok(Done { alert, sequence }) => ReplyOutcome { ok: true, reason: None, alert, sequence },
             Err(rejection) => ReplyOutcome::rejected(rejection),
         };
-        self.reply_again(outcome)
+        let asked = AskedFor::Command(Box::new((self.order.clone(), self.author.clone())));
+        Reply { asked, ..self.reply_again(outcome) }
     }
 
     /// The same answer as before.
     pub fn reply_again(&self, outcome: ReplyOutcome) -> Reply {
         let difference = self.at.map(|at| self.received_at.since(at));
-        Reply { to: self.reply_to.clone(), command_id: Some(self.id.clone()), outcome, difference }
+        let (to, command_id, asked) = (self.reply_to.clone(), Some(self.id.clone()), AskedFor::Again);
+        Reply { to, command_id, outcome, difference, asked }
     }
 
     /// Whether it may still be meant: not where it waited in a queue for too long, or for nobody knows how long.
@@ -166,6 +168,18 @@ pub struct Reply {
     pub outcome: ReplyOutcome,
     /// How much later it came than it says it was given, by our clock.
     pub difference: Option<Span>,
+    pub asked: AskedFor,
+}
+
+/// What an answer is to, for those who keep account of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AskedFor {
+    /// What was commanded, and by whom.
+    Command(Box<(Instruction, Author)>),
+    /// The same as before, which was answered already.
+    Again,
+    /// Nothing that can be carried out.
+    Malformed,
 }
 
 /// A command that cannot be carried out, since it does not say what is to be done.
@@ -181,7 +195,8 @@ impl MalformedCommand {
     /// The answer to it.
     pub fn reply(&self, rejection: &CommandRejection) -> Reply {
         let outcome = ReplyOutcome::rejected(rejection);
-        Reply { to: self.reply_to.clone(), command_id: self.command_id.clone(), outcome, difference: None }
+        let (to, command_id) = (self.reply_to.clone(), self.command_id.clone());
+        Reply { to, command_id, outcome, difference: None, asked: AskedFor::Malformed }
     }
 }
 

@@ -39,6 +39,8 @@ pub struct SystemMessage<'a> {
     /// What is not committed yet, and changes that went out before their commit, since the start.
     pub waiting: u64,
     pub published_before_commit: u64,
+    /// The last row of the audit and its hash, as `1042-9f86d081…`; none where nothing is kept.
+    pub audit_head: Option<String>,
     /// Changes that are missing in the log since another one has their id and sequence.
     pub store_rejected: u64,
     /// Alert changes and states that the broker rejects now, with those that wait behind them.

@@ -1,5 +1,7 @@
 //! Tests of the store: a trial with a database of its own, and everything the store does written down.
 
+mod ageing;
+mod audit;
 mod damage;
 mod faults;
 mod files;
