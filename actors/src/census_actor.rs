@@ -147,7 +147,10 @@ impl CensusActor {
         stay: Timestamp,
         record: Option<Arc<AdmissionRecord>>,
     ) -> PatientAddress {
-        let memory = Patient::new(patient.clone(), &self.shard.settings(), stay, self.shard.clock.now());
+        let mut memory = Patient::new(patient.clone(), &self.shard.settings(), stay, self.shard.clock.now());
+        if let Some(end) = self.census.last_stay_ended(patient) {
+            memory.follow_stay(end);
+        }
         let confirmed = record.is_some();
         self.enter(patient, Some(memory), record, confirmed)
     }

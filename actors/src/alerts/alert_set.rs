@@ -180,6 +180,11 @@ impl AlertSet {
         (&self.passed, self.passed_in_all)
     }
 
+    /// A stay of this name ended before, at `end`.
+    pub fn follow_stay(&mut self, end: Timestamp) {
+        self.ids.former_stay = Some(end);
+    }
+
     /// Ends everything for a reason: discharged, transferred, left.
     pub fn end(&mut self, reason: &str, now: Now, caption: &Caption<'_>) -> Vec<AlertChange> {
         self.life_cycles.iter_mut().for_each(|of| of.end(reason, now.wall));

@@ -29,13 +29,15 @@ pub enum Again {
 /// The id of an alert: the same subject, condition and onset reading, used so often before, always give the same one.
 ///
 /// Without an onset reading, `anchor` distinguishes one occurrence from the next: the end of the last such
-/// alert, or the start of the stay where there was none.
+/// alert, or the start of the stay where there was none. With one, `former` distinguishes what began in this stay from
+/// what began in a former one of the same name, which a count that starts again would name alike: when that one ended.
 pub fn alert_id(
     subject: &Subject,
     condition: &Condition,
     onset: Option<&ReadingRef>,
     anchor: Option<Timestamp>,
     again: Again,
+    former: Option<Timestamp>,
 ) -> Uuid {
     let device = condition.device().map_or("", |device| device.as_str());
     let mut name = format!("{subject}\n{condition}\n{device}\n");
@@ -55,6 +57,9 @@ pub fn alert_id(
         Again::First => {}
         Again::Same(times) => name.push_str(&format!("\nagain {times}")),
         Again::Older(times) => name.push_str(&format!("\nolder {times}")),
+    }
+    if let (Some(_), Some(end)) = (onset, former) {
+        name.push_str(&format!("\nafter {end}"));
     }
     Uuid::new_v5(&ALERTS, name.as_bytes())
 }
@@ -89,6 +94,9 @@ pub(super) struct Ids {
     /// No end that is not remembered any more was later.
     #[serde(default)]
     forgotten: Option<Timestamp>,
+    /// When the last stay of this name ended, where one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_stay: Option<Timestamp>,
 }
 
 impl Ids {
@@ -103,9 +111,9 @@ impl Ids {
         match onset {
             Some(reading) => {
                 let again = self.again(condition, reading);
-                alert_id(subject, condition, onset, None, again)
+                alert_id(subject, condition, onset, None, again, self.former_stay)
             }
-            None => alert_id(subject, condition, None, Some(self.anchor(condition, stay)), Again::First),
+            None => alert_id(subject, condition, None, Some(self.anchor(condition, stay)), Again::First, None),
         }
     }
 
@@ -210,7 +218,7 @@ mod tests {
     #[test]
     fn the_same_onset_reading_gives_the_same_id_and_the_arrival_counts_only_where_nothing_was_sent() {
         let subject = subject("icu-1/p-17");
-        let id = |reading: ReadingRef| alert_id(&subject, &CONDITION, Some(&reading), None, Again::First);
+        let id = |reading: ReadingRef| alert_id(&subject, &CONDITION, Some(&reading), None, Again::First, None);
         assert_eq!(id(reading(Some(1), 5, true)), id(reading(Some(1), 5, true)));
         assert_ne!(id(reading(Some(1), 5, true)), id(reading(Some(2), 5, true)));
         assert_eq!(id(reading(Some(1), 5, false)), id(reading(Some(1), 6, false)));
@@ -233,9 +241,17 @@ mod tests {
     fn the_first_alert_of_a_reading_is_named_by_it_alone() {
         let subject = subject("icu-1/p-17");
         for reading in [reading(Some(1), 5, true), reading(Some(1), 5, false), reading(None, 5, true)] {
-            let alone = alert_id(&subject, &CONDITION, Some(&reading), None, Again::First);
+            let alone = alert_id(&subject, &CONDITION, Some(&reading), None, Again::First, None);
             assert_eq!(ids(std::slice::from_ref(&reading)), [alone]);
         }
+    }
+
+    #[test]
+    fn another_stay_of_the_same_name_names_no_alert_as_the_former_one_did() {
+        let (subject, reading) = (subject("icu-1/p-17"), reading(Some(1), 5, false));
+        let former_stay = Some(Timestamp::from_unix_ms(20));
+        let id = Ids { former_stay, ..Ids::default() }.begin(&subject, &CONDITION, Some(&reading), reading.time);
+        assert_ne!(vec![id], ids(&[reading]));
     }
 
     #[test]

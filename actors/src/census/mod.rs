@@ -49,6 +49,8 @@ pub struct Census<A> {
     stalled: bool,
     /// Who was discharged or transferred, and when a reading last came all the same.
     departed: Recent<PatientId, Uptime>,
+    /// When the last stay of each name ended.
+    ended: Recent<PatientId, Timestamp>,
     book: DeviceBook,
     units: Units,
     discharges: RecentDischarges,
@@ -65,6 +67,7 @@ impl<A> Census<A> {
             records_heard: false,
             stalled: false,
             departed: Recent::of_at_most(places),
+            ended: Recent::of_at_most(places),
             book: DeviceBook::new(places),
             units: Units::default(),
             discharges: RecentDischarges::default(),
@@ -89,7 +92,13 @@ impl<A> Census<A> {
 
     /// Somebody was discharged or transferred before the restart, at `at`.
     pub fn departed_before(&mut self, patient: PatientId, at: Timestamp, now: Now) {
+        self.ended.note(patient.clone(), at);
         self.departed.note(patient, now.uptime_at(at.min(now.wall)));
+    }
+
+    /// When the last stay of this name ended, where one is known.
+    pub fn last_stay_ended(&self, patient: &PatientId) -> Option<Timestamp> {
+        self.ended.get(patient).copied()
     }
 
     /// A reading of somebody who is not here.
@@ -164,6 +173,8 @@ impl<A> Census<A> {
         self.unlink_all(&entry.devices, patient);
         self.units.leave(patient);
         self.forget_held(patient);
+        let after_the_last = self.last_stay_ended(patient).map(|end| Timestamp::from_unix_ms(end.unix_ms() + 1));
+        self.ended.note(patient.clone(), now.wall.max(after_the_last.unwrap_or(now.wall)));
         if departure.bars_readmission() {
             self.departed.note(patient.clone(), now.uptime);
         }

@@ -145,6 +145,11 @@ impl Patient {
         patient
     }
 
+    /// A stay of this name ended before, at `end`: its alerts keep their ids for themselves.
+    pub fn follow_stay(&mut self, end: Timestamp) {
+        self.alerts.follow_stay(end);
+    }
+
     /// Whether a record admitted the patient.
     pub fn is_recorded(&self) -> bool {
         self.recorded
