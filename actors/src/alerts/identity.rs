@@ -113,7 +113,9 @@ impl Ids {
                 let again = self.again(condition, reading);
                 alert_id(subject, condition, onset, None, again, self.former_stay)
             }
-            None => alert_id(subject, condition, None, Some(self.anchor(condition, stay)), Again::First, None),
+            None => {
+                alert_id(subject, condition, None, Some(self.anchor(condition, stay)), Again::First, None)
+            }
         }
     }
 
@@ -218,7 +220,8 @@ mod tests {
     #[test]
     fn the_same_onset_reading_gives_the_same_id_and_the_arrival_counts_only_where_nothing_was_sent() {
         let subject = subject("icu-1/p-17");
-        let id = |reading: ReadingRef| alert_id(&subject, &CONDITION, Some(&reading), None, Again::First, None);
+        let id =
+            |reading: ReadingRef| alert_id(&subject, &CONDITION, Some(&reading), None, Again::First, None);
         assert_eq!(id(reading(Some(1), 5, true)), id(reading(Some(1), 5, true)));
         assert_ne!(id(reading(Some(1), 5, true)), id(reading(Some(2), 5, true)));
         assert_eq!(id(reading(Some(1), 5, false)), id(reading(Some(1), 6, false)));
@@ -250,7 +253,8 @@ mod tests {
     fn another_stay_of_the_same_name_names_no_alert_as_the_former_one_did() {
         let (subject, reading) = (subject("icu-1/p-17"), reading(Some(1), 5, false));
         let former_stay = Some(Timestamp::from_unix_ms(20));
-        let id = Ids { former_stay, ..Ids::default() }.begin(&subject, &CONDITION, Some(&reading), reading.time);
+        let id =
+            Ids { former_stay, ..Ids::default() }.begin(&subject, &CONDITION, Some(&reading), reading.time);
         assert_ne!(vec![id], ids(&[reading]));
     }
 

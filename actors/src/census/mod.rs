@@ -173,7 +173,8 @@ impl<A> Census<A> {
         self.unlink_all(&entry.devices, patient);
         self.units.leave(patient);
         self.forget_held(patient);
-        let after_the_last = self.last_stay_ended(patient).map(|end| Timestamp::from_unix_ms(end.unix_ms() + 1));
+        let after_the_last =
+            self.last_stay_ended(patient).map(|end| Timestamp::from_unix_ms(end.unix_ms() + 1));
         self.ended.note(patient.clone(), now.wall.max(after_the_last.unwrap_or(now.wall)));
         if departure.bars_readmission() {
             self.departed.note(patient.clone(), now.uptime);
