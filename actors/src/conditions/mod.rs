@@ -136,7 +136,22 @@ impl Condition {
                 Some(device)
             }
             Self::ClockWrong(device) => device.as_ref(),
-            _ => None,
+            Self::Low(_)
+            | Self::High(_)
+            | Self::Risk(_)
+            | Self::Named(_)
+            | Self::Missing(_)
+            | Self::PatientUnheard
+            | Self::AnalysisFailed
+            | Self::AlertUnanswered
+            | Self::AlertTest
+            | Self::StoreLost
+            | Self::BrokerLost
+            | Self::AdmissionFull
+            | Self::BrokerDropping
+            | Self::CertificateExpiring
+            | Self::DischargeHeld
+            | Self::BacklogSummary => None,
         }
     }
 }
