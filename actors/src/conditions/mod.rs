@@ -110,6 +110,7 @@ impl Condition {
             | Self::AnalysisFailed
             | Self::AlertUnanswered
             | Self::DeliveryUnconfirmed(_)
+            | Self::DeliveryUnconfirmed(_)
             | Self::AlertTest
             | Self::DeviceFlooding(_)
             | Self::StoreLost
@@ -144,6 +145,7 @@ impl Condition {
             | Self::PatientUnheard
             | Self::AnalysisFailed
             | Self::AlertUnanswered
+            | Self::DeliveryUnconfirmed(_)
             | Self::AlertTest
             | Self::StoreLost
             | Self::BrokerLost
