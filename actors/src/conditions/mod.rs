@@ -110,7 +110,6 @@ impl Condition {
             | Self::AnalysisFailed
             | Self::AlertUnanswered
             | Self::DeliveryUnconfirmed(_)
-            | Self::DeliveryUnconfirmed(_)
             | Self::AlertTest
             | Self::DeviceFlooding(_)
             | Self::StoreLost
