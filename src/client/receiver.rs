@@ -6,9 +6,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
-use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, LastWill, Packet, Publish, QoS};
+use rumqttc::{AsyncClient, ConnectionError, Event, LastWill, Outgoing, Packet, Publish, QoS};
 use serde::Deserialize;
 use thiserror::Error;
+use tokio::sync::mpsc::{Receiver, channel};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use uuid::Uuid;
 use wardwatch_actors::clock::Clock;
@@ -23,6 +24,8 @@ use crate::link::{Backoff, Link};
 
 /// Of how many alerts it is remembered up to which change they were shown.
 const REMEMBERED: usize = 10_000;
+/// Events that wait to be taken.
+const EVENTS: usize = 64;
 /// How long the goodbye may take.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -100,19 +103,17 @@ pub async fn receive<E: std::error::Error + 'static>(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ReceiveFault<E>> {
     let (client, mut events) = connect(&settings);
-    let mut receiver = Receiver::new(settings, clock, client);
+    let mut receiver = AlertReceiver::new(settings, clock, client);
     let mut seconds = interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stop = pin!(stop);
     loop {
         let news = tokio::select! {
-            event = events.poll() => match event {
+            Some(event) = events.recv() => match event {
                 Ok(event) => receiver.hear(event),
                 Err(lost) if !receiver.worked => return Err(Box::new(lost).into()),
                 Err(_) => {
-                    let news = receiver.watch.connected(false, receiver.clock.uptime());
-                    sleep(receiver.backoff.after_failure()).await;
-                    news.map(ReceiverNews::Watch)
+                    receiver.watch.connected(false, receiver.clock.uptime()).map(ReceiverNews::Watch)
                 }
             },
             _ = seconds.tick() => receiver.watch.judge(receiver.clock.uptime()).map(ReceiverNews::Watch),
@@ -126,18 +127,38 @@ pub async fn receive<E: std::error::Error + 'static>(
     Ok(())
 }
 
+/// What the connection says.
+type Polled = Result<Event, ConnectionError>;
+
 /// A session that outlives the connection, so that nothing is missed, and the last will that says that nobody receives.
-fn connect(settings: &ReceiveSettings) -> (AsyncClient, EventLoop) {
+fn connect(settings: &ReceiveSettings) -> (AsyncClient, Receiver<Polled>) {
     let (mut options, network) = settings.link.v4();
     let gone = json(&Registration { online: false, filters: Vec::new(), within: None });
     let will = LastWill::new(settings.topics.receiver(&settings.name), gone, QoS::AtLeastOnce, true);
     options.set_manual_acks(false).set_last_will(will);
     let (client, mut events) = AsyncClient::new(options, 1000);
     events.set_network_options(network);
-    (client, events)
+    // It has a task of its own: a poll that is given up while it connects leaves a connection behind, which the broker
+    // takes for one that died.
+    let (polled, heard) = channel(EVENTS);
+    tokio::spawn(async move {
+        let mut backoff = Backoff::default();
+        loop {
+            let event = events.poll().await;
+            let lost = event.is_err();
+            if polled.send(event).await.is_err() {
+                return;
+            }
+            match lost {
+                true => sleep(backoff.after_failure()).await,
+                false => backoff.reset(),
+            }
+        }
+    });
+    (client, heard)
 }
 
-struct Receiver {
+struct AlertReceiver {
     settings: ReceiveSettings,
     clock: Clock,
     client: AsyncClient,
@@ -147,10 +168,9 @@ struct Receiver {
     shown: Shown,
     /// Whether there has been a connection.
     worked: bool,
-    backoff: Backoff,
 }
 
-impl Receiver {
+impl AlertReceiver {
     fn new(settings: ReceiveSettings, clock: Clock, client: AsyncClient) -> Self {
         Self {
             watch: HeartbeatWatch::new(clock.uptime()),
@@ -158,7 +178,6 @@ impl Receiver {
             confirmations: settings.topics.confirmations(&settings.name),
             shown: Shown::default(),
             worked: false,
-            backoff: Backoff::default(),
             client,
             settings,
             clock,
@@ -169,7 +188,6 @@ impl Receiver {
         match event {
             Event::Incoming(Packet::ConnAck(_)) => {
                 self.worked = true;
-                self.backoff.reset();
                 self.register()
             }
             Event::Incoming(Packet::Publish(message)) => self.take(message),
@@ -209,20 +227,20 @@ impl Receiver {
     }
 
     /// Says that it is gone, and disconnects.
-    async fn leave(self, events: &mut EventLoop) {
+    async fn leave(self, events: &mut Receiver<Polled>) {
         let gone = json(&Registration { online: false, filters: Vec::new(), within: None });
         let topic = self.settings.topics.receiver(&self.settings.name);
         let _ = self.client.try_publish(topic, QoS::AtLeastOnce, true, gone);
+        // One after the other, as they are asked for: the broker has the word before it is left.
+        let _ = self.client.try_disconnect();
         let said = async {
-            while let Ok(event) = events.poll().await {
-                if matches!(event, Event::Incoming(Packet::PubAck(_))) && events.state.inflight() == 0 {
+            while let Some(Ok(event)) = events.recv().await {
+                if matches!(event, Event::Outgoing(Outgoing::Disconnect)) {
                     return;
                 }
             }
         };
         let _ = timeout(GOODBYE_WITHIN, said).await;
-        let _ = self.client.try_disconnect();
-        let _ = timeout(GOODBYE_WITHIN, events.poll()).await;
     }
 }
 

@@ -63,6 +63,28 @@ async fn simulated_readings_say_so_and_so_do_their_alerts_and_states() {
 }
 
 #[tokio::test]
+async fn a_simulated_nurse_acknowledges_alerts_of_the_fleet_and_of_nobody_else() {
+    let everybody_alerts =
+        "[limits.adult]\nheart_rate = { high = 52, extreme_high = 55, hysteresis = 0.5, delay = \"0s\" }\n";
+    let nurse = "[senders.sim-nurse]\nmay = [\"acknowledge\"]\n";
+    let ward = Ward::open(&format!("{everybody_alerts}{nurse}")).await;
+    ward.bus.read("icu-1/p-17", r#"{"heart_rate":170}"#).await;
+    let url = ward.broker.url();
+    let fleet = ["simulate", "--url", &url, "--patients", "5", "--healthy", "--nurse", "sim-nurse"];
+    let mut simulator = Program::start(&fleet);
+    let seen = |alert: &&Value| alert["event"] == "acknowledged";
+    let alerts = ward
+        .bus
+        .until("an acknowledgement", "alerts/", |alerts| alerts.iter().any(|alert| seen(&alert)))
+        .await;
+    let by = alerts.iter().find(seen).expect("an acknowledgement");
+    assert_eq!((&by["by"], &by["sender"]), (&"a simulated nurse".into(), &"sim-nurse".into()));
+    assert!(alerts.iter().filter(seen).all(|alert| alert["unit"] == "sim-1"), "{alerts:?}");
+    simulator.signal("INT");
+    assert_eq!(simulator.ended().await.code(), Some(0), "{}", simulator.complained());
+}
+
+#[tokio::test]
 async fn the_simulator_keeps_away_from_real_units_unless_one_knows() {
     let broker = Mosquitto::start();
     let bus = Bus::of(broker.port()).await;
