@@ -179,7 +179,7 @@ fn id_of(seq: u64, time: Timestamp) -> String {
     let subject = Subject::Patient(PATIENT.parse().expect("an id"));
     let device = "mon-17".parse().ok();
     let onset = ReadingRef { device, seq: Some(seq), time, timed: true, generation: 0, simulated: false };
-    alert_id(&subject, &Condition::High(Vital::HeartRate), Some(&onset), None, Again::First).to_string()
+    alert_id(&subject, &Condition::High(Vital::HeartRate), Some(&onset), None, Again::First, None).to_string()
 }
 
 /// Each change as `raised heart_rate.high 1`.

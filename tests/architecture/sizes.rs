@@ -31,7 +31,11 @@ fn functions(source: &Source) -> Vec<(String, usize)> {
     for (at, (first, line)) in code.iter().enumerate() {
         let Some(name) = function_name(line) else { continue };
         let indent = &line[..line.len() - line.trim_start().len()];
-        let ends = |line: &str| line.strip_prefix(indent).is_some_and(|rest| rest.trim_end() == "}");
+        // The brace below its beginning, or the end of what a trait only declares.
+        let ends = |line: &str| {
+            let rest = line.strip_prefix(indent).map(str::trim_end);
+            rest.is_some_and(|rest| rest == "}" || rest.starts_with(')') && rest.ends_with(';'))
+        };
         let declared = |line: &str| line.trim_end().ends_with(';');
         let last = match line.trim_end().ends_with('}') || declared(line) {
             true => Some(first),

@@ -72,7 +72,7 @@ impl Course {
 
     fn id(&self) -> Uuid {
         let subject = Subject::Patient(self.patient.clone());
-        alert_id(&subject, &self.condition, self.since.as_ref(), None, Again::First)
+        alert_id(&subject, &self.condition, self.since.as_ref(), None, Again::First, None)
     }
 }
 

@@ -19,7 +19,7 @@ fn full() -> StoreTrial {
         let snapshot =
             Snapshot { version: VERSION, taken, patient: Patient::new(id, &Arc::default(), at(1), taken) };
         let alert = AlertChange {
-            id: alert_id(&of, &Condition::High(Vital::HeartRate), None, Some(at(n)), Again::First),
+            id: alert_id(&of, &Condition::High(Vital::HeartRate), None, Some(at(n)), Again::First, None),
             subject: of.clone(),
             ..raised(n)
         };

@@ -110,7 +110,7 @@ fn entry(trial: &StoreTrial, second: i64) -> StoreInput {
 fn raised(second: i64) -> AlertChange {
     let condition = Condition::High(Vital::HeartRate);
     AlertChange {
-        id: alert_id(&subject(), &condition, None, Some(at(second)), Again::First),
+        id: alert_id(&subject(), &condition, None, Some(at(second)), Again::First, None),
         sequence: 1,
         event: Event::Raised,
         condition,
