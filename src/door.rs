@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use actix::Addr;
 use bytes::Bytes;
+use thiserror::Error;
 use wardwatch_actors::admission::AdmissionRecord;
 use wardwatch_actors::census_actor::{
-    Arrived, CensusActor, Commanded, ConfirmDischarges, Confirmed, DeviceStatus, Discharge, Recorded,
-    Registered,
+    Arrived, CensusActor, Commanded, ConfirmDischarges, Confirmed, DeviceStatus, Discharge, MessagesFlooded,
+    Recorded, Registered,
 };
 use wardwatch_actors::clock::Clock;
 use wardwatch_actors::counters::Counters;
@@ -19,6 +20,11 @@ use wardwatch_actors::vitals::Reading;
 
 use crate::contract::inbound::{Inbound, InboundMessage, ReplyRequest, Translator};
 use crate::contract::payload::rejected::{PAYLOAD_KEPT, RejectedMessage};
+
+/// Why a message is rejected unread.
+#[derive(Debug, Error)]
+#[error("more of this topic waits than eight hours of a reading a second: the newest is rejected unread")]
+struct TooMuch;
 
 /// Takes what is rejected at the door.
 pub trait RejectedOutput {
@@ -131,6 +137,16 @@ impl Door {
         let whose = (sender, patient, caller);
         let command = self.translator.asked_command(payload, whose, self.clock.now().wall);
         self.census.do_send(Commanded { command, receipt });
+    }
+
+    /// Rejects a message unread: more of its topic waits than a device measures in eight hours.
+    pub fn too_much(&self, topic: &str, payload: &[u8], receipt: Receipt) {
+        let reason = TooMuch.to_string();
+        self.reject(RejectedMessage::new(self.clock.now().wall, topic, reason, None, payload));
+        match self.translator.patient_of(topic) {
+            Some(patient) => self.census.do_send(MessagesFlooded { patient, receipt }),
+            None => receipt.settle(),
+        }
     }
 
     /// Counts and passes on what was rejected.

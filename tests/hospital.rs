@@ -19,7 +19,7 @@ use site::{Site, USERS};
 const DAYS: u32 = 365;
 
 /// One topic of each kind, and who may write it.
-const MAY_WRITE: [(&str, &[&str]); 24] = [
+const MAY_WRITE: [(&str, &[&str]); 25] = [
     ("vitals/icu-1/p-17", &["gateway-icu-1", "mon-17"]),
     ("vitals/icu-1/p-18", &["gateway-icu-1"]),
     ("vitals/ward-3/p-17", &["gateway-ward-3"]),
@@ -44,6 +44,7 @@ const MAY_WRITE: [(&str, &[&str]); 24] = [
     ("system/another", &[]),
     ("probe/wardwatch", &["wardwatch"]),
     ("probe/wardwatch-commands", &["wardwatch"]),
+    ("discharges/wardwatch", &["wardwatch"]),
 ];
 
 /// Everybody, connected as the deployment means them to.
@@ -147,8 +148,10 @@ const HEARS: [(&str, &[&str]); 8] = [
             "commands/station-icu-1/icu-1/p-17",
             "receivers/pager-icu-1",
             "confirmations/pager-icu-1",
+            "state/icu-1/p-17",
             "probe/wardwatch",
             "probe/wardwatch-commands",
+            "discharges/wardwatch",
         ],
     ),
 ];

@@ -9,6 +9,8 @@ mod ward;
 mod admission;
 #[path = "service/alerts_managed.rs"]
 mod alerts_managed;
+#[path = "service/certificates.rs"]
+mod certificates;
 #[path = "service/command_connection.rs"]
 mod command_connection;
 #[path = "service/command_figures.rs"]
@@ -21,6 +23,8 @@ mod commands;
 mod commands_killed;
 #[path = "service/devices.rs"]
 mod devices;
+#[path = "service/discharges.rs"]
+mod discharges;
 #[cfg(feature = "demo")]
 #[path = "service/embedded.rs"]
 mod embedded;

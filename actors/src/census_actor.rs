@@ -41,6 +41,7 @@ pub use notices::{Notify, OwnClockJudged, ShowPatients, UnitJudged};
 pub use receivers::{Confirmed, ReceiversJudged, Registered};
 pub use reload::Reload;
 pub use restart::{Restore, WatchedAgain};
+pub use turns::MessagesFlooded;
 
 use restart::Restoring;
 use turns::Queue;
@@ -81,6 +82,8 @@ pub struct CensusActor {
     /// What the installation was last given of this shard.
     reported: ShardReport,
     timer: Option<(Uptime, SpawnHandle)>,
+    /// Whether somebody will look at the discharges that wait.
+    discharges_armed: bool,
     /// While those from before the restart are being taken up again.
     restoring: Option<Restoring>,
     _panic_reporter: PanicReporter,
@@ -135,6 +138,7 @@ impl CensusActor {
             full: false,
             reported: ShardReport::default(),
             timer: None,
+            discharges_armed: false,
             restoring: None,
         });
         address

@@ -18,6 +18,8 @@ pub trait Ledger: Send + Sync + 'static {
     fn weigh(&self, _entry: u64, _readings: usize) {}
     /// A reading of `entry` waits for its turn: until it had one, the whole message is no work under way.
     fn wait(&self, _entry: u64) {}
+    /// The whole message of `entry` waits no longer: it is work under way from now on.
+    fn go_on(&self, _entry: u64) {}
     /// Whether so many messages are unacknowledged that the broker may soon send no more.
     fn is_short(&self) -> bool {
         false
@@ -57,6 +59,13 @@ impl Receipt {
     pub fn wait(&self) {
         if let Some((ledger, entry)) = &self.pending {
             ledger.wait(*entry);
+        }
+    }
+
+    /// The message waits no longer: it is work under way from now on.
+    pub fn go_on(&self) {
+        if let Some((ledger, entry)) = &self.pending {
+            ledger.go_on(*entry);
         }
     }
 

@@ -144,6 +144,14 @@ impl Translator {
         Self { max_payload, ..self }
     }
 
+    /// Whose readings are on this topic, if they are somebody's.
+    pub fn patient_of(&self, topic: &str) -> Option<PatientId> {
+        match self.topics.read(topic) {
+            Ok(Address::Vitals(patient)) => patient.parse().ok(),
+            _ => None,
+        }
+    }
+
     /// Reads one message.
     pub fn translate<'t>(&self, message: InboundMessage<'t, '_>) -> Translation<'t> {
         let (size, max) = (message.size, self.max_payload);

@@ -132,6 +132,11 @@ impl Topics {
         format!("{}/state/{patient}", self.prefix)
     }
 
+    /// The states of all patients.
+    pub fn all_states(&self) -> String {
+        format!("{}/state/#", self.prefix)
+    }
+
     /// A score of one patient.
     pub fn scores(&self, score: &str, patient: &PatientId) -> String {
         format!("{}/scores/{score}/{patient}", self.prefix)

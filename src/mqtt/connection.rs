@@ -2,6 +2,7 @@
 
 mod pings;
 mod subscriptions;
+mod turns;
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -16,6 +17,7 @@ use wardwatch_actors::receipt::Receipt;
 
 use super::frames::Incoming;
 use super::ingest::{ConnectionEnd, ConnectionProgress, Inbox, Ingest, IngestRequest, Message};
+use super::long_messages::{LongMessages, Taken};
 use super::probes::Probes;
 use super::wire::{Wire, WireFault};
 use pings::Pings;
@@ -24,6 +26,8 @@ use pings::Pings;
 const TICK: Duration = Duration::from_millis(250);
 /// Readings handed over before the actors run; an array that is taken while there are fewer may exceed it.
 const BURST: u64 = 64;
+/// Messages that are read beside them where they only wait.
+const MOST_THAT_WAIT: u64 = 1024;
 /// While a probe is under way for long, another one asks whether only that one was lost.
 const ANOTHER_AFTER: Duration = Duration::from_secs(10);
 /// A probe under way for longer means that what we hear is old.
@@ -54,6 +58,8 @@ pub(super) struct Connection<'a, I> {
     ingest: &'a mut Ingest,
     inbox: &'a mut I,
     wire: Wire,
+    /// What waits until the short messages have been handed over.
+    long: LongMessages,
     probes: Probes,
     pings: Pings,
     /// When a probe was last sent as a message, and whether one came back.
@@ -82,6 +88,8 @@ pub(super) struct Connection<'a, I> {
     withheld: bool,
     /// How many topics of others' subscriptions have been taken back.
     disowned: u32,
+    /// How often was read since what waits had its turn.
+    bursts: u32,
     /// Packet identifiers to acknowledge; kept for its capacity.
     settled: Vec<u16>,
     drain_until: Option<Instant>,
@@ -96,6 +104,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             ingest,
             inbox,
             wire,
+            long: LongMessages::default(),
             probes: Probes::new(),
             pings: Pings::default(),
             probed_at: None,
@@ -111,6 +120,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             stalled_ticks: 0,
             withheld: false,
             disowned: 0,
+            bursts: 0,
             settled: Vec::new(),
             drain_until: None,
         }
@@ -164,21 +174,20 @@ impl<'a, I: Inbox> Connection<'a, I> {
                 self.wire.close().await?;
                 return Ok(ConnectionEnd::ShutDown);
             }
-            let reading = self.may_read();
+            let (reads, gives_turns) = self.next_step();
+            // What has come is read before what waits has its turn, or whatever lies behind a flood would wait for it.
             tokio::select! {
-                packet = self.wire.read(), if reading => {
-                    self.take_burst(packet?)?;
-                    // The actors of this thread settle the burst, so that one write acknowledges it.
-                    tokio::task::yield_now().await;
-                }
-                () = self.ingest.ring.woken() => {}
+                biased;
+                () = &mut shutdown, if self.drain_until.is_none() => self.stop_reading(),
+                _ = ticks.tick() => self.tick(Instant::now())?,
                 request = requests.recv(), if shard_asks => match request {
                     Some(request) => self.serve(request, requests)?,
                     None => shard_asks = false,
                 },
                 changed = self.ingest.hold.changed(), if publisher_holds => publisher_holds = changed.is_ok(),
-                _ = ticks.tick() => self.tick(Instant::now())?,
-                () = &mut shutdown, if self.drain_until.is_none() => self.stop_reading(),
+                () = self.ingest.ring.woken() => {}
+                packet = self.wire.read(), if reads => self.take_burst(packet?).await?,
+                () = std::future::ready(()), if gives_turns => self.give_turn().await,
             }
         }
     }
@@ -211,7 +220,8 @@ impl<'a, I: Inbox> Connection<'a, I> {
     }
 
     fn may_read(&self) -> bool {
-        self.drain_until.is_none() && !self.ingest.ring.is_full() && !*self.ingest.hold.borrow()
+        let has_room = !self.ingest.ring.is_full() && !self.long.is_full();
+        self.drain_until.is_none() && has_room && !*self.ingest.hold.borrow()
     }
 
     fn is_drained(&self) -> bool {
@@ -219,15 +229,25 @@ impl<'a, I: Inbox> Connection<'a, I> {
     }
 
     /// Takes a packet and what has arrived behind it, as far as the ring has room and others had no turn.
-    fn take_burst(&mut self, first: Incoming) -> Result<(), WireFault> {
-        let until = self.ingest.ring.taken() + BURST;
+    async fn take_burst(&mut self, first: Incoming) -> Result<(), WireFault> {
+        self.bursts += 1;
+        self.long.begin_burst();
+        let begun = self.ingest.ring.taken();
         self.take(first)?;
-        while self.ingest.ring.taken() < until && !self.ingest.ring.is_full() {
-            match self.wire.read_now() {
-                Some(packet) => self.take(packet?)?,
-                None => break,
-            }
+        let goes_on = |connection: &Self| {
+            let waits = connection.long.of_burst().min(MOST_THAT_WAIT);
+            let may_come = begun + BURST + waits;
+            connection.ingest.ring.taken() < may_come
+                && !connection.ingest.ring.is_full()
+                && !connection.long.is_full()
+        };
+        while goes_on(self)
+            && let Some(packet) = self.wire.read_now()
+        {
+            self.take(packet?)?;
         }
+        // The actors of this thread settle the burst, so that one write acknowledges it.
+        tokio::task::yield_now().await;
         Ok(())
     }
 
@@ -263,14 +283,19 @@ impl<'a, I: Inbox> Connection<'a, I> {
             return Err(WireFault::Unexpected("a message when none was read".to_owned()));
         };
         let receipt = Receipt::new(self.ingest.ledger.clone(), entry);
-        if topic == self.ingest.settings.probe {
+        if topic == self.ingest.settings.probe && !self.is_forged(&payload, retain) {
             self.take_probe(&payload);
             receipt.settle();
         } else {
             if !self.ingest.wants(&topic) {
                 self.disown(&topic)?;
             }
-            self.inbox.message(Message { topic, payload, size, retain, duplicate, receipt });
+            let message = Message { topic, payload, size, retain, duplicate, receipt };
+            match self.long.take(message) {
+                Taken::Now(message) => self.inbox.message(message),
+                Taken::Waits => {}
+                Taken::TooMuch(message) => self.inbox.too_much(message),
+            }
         }
         Ok(())
     }
@@ -278,8 +303,8 @@ impl<'a, I: Inbox> Connection<'a, I> {
     fn take_probe(&mut self, text: &[u8]) {
         let Some(heard) = self.probes.hear(text, Instant::now()) else { return };
         self.has_heard_a_probe = true;
-        self.inbox.hearing(ConnectionProgress::Probe { sent: heard.sent, round_trip: heard.round_trip });
-        self.catch_up(heard.number);
+        let progress = ConnectionProgress::Probe { sent: heard.sent, round_trip: heard.round_trip };
+        self.caught_up(progress, heard.number);
     }
 
     /// What was queued before the probe of this number has been heard.
@@ -306,6 +331,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
             self.ping_at = now + self.ingest.settings.link.keep_alive() / 3;
             self.ping()?;
         }
+        self.say_what_was_heard(now);
         self.stalled_ticks += 1;
         let holds = !self.records_heard && !self.ingest.ring.is_empty();
         if holds && self.stalled_ticks == STALLED_AFTER {

@@ -1,12 +1,9 @@
 //! Connections that the broker cuts right after it has rejected a message.
 //!
 //! Mosquitto 2.0.11 does that with `max_queued_messages 0`, which alone loses no alerts: an access list that rejects one
-//! message costs all others the connection. What was rejected is then offered singly and seldom; what is no alert change
-//! is kept back until then.
+//! message costs all others the connection. What it may reject is then tried on a connection of its own (`PublisherConnection::Trial`).
 
-use std::collections::BTreeSet;
-
-use super::outgoing::{DeliveryClass, DropOrder};
+use super::outgoing::DeliveryClass;
 
 /// For how many seconds a rejection, or a message of QoS 0, explains the end of its connection.
 const LATELY_S: u8 = 2;
@@ -21,12 +18,16 @@ pub(super) struct Cuts {
     /// For how many seconds the last message of QoS 0 does.
     passing_s: u8,
     passing: u8,
-    /// A connection was cut right after a rejection: what was rejected is offered singly, until one is taken.
-    pub singly: bool,
-    /// The last connection was: nothing is offered with this one.
-    pub explained: bool,
-    /// Kept back until the next minute: the retained, the advisory or the passing messages.
-    kept_back: BTreeSet<u8>,
+}
+
+/// Why a connection ended, as far as what we sent explains it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// For a message of this class, which the broker had rejected.
+    Rejection(DeliveryClass),
+    /// For messages of QoS 0, time and again.
+    Passing,
+    Unexplained,
 }
 
 impl Cuts {
@@ -46,44 +47,14 @@ impl Cuts {
         self.rejected = self.rejected.and_then(|(class, left)| Some((class, left.checked_sub(1)?)));
     }
 
-    /// The connection ended, by the broker for what we sent or otherwise; answers whether a rejection explains it.
-    pub fn ended(&mut self, by_broker: bool) -> bool {
-        self.explained = by_broker && self.rejected.is_some();
-        if !by_broker {
-            return false;
+    /// The connection ended, by the broker for what we sent or otherwise.
+    pub fn ended(&mut self, by_broker: bool) -> Cut {
+        let (rejected, passed) = (self.rejected.take(), std::mem::take(&mut self.passing_s) > 0);
+        match rejected.filter(|_| by_broker) {
+            Some((class, _)) => return Cut::Rejection(class),
+            None if !(by_broker && passed) => return Cut::Unexplained,
+            None => self.passing = self.passing.saturating_add(1),
         }
-        if let Some((class, _)) = self.rejected.take() {
-            self.singly = true;
-            if !class.is_change() {
-                self.kept_back.insert(kind(class));
-            }
-            return true;
-        }
-        if std::mem::take(&mut self.passing_s) > 0 {
-            self.passing = self.passing.saturating_add(1);
-            if self.passing >= PASSING_CUTS {
-                self.kept_back.insert(kind(DeliveryClass::Passing));
-            }
-        }
-        false
-    }
-
-    /// A minute is over: one more try.
-    pub fn minute(&mut self) {
-        self.kept_back.clear();
-    }
-
-    /// Whether messages of this class are kept back.
-    pub fn keeps_back(&self, class: DeliveryClass) -> bool {
-        !self.kept_back.is_empty() && self.kept_back.contains(&kind(class))
-    }
-}
-
-fn kind(class: DeliveryClass) -> u8 {
-    match class {
-        DeliveryClass::Change(DropOrder::Info | DropOrder::Low | DropOrder::Medium | DropOrder::High) => 0,
-        DeliveryClass::Latest => 1,
-        DeliveryClass::Advisory => 2,
-        DeliveryClass::Passing => 3,
+        if self.passing >= PASSING_CUTS { Cut::Passing } else { Cut::Unexplained }
     }
 }

@@ -7,13 +7,18 @@ use rumqttc::v5::mqttbytes::v5::ConnAck;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tracing::{info, warn};
 
-use super::outgoing::PubackAnswer;
+use super::in_flight::PublisherConnection;
+use super::outgoing::{BrokerTerms, PubackAnswer};
 use super::publisher::{KEEP_ALIVE, SharedOutbox};
 use super::wire5::{Answer, Wire5, Wire5Fault};
 use crate::causes::Causes;
 
 /// A broker that acknowledges nothing for this long is gone. Counted in seconds that really ran.
 const ANSWER_WITHIN_S: u32 = 15;
+/// Unacknowledged messages on the way, if the broker allows as many.
+const WINDOW: u16 = 1000;
+/// The largest packet for a broker that names no limit, in bytes.
+const MAX_PACKET: u32 = 64 * 1024;
 /// How long states and scores wait for others, so that one write carries many and the publisher wakes once for them.
 const LINGER: Duration = Duration::from_millis(20);
 /// A DISCONNECT that says: somebody else has connected under our client id.
@@ -58,10 +63,19 @@ pub(super) fn keep_alive(ack: &ConnAck) -> Duration {
     of_broker.map_or(KEEP_ALIVE, |seconds| Duration::from_secs(u64::from(seconds.max(1))))
 }
 
+/// What the broker allows on this connection.
+pub(super) fn terms(ack: &ConnAck) -> BrokerTerms {
+    let properties = ack.properties.as_ref();
+    let window = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX).min(WINDOW);
+    let max_packet = properties.and_then(|p| p.max_packet_size).unwrap_or(MAX_PACKET) as usize;
+    BrokerTerms { window: usize::from(window), max_packet }
+}
+
 /// One connection at work.
 pub(super) struct Delivery<'a> {
     pub shared: &'a SharedOutbox,
     pub wire: &'a mut Wire5,
+    pub connection: PublisherConnection,
 }
 
 impl Delivery<'_> {
@@ -73,11 +87,16 @@ impl Delivery<'_> {
         let mut age_s = 0;
         // When it is time for what is deferrable; none while nothing of the kind waits.
         let mut deferrable_at = None;
+        let is_main = self.connection == PublisherConnection::Main;
         loop {
             let now = Instant::now();
             let retry_at = self.hand_over(now, &mut deferrable_at)?;
             let next = retry_at.into_iter().chain(deferrable_at).filter(|at| *at > now).min();
             let Wire5 { source, sink, .. } = &mut *self.wire;
+            let wake = match self.connection {
+                PublisherConnection::Main => &self.shared.wake,
+                PublisherConnection::Trial => &self.shared.trial,
+            };
             // Answers are read while writing waits, so that neither side waits for the other for ever.
             tokio::select! {
                 answer = source.read() => {
@@ -85,14 +104,14 @@ impl Delivery<'_> {
                     self.take_answers(answer?)?;
                 }
                 sent = sink.flush(), if sink.has_output() => sent?,
-                () = self.shared.wake.notified() => {}
-                () = self.shared.deferrable.notified(), if deferrable_at.is_none() => {}
+                () = wake.notified() => {}
+                () = self.shared.deferrable.notified(), if is_main && deferrable_at.is_none() => {}
                 () = sleep_until(next.unwrap_or(now)), if next.is_some() => {}
                 _ = pings.tick() => sink.ping()?,
                 _ = seconds.tick() => {
                     age_s += 1;
                     self.grow_old(age_s);
-                    patience.wait_a_second(self.shared.lock().queue.oldest_sent())?;
+                    patience.wait_a_second(self.shared.lock().queue.oldest_sent(self.connection))?;
                 }
             }
         }
@@ -100,12 +119,13 @@ impl Delivery<'_> {
 
     /// This connection has lived for so many seconds that really ran.
     fn grow_old(&self, age_s: u32) {
+        let connection = self.connection;
         self.shared.change(|state, finished| {
             if age_s == STEADY_AFTER_S {
-                state.queue.steady();
+                state.queue.steady(connection);
             }
-            state.queue.second();
-            if age_s.is_multiple_of(OFFER_EVERY_S) {
+            state.queue.second(connection);
+            if connection == PublisherConnection::Main && age_s.is_multiple_of(OFFER_EVERY_S) {
                 state.queue.minute(finished);
             }
         });
@@ -118,7 +138,8 @@ impl Delivery<'_> {
         now: Instant,
         deferrable_at: &mut Option<Instant>,
     ) -> Result<Option<Instant>, DeliveryEnd> {
-        let sink = &mut self.wire.sink;
+        let (sink, connection) = (&mut self.wire.sink, self.connection);
+        let is_main = connection == PublisherConnection::Main;
         self.shared.change(|state, finished| {
             let (takes_some, retry_at) = state.retry(now);
             if !takes_some {
@@ -126,12 +147,15 @@ impl Delivery<'_> {
             }
             let deferrable = deferrable_at.is_some_and(|at| at <= now);
             while !sink.is_busy() {
-                match state.queue.hand_over(deferrable, finished) {
+                match state.queue.hand_over(connection, deferrable, finished) {
                     Some(publish) => sink.publish(publish)?,
                     None => break,
                 }
             }
-            match state.queue.has_deferrable() {
+            if is_main && state.queue.wants_trial() {
+                self.shared.trial.notify_one();
+            }
+            match is_main && state.queue.has_deferrable() {
                 true => _ = deferrable_at.get_or_insert(now + LINGER),
                 false => *deferrable_at = None,
             }
@@ -142,12 +166,13 @@ impl Delivery<'_> {
     /// Takes this answer and all that have been read with it.
     fn take_answers(&mut self, first: Answer) -> Result<(), DeliveryEnd> {
         let Wire5 { source, sink, .. } = &mut *self.wire;
+        let connection = self.connection;
         self.shared.change(|state, finished| {
             let mut next = Some(first);
             while let Some(answer) = next {
                 match answer {
                     Answer::Puback { pkid, reason } => {
-                        state.answered(pkid, verdict(reason), finished);
+                        state.answered(connection, pkid, verdict(reason), finished);
                     }
                     Answer::Pingresp | Answer::Suback { .. } => {}
                     Answer::Foreign { reply } => sink.reply(reply),

@@ -96,6 +96,8 @@ pub enum ConnectionProgress {
 pub trait Inbox {
     /// Takes a message and its receipt.
     fn message(&mut self, message: Message);
+    /// Takes a message that nobody will read: of its topic too much waits.
+    fn too_much(&mut self, message: Message);
     /// Learns about the hearing itself.
     fn hearing(&mut self, hearing: ConnectionProgress);
 }

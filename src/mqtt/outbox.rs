@@ -2,50 +2,39 @@
 //!
 //! It does no I/O and knows no time; the publisher moves messages from it to the broker and back.
 
-use std::collections::{HashSet, VecDeque};
+mod hand_over;
 
-use bytes::Bytes;
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
+use std::collections::HashSet;
+
 use uuid::Uuid;
 
-use super::cuts::Cuts;
+use super::cuts::Cut;
+use super::in_flight::{InFlight, PublisherConnection};
 use super::outgoing::{
     BrokerTerms, DeliveryClass, DeliveryResult, DropOrder, Finished, Outgoing, PubackAnswer,
 };
 use super::rejected::RejectedMessages;
+use super::trust::{Trust, family};
 use super::waiting::WaitingMessages;
-use crate::contract::announcement::Announcement;
 use crate::contract::shorten::shorten;
 
 /// How many connections in a row the broker must have ended for what we sent before a message is taken for the cause.
 const MAX_FAILURES: u8 = 3;
 /// After so many, messages go one at a time, so that the one that costs the connection is known.
 const LOSSES_ALLOWED: u8 = 2;
-/// How many packet identifiers there are.
-const PKIDS: u64 = 65_535;
-/// MQTT's own bytes in a PUBLISH beside topic and payload, at most.
-const PACKET_OVERHEAD: usize = 16;
-/// How many messages that may wait are on the way at most: an alert change that comes next goes behind them.
-const DEFERRABLE_WINDOW: usize = 200;
 
 /// Messages waiting, sent, and rejected.
 pub(super) struct OutboxQueue {
     waiting: WaitingMessages,
     rejected: RejectedMessages,
-    /// On the way, in this order; none once acknowledged. The front is always some.
-    sent: VecDeque<Option<Outgoing>>,
-    /// The place of the front of `sent` in this connection's order.
-    first_sent: u64,
+    main: InFlight,
+    trial: InFlight,
     /// Alerts of which a change is on the way.
     alerts_sent: HashSet<Uuid>,
-    /// How many of `sent` may wait.
-    deferrable_sent: usize,
     next_place: u64,
-    terms: Option<BrokerTerms>,
-    /// How many connections in a row the broker ended soon, for what we sent.
-    losses: u8,
-    cuts: Cuts,
+    trust: Trust,
+    /// Kept back until the next minute, since the broker cuts connections for them: rejections, scores.
+    kept_back: Vec<DeliveryClass>,
     /// Changes that made room.
     pub dropped: u64,
     /// Scores that could not go at once.
@@ -59,23 +48,28 @@ impl OutboxQueue {
         Self {
             waiting: WaitingMessages::new(bound),
             rejected: RejectedMessages::new(bound),
-            sent: VecDeque::new(),
-            first_sent: 0,
+            main: InFlight::default(),
+            trial: InFlight::default(),
             alerts_sent: HashSet::new(),
-            deferrable_sent: 0,
             next_place: 0,
-            terms: None,
-            losses: 0,
-            cuts: Cuts::default(),
+            trust: Trust::default(),
+            kept_back: Vec::new(),
             dropped: 0,
             passed_by: 0,
             undeliverable: 0,
         }
     }
 
+    fn in_flight(&mut self, connection: PublisherConnection) -> &mut InFlight {
+        match connection {
+            PublisherConnection::Main => &mut self.main,
+            PublisherConnection::Trial => &mut self.trial,
+        }
+    }
+
     /// How many messages of QoS 1 are pending, without those that were rejected.
     pub fn pending(&self) -> usize {
-        self.waiting.len() + self.rejected.retrying() + self.sent.iter().flatten().count()
+        self.waiting.len() + self.rejected.retrying() + self.main.pending() + self.trial.pending()
     }
 
     /// How many messages the broker has rejected, or wait behind one of those.
@@ -85,7 +79,7 @@ impl OutboxQueue {
 
     /// Whether nothing is pending.
     pub fn is_empty(&self) -> bool {
-        self.sent.is_empty() && self.waiting.len() == 0 && self.rejected.retrying() == 0
+        self.pending() == 0
     }
 
     /// Whether something waits that may wait a little for others.
@@ -99,12 +93,17 @@ impl OutboxQueue {
     }
 
     pub fn is_connected(&self) -> bool {
-        self.terms.is_some()
+        self.main.terms.is_some()
+    }
+
+    /// Whether something is to be tried on a connection of its own.
+    pub fn wants_trial(&self) -> bool {
+        self.trust.cautious && (self.rejected.has_offers() || self.waiting.has_passing())
     }
 
     /// The place of the oldest unacknowledged message, if there is one: it moves while the broker answers.
-    pub fn oldest_sent(&self) -> Option<u64> {
-        (!self.sent.is_empty()).then_some(self.first_sent)
+    pub fn oldest_sent(&mut self, connection: PublisherConnection) -> Option<u64> {
+        self.in_flight(connection).oldest()
     }
 
     /// Takes a message up; whatever must go for it is added to `finished`.
@@ -113,11 +112,9 @@ impl OutboxQueue {
         self.next_place += 1;
         match outgoing.class {
             DeliveryClass::Passing if !self.is_connected() => self.drop_all([outgoing], finished),
-            class if class.is_deferrable() && self.cuts.keeps_back(class) => {
-                self.set_aside(outgoing, false, finished)
-            }
+            class if self.kept_back.contains(&class) => self.set_aside(outgoing, false, finished),
             DeliveryClass::Latest => {
-                if let Some(outgoing) = self.rejected.supersede(outgoing, finished) {
+                if let Some(outgoing) = self.rejected.supersede(outgoing, self.trust.cautious, finished) {
                     self.waiting.push(outgoing, finished);
                 }
             }
@@ -138,37 +135,33 @@ impl OutboxQueue {
         }
     }
 
-    /// A connection is there: what was rejected is offered again.
-    pub fn connect(&mut self, terms: BrokerTerms) {
-        self.terms = Some(terms);
-        if !self.cuts.explained {
-            self.offer();
-        }
-    }
-
-    fn offer(&mut self) {
-        self.rejected.offer(false);
-        if self.cuts.singly {
-            self.rejected.offer_only_first();
+    /// A connection is there: what was rejected is offered again, unless that has cost the one before.
+    pub fn connect(&mut self, connection: PublisherConnection, terms: BrokerTerms) {
+        self.in_flight(connection).terms = Some(terms);
+        if connection == PublisherConnection::Main && !self.trust.cautious {
+            self.rejected.offer(false);
         }
     }
 
     /// A second went by.
-    pub fn second(&mut self) {
-        self.cuts.second();
+    pub fn second(&mut self, connection: PublisherConnection) {
+        self.in_flight(connection).cuts.second();
     }
 
-    /// A minute went by: what was rejected is offered again, only the first of it where a rejection costs the connection.
+    /// A minute went by: what was rejected is offered again, one of each unit where a rejection costs the connection.
     /// What has been tried again for all of this minute holds up no receipt any more.
     pub fn minute(&mut self, finished: &mut Finished) {
-        self.cuts.minute();
+        self.kept_back.clear();
         self.rejected.give_receipts(finished);
-        self.offer();
+        match self.trust.cautious {
+            true => self.rejected.offer_one_of_each(|topic| family(topic).to_owned()),
+            false => self.rejected.offer(false),
+        }
     }
 
     /// This connection has lived for long: what cost those before was none of what was sent.
-    pub fn steady(&mut self) {
-        self.losses = 0;
+    pub fn steady(&mut self, connection: PublisherConnection) {
+        self.in_flight(connection).losses = 0;
     }
 
     /// Offers again what was rejected; with `all`, also what has cost three connections.
@@ -181,81 +174,21 @@ impl OutboxQueue {
         self.rejected.offer_retried();
     }
 
-    /// The next message for the connection, if the broker takes one more; of what is deferrable only where it is its
-    /// time. Its packet identifier is 0 for QoS 0.
-    pub fn hand_over(&mut self, deferrable: bool, finished: &mut Finished) -> Option<Publish> {
-        let terms = self.terms?;
-        loop {
-            let outgoing = self.next(terms, deferrable, finished)?;
-            match fit(&outgoing, &terms) {
-                Ok(payload) => return Some(self.send(outgoing, payload, finished)),
-                Err(reason) => self.reject(outgoing, &reason, false, finished),
-            }
-        }
-    }
-
-    fn next(&mut self, terms: BrokerTerms, deferrable: bool, finished: &mut Finished) -> Option<Outgoing> {
-        let careful = self.losses >= LOSSES_ALLOWED;
-        let window = if careful { terms.window.min(1) } else { terms.window };
-        if self.sent.len() < window {
-            while let Some(alert) = self.waiting.next_change() {
-                match alert {
-                    Some(alert) if self.rejected.holds(&alert) => {
-                        let behind = self.waiting.take_change()?;
-                        let gone = self.rejected.add_behind(behind, finished);
-                        self.drop_rejected(gone, finished);
-                    }
-                    // Of one alert one change after the other: whatever follows keeps its place behind it.
-                    Some(alert) if self.alerts_sent.contains(&alert) => return None,
-                    _ => return self.waiting.take_change(),
-                }
-            }
-            if let Some(offered) = self.rejected.take_offered() {
-                return Some(offered);
-            }
-        }
-        // What may wait leaves room for the change that comes next.
-        let room = self.deferrable_sent < DEFERRABLE_WINDOW.min(window.div_ceil(2));
-        let next = (self.sent.len() < window && room && deferrable).then(|| self.waiting.take_deferrable());
-        next.flatten().or_else(|| match deferrable && room && !careful {
-            true => self.waiting.take_passing(),
-            false => None,
-        })
-    }
-
-    fn send(&mut self, outgoing: Outgoing, payload: Bytes, finished: &mut Finished) -> Publish {
-        let topic = Bytes::copy_from_slice(outgoing.announcement.topic.as_bytes());
-        if outgoing.class == DeliveryClass::Passing {
-            self.cuts.passed();
-            finished.push(outgoing, DeliveryResult::Accepted);
-            return Publish { qos: QoS::AtMostOnce, topic, payload, ..Publish::default() };
-        }
-        let pkid = pkid(self.first_sent + self.sent.len() as u64);
-        let retain = outgoing.class == DeliveryClass::Latest;
-        self.deferrable_sent += usize::from(outgoing.class.is_deferrable());
-        self.alerts_sent.extend(outgoing.alert);
-        let correlation_data = outgoing.correlation.clone();
-        let properties = correlation_data
-            .is_some()
-            .then(|| PublishProperties { correlation_data, ..PublishProperties::default() });
-        self.sent.push_back(Some(outgoing));
-        let qos = QoS::AtLeastOnce;
-        Publish { qos, topic, payload, pkid, retain, properties, ..Publish::default() }
-    }
-
     /// The broker has answered the message with this packet identifier.
-    pub fn answered(&mut self, pkid: u16, verdict: PubackAnswer, finished: &mut Finished) {
-        let first = self::pkid(self.first_sent);
-        let at = if pkid >= first { pkid - first } else { PKIDS as u16 - first + pkid };
-        let Some(mut outgoing) = self.sent.get_mut(usize::from(at)).and_then(Option::take) else { return };
-        while matches!(self.sent.front(), Some(None)) {
-            self.sent.pop_front();
-            self.first_sent += 1;
+    pub fn answered(
+        &mut self,
+        connection: PublisherConnection,
+        pkid: u16,
+        verdict: PubackAnswer,
+        finished: &mut Finished,
+    ) {
+        let Some(mut outgoing) = self.in_flight(connection).answered(pkid) else { return };
+        if let Some(alert) = &outgoing.alert {
+            self.alerts_sent.remove(alert);
         }
-        self.forget_sent(&outgoing);
-        let offered = std::mem::take(&mut outgoing.offered);
-        if offered && verdict == PubackAnswer::Accepted && std::mem::take(&mut self.cuts.singly) {
-            self.offer_rejected(false);
+        outgoing.offered = false;
+        if verdict == PubackAnswer::Accepted {
+            self.accepted(&outgoing.announcement.topic);
         }
         match verdict {
             PubackAnswer::Accepted if outgoing.next_part() => self.put_back(outgoing, finished),
@@ -267,16 +200,18 @@ impl OutboxQueue {
             PubackAnswer::Retry => self.rejected.retry_later(outgoing),
             PubackAnswer::TooLarge => self.too_large(outgoing, finished),
             PubackAnswer::Rejected(reason) => {
-                self.cuts.rejected(outgoing.class);
+                self.in_flight(connection).cuts.rejected(outgoing.class);
+                self.trust.rejected(&outgoing.announcement.topic);
                 self.reject(outgoing, &reason, false, finished);
             }
         }
     }
 
-    fn forget_sent(&mut self, outgoing: &Outgoing) {
-        self.deferrable_sent -= usize::from(outgoing.class.is_deferrable());
-        if let Some(alert) = &outgoing.alert {
-            self.alerts_sent.remove(alert);
+    /// The broker takes this topic: then it may take others of its family, too.
+    fn accepted(&mut self, topic: &str) {
+        if self.trust.accepted(topic) && self.trust.cautious {
+            let family = family(topic);
+            self.rejected.offer_those(|topic| self::family(topic) == family);
         }
     }
 
@@ -296,17 +231,22 @@ impl OutboxQueue {
     ///
     /// With `blame`, the broker ended it for what we sent, which the oldest unacknowledged message stands for. Answers
     /// whether a message that was rejected explains it.
-    pub fn disconnect(&mut self, blame: Option<&str>, finished: &mut Finished) -> bool {
-        let explained = self.cuts.ended(blame.is_some());
+    pub fn disconnect(
+        &mut self,
+        connection: PublisherConnection,
+        blame: Option<&str>,
+        finished: &mut Finished,
+    ) -> bool {
+        let cut = self.in_flight(connection).cuts.ended(blame.is_some());
+        let explained = self.note_cut(connection, cut);
         let blame = blame.filter(|_| !explained);
-        let alone = self.losses >= LOSSES_ALLOWED;
-        self.terms = None;
-        self.first_sent = 0;
-        self.deferrable_sent = 0;
-        self.alerts_sent.clear();
-        let mut sent: VecDeque<Outgoing> = self.sent.drain(..).flatten().collect();
+        let alone = self.in_flight(connection).losses >= LOSSES_ALLOWED;
+        let mut sent = self.in_flight(connection).end();
+        for alert in sent.iter().filter_map(|outgoing| outgoing.alert) {
+            self.alerts_sent.remove(&alert);
+        }
         if let Some((reason, oldest)) = blame.zip(sent.front_mut()) {
-            self.losses = self.losses.saturating_add(1);
+            self.in_flight(connection).losses = self.in_flight(connection).losses.saturating_add(1);
             oldest.failures += 1;
             let costly = alone && oldest.failures >= MAX_FAILURES;
             if let Some(blamed) = costly.then(|| sent.pop_front()).flatten() {
@@ -316,14 +256,40 @@ impl OutboxQueue {
         while let Some(outgoing) = sent.pop_back() {
             self.put_back(outgoing, finished);
         }
-        let passing = self.waiting.take_all_passing();
-        self.drop_all(passing, finished);
+        if connection == PublisherConnection::Main {
+            let passing = self.waiting.take_all_passing();
+            self.drop_all(passing, finished);
+        }
         explained
+    }
+
+    /// What the end of a connection says of the broker; whether a rejection explains it.
+    fn note_cut(&mut self, connection: PublisherConnection, cut: Cut) -> bool {
+        match cut {
+            Cut::Rejection(class) => {
+                self.trust.cautious = true;
+                if !class.is_change() && class != DeliveryClass::Latest {
+                    self.kept_back.push(class);
+                }
+                true
+            }
+            Cut::Passing => {
+                self.trust.cautious = true;
+                self.kept_back.push(DeliveryClass::Passing);
+                false
+            }
+            Cut::Unexplained => {
+                // It may be another broker next time.
+                self.trust.cautious &= connection == PublisherConnection::Trial;
+                false
+            }
+        }
     }
 
     /// Returns a message to where it was taken from.
     fn put_back(&mut self, outgoing: Outgoing, finished: &mut Finished) {
-        if let Some(outgoing) = self.rejected.take_back(outgoing) {
+        let late = self.trust.is_doubted(&outgoing.announcement.topic);
+        if let Some(outgoing) = self.rejected.take_back(outgoing, late) {
             self.waiting.put_back(outgoing, finished);
         }
     }
@@ -360,7 +326,7 @@ impl OutboxQueue {
         self.drop_rejected(gone, finished);
     }
 
-    /// Of what was rejected the lowest make room, for good; a high one stays in the store for the next start.
+    /// Of what was rejected the lightest make room, for good; a high one stays in the store for the next start.
     fn drop_rejected(&mut self, gone: Option<Outgoing>, finished: &mut Finished) {
         if let Some(mut outgoing) = gone {
             if outgoing.class == DeliveryClass::Change(DropOrder::High) {
@@ -369,28 +335,6 @@ impl OutboxQueue {
             self.drop_all([outgoing], finished);
         }
     }
-}
-
-/// The payload as the broker can take it, or why a message would only end the connection.
-fn fit(outgoing: &Outgoing, terms: &BrokerTerms) -> Result<Bytes, String> {
-    let Announcement { topic, payload } = &outgoing.announcement;
-    if !rumqttc::valid_topic(topic) {
-        return Err("a topic to publish on has no wildcards".to_owned());
-    }
-    let size = payload.len() + topic.len() + PACKET_OVERHEAD;
-    let too_large = || format!("{size} bytes are more than the broker takes ({})", terms.max_packet);
-    let room = terms.max_packet.checked_sub(topic.len() + PACKET_OVERHEAD).ok_or_else(too_large)?;
-    let room = room.min(outgoing.max_payload);
-    if payload.len() <= room {
-        return Ok(payload.clone());
-    }
-    shorten(payload, room).map(Bytes::from).ok_or_else(too_large)
-}
-
-/// The packet identifier of a place in a connection's order: they go round from 1, and the window is smaller
-/// than the round, so that no two on the way are alike.
-fn pkid(place: u64) -> u16 {
-    (place % PKIDS) as u16 + 1
 }
 
 #[cfg(test)]

@@ -47,11 +47,21 @@ impl Probes {
 
     /// Takes note of a probe that came back at `now`, unless it is not one of ours or came before.
     pub fn hear(&mut self, text: &[u8], now: Instant) -> Option<HeardProbe> {
-        let (connection, number) = str::from_utf8(text).ok()?.split_once('-')?;
-        if u64::from_str_radix(connection, 16).ok()? != self.connection {
+        let (connection, number) = read(text)?;
+        if connection != self.connection {
             return None;
         }
-        self.hear_number(number.parse().ok()?, now)
+        self.hear_number(number, now)
+    }
+
+    /// Whether this is a probe at all, perhaps of an earlier connection.
+    pub fn is_probe(text: &[u8]) -> bool {
+        read(text).is_some()
+    }
+
+    /// Whether this is a probe that was sent on this connection.
+    pub fn is_ours(&self, text: &[u8]) -> bool {
+        read(text).is_some_and(|(connection, number)| connection == self.connection && number <= self.last)
     }
 
     /// The same of one that is known by its number.
@@ -70,6 +80,13 @@ impl Probes {
     pub fn overdue(&self, now: Instant) -> Option<Duration> {
         self.under_way.front().map(|&(_, sent)| now.saturating_duration_since(sent))
     }
+}
+
+/// The connection and the number of a probe.
+fn read(text: &[u8]) -> Option<(u64, u64)> {
+    let (connection, number) = str::from_utf8(text).ok()?.split_once('-')?;
+    let connection = (connection.len() == 16).then(|| u64::from_str_radix(connection, 16).ok()).flatten()?;
+    Some((connection, number.parse().ok()?))
 }
 
 #[cfg(test)]
@@ -106,6 +123,9 @@ mod tests {
         for text in [early.as_bytes(), b"", b"-", b"1-1", b"\xff-1", b"online"] {
             assert_eq!(probes.hear(text, now), None);
         }
+        let ours = probes.send(now);
+        assert!(Probes::is_probe(early.as_bytes()) && !probes.is_ours(early.as_bytes()));
+        assert!(probes.is_ours(ours.as_bytes()) && !Probes::is_probe(b"1-1") && !Probes::is_probe(b"online"));
     }
 
     #[test]

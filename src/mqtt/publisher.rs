@@ -17,19 +17,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 use wardwatch_actors::clock::Timestamp;
 
-use super::delivery::{Delivery, DeliveryEnd, keep_alive, say_goodbye};
-use super::outbox::OutboxQueue;
-use super::outgoing::{BrokerTerms, Finished, PubackAnswer};
+use super::delivery::{Delivery, DeliveryEnd, keep_alive, say_goodbye, terms};
+use super::in_flight::PublisherConnection;
+use super::outbox_state::OutboxState;
+use super::outgoing::Finished;
 pub use super::outgoing::{DeliveryClass, DeliveryResult, DropOrder, Outgoing};
+use super::trial::try_apart;
 use super::wire5::{ConnectTerms, Wire5};
 use crate::link::{Backoff, Link};
 
-/// Unacknowledged messages on the way, if the broker allows as many.
-const WINDOW: u16 = 1000;
-/// The largest packet for a broker that names no limit, in bytes.
-const MAX_PACKET: u32 = 64 * 1024;
-/// So many messages in a row that the broker does not take for now mean that it takes none: all wait.
-const TAKES_NONE: u32 = 10;
 /// Keep-alive of this connection: 1.5 times as long after we die, the broker publishes our last will.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -106,24 +102,12 @@ pub(super) struct SharedOutbox {
     pub wake: Notify,
     /// Something was added that may wait a little for others.
     pub deferrable: Notify,
+    /// Something is to be tried on a connection of its own.
+    pub trial: Notify,
     /// Nothing is pending any more.
     emptied: Notify,
     full: watch::Sender<bool>,
     connected: watch::Sender<bool>,
-}
-
-pub(super) struct OutboxState {
-    pub queue: OutboxQueue,
-    /// When what the broker did not take for now is offered again.
-    retry_at: Option<Instant>,
-    retry: Backoff,
-    /// How many it did not take, since it last took one.
-    not_taken: u32,
-    broker_certificate: Option<Timestamp>,
-    last_error: Option<String>,
-    lost_since: Option<Instant>,
-    /// Dropped changes that have been logged.
-    dropped_logged: u64,
 }
 
 impl Outbox {
@@ -202,13 +186,12 @@ impl SharedOutbox {
     }
 
     fn greet(&self, ack: &ConnAck, certificate_end: Option<Timestamp>) {
-        let properties = ack.properties.as_ref();
-        let window = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX).min(WINDOW);
-        let max_packet = properties.and_then(|p| p.max_packet_size).unwrap_or(MAX_PACKET) as usize;
+        let terms = terms(ack);
+        let window = terms.window;
         info!(session_present = ack.session_present, window, "connected to the broker for publishing");
         {
             let mut state = self.lock();
-            state.queue.connect(BrokerTerms { window: usize::from(window), max_packet });
+            state.queue.connect(PublisherConnection::Main, terms);
             state.lost_since = None;
             state.broker_certificate = certificate_end;
             state.last_error = None;
@@ -238,21 +221,13 @@ pub struct Publisher {
 impl Publisher {
     /// A publisher that is not connected yet, and the way to it.
     pub fn new(settings: PublisherSettings, listener: impl OutboxListener) -> (Self, Outbox) {
-        let state = OutboxState {
-            queue: OutboxQueue::new(settings.max_changes),
-            retry_at: None,
-            retry: Backoff::default(),
-            not_taken: 0,
-            broker_certificate: None,
-            last_error: None,
-            lost_since: None,
-            dropped_logged: 0,
-        };
+        let state = OutboxState::new(settings.max_changes);
         let shared = Arc::new(SharedOutbox {
             state: Mutex::new(state),
             listener: Box::new(listener),
             wake: Notify::new(),
             deferrable: Notify::new(),
+            trial: Notify::new(),
             emptied: Notify::new(),
             full: watch::Sender::new(false),
             connected: watch::Sender::new(false),
@@ -264,6 +239,7 @@ impl Publisher {
     /// far as time allows, and disconnects.
     pub async fn run(self, shutdown: impl Future<Output = Option<Outgoing>>) -> Result<(), PublisherFault> {
         let mut drained = pin!(self.drain(shutdown));
+        let mut trials = pin!(try_apart(&self.settings.link, &self.shared));
         let mut backoff = Backoff::default();
         self.report_lost(None);
         loop {
@@ -271,6 +247,7 @@ impl Publisher {
             let mut wire = None;
             let ended = tokio::select! {
                 ended = self.publish(&mut wire) => ended,
+                never = &mut trials => match never {},
                 () = &mut drained => {
                     say_goodbye(wire).await;
                     return Ok(());
@@ -304,12 +281,14 @@ impl Publisher {
             retain: true,
             properties: None,
         };
-        match Wire5::connect(&self.settings.link, ConnectTerms::without_session(KEEP_ALIVE, will)).await {
+        match Wire5::connect(&self.settings.link, ConnectTerms::without_session(KEEP_ALIVE, Some(will))).await
+        {
             Err(fault) => fault.into(),
             Ok((wire, ack)) => {
                 self.shared.greet(&ack, wire.certificate_end);
                 let wire = connected.insert(wire);
-                match (Delivery { shared: &self.shared, wire }).run(keep_alive(&ack)).await {
+                let connection = PublisherConnection::Main;
+                match (Delivery { shared: &self.shared, wire, connection }).run(keep_alive(&ack)).await {
                     Ok(never) => match never {},
                     Err(ended) => ended,
                 }
@@ -341,7 +320,9 @@ impl Publisher {
         warn!(reason, broker = self.settings.link.address(), "nothing can be published; trying again");
         self.shared.connected.send_replace(false);
         let blamed = blame.then_some(reason);
-        let explained = self.shared.change(|state, finished| state.queue.disconnect(blamed, finished));
+        let explained = self
+            .shared
+            .change(|state, finished| state.queue.disconnect(PublisherConnection::Main, blamed, finished));
         self.report_lost(Some(reason));
         explained
     }
@@ -358,41 +339,5 @@ impl Publisher {
             drop(state);
             self.shared.listener.link(LinkEvent::Lost { since });
         }
-    }
-}
-
-impl OutboxState {
-    /// Logs dropped changes each time their number has doubled: an outage must not flood the log.
-    fn log_dropped(&mut self) {
-        let dropped = self.queue.dropped;
-        if dropped > self.dropped_logged * 2 {
-            self.dropped_logged = dropped;
-            warn!(dropped, "the outbox is full; changes of the lowest priority go first");
-        }
-    }
-
-    /// Offers what is to be tried again, if it is time; whether anything may be sent now, and when to look again.
-    pub fn retry(&mut self, now: Instant) -> (bool, Option<Instant>) {
-        if self.retry_at.take_if(|at| *at <= now).is_some() {
-            self.queue.offer_retried();
-            self.not_taken = 0;
-        }
-        (self.retry_at.is_none() || self.not_taken < TAKES_NONE, self.retry_at)
-    }
-
-    pub fn answered(&mut self, pkid: u16, verdict: PubackAnswer, finished: &mut Finished) {
-        match &verdict {
-            PubackAnswer::Accepted => {
-                self.not_taken = 0;
-                self.retry.reset();
-            }
-            PubackAnswer::Retry => {
-                self.not_taken += 1;
-                self.retry_at.get_or_insert_with(|| Instant::now() + self.retry.after_failure());
-            }
-            PubackAnswer::TooLarge => {}
-            PubackAnswer::Rejected(reason) => self.last_error = Some(format!("rejected: {reason}")),
-        }
-        self.queue.answered(pkid, verdict, finished);
     }
 }

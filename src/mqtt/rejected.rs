@@ -50,13 +50,13 @@ impl RejectedGroup {
 pub(super) struct RejectedMessages {
     bound: usize,
     entries: BTreeMap<RejectedKey, RejectedGroup>,
-    /// To be offered, in order.
-    offered: VecDeque<RejectedKey>,
+    /// To be offered, in order: what the broker is more likely to reject comes late.
+    offered: BTreeSet<(bool, u64, RejectedKey)>,
     /// To be tried again soon.
     retried: BTreeSet<RejectedKey>,
     /// Those tried again since before the last minute began.
     retried_before: BTreeSet<RejectedKey>,
-    /// Every message, the first to make room at the front: drop order, place and whose it is.
+    /// Every message, the first to make room at the front: weight, place and whose it is.
     order: BTreeSet<(u8, u64, RejectedKey)>,
     /// How many messages hold their receipts.
     retrying: usize,
@@ -69,7 +69,7 @@ impl RejectedMessages {
         Self {
             bound,
             entries: BTreeMap::new(),
-            offered: VecDeque::new(),
+            offered: BTreeSet::new(),
             retried: BTreeSet::new(),
             retried_before: BTreeSet::new(),
             order: BTreeSet::new(),
@@ -151,9 +151,10 @@ impl RejectedMessages {
         entry.messages.push_front(outgoing);
     }
 
-    /// Where too much was rejected, the oldest of the lowest goes.
+    /// Where too much was rejected, the oldest of the lightest goes.
     fn make_room(&mut self) -> Option<Outgoing> {
         let (_, place, key) = (self.order.len() > self.bound).then(|| self.order.pop_first()).flatten()?;
+        self.take_off_offers(place, &key);
         let entry = self.entries.get_mut(&key)?;
         let at = entry.messages.iter().position(|message| message.place == place)?;
         let gone = entry.messages.remove(at);
@@ -164,6 +165,12 @@ impl RejectedMessages {
         gone
     }
 
+    fn take_off_offers(&mut self, place: u64, key: &RejectedKey) {
+        for late in [false, true] {
+            self.offered.remove(&(late, place, key.clone()));
+        }
+    }
+
     fn forget(&mut self, key: &RejectedKey) {
         self.entries.remove(key);
         self.retried.remove(key);
@@ -172,19 +179,35 @@ impl RejectedMessages {
         }
     }
 
+    /// The broker may reject this: it is offered by itself, and whoever waits for it waits on; answers what must make
+    /// room for it.
+    pub fn try_apart(&mut self, outgoing: Outgoing, late: bool) -> Option<Outgoing> {
+        let (key, place) = (RejectedKey::of(&outgoing), outgoing.place);
+        self.retry_later(outgoing);
+        self.retried.remove(&key);
+        self.offered.insert((late, place, key));
+        self.make_room()
+    }
+
     /// A newer message of a retained topic: it goes in the place of one that was rejected. None where it has to wait
-    /// there itself, since that topic costs connections.
-    pub fn supersede(&mut self, mut newer: Outgoing, finished: &mut Finished) -> Option<Outgoing> {
+    /// there itself, since that topic costs connections, each rejection where the broker cuts for it.
+    pub fn supersede(
+        &mut self,
+        mut newer: Outgoing,
+        cuts: bool,
+        finished: &mut Finished,
+    ) -> Option<Outgoing> {
         let key = RejectedKey::of(&newer);
         let Some(mut entry) = self.entries.remove(&key) else { return Some(newer) };
         self.retried.remove(&key);
         self.retrying -= if entry.holds_receipts() { entry.messages.len() } else { 0 };
         for mut older in entry.messages.drain(..) {
             self.order.remove(&indexed(&older, &key));
+            self.take_off_offers(older.place, &key);
             newer.receipts.append(&mut older.receipts);
             finished.push(older, DeliveryResult::Superseded);
         }
-        if !entry.costly {
+        if !(entry.costly || cuts && !entry.retry) {
             return Some(newer);
         }
         finished.receipts.append(&mut newer.receipts);
@@ -196,27 +219,64 @@ impl RejectedMessages {
 
     /// Offers all again, in order; what has cost three connections only with `all`.
     pub fn offer(&mut self, all: bool) {
-        let mut fronts = Vec::with_capacity(self.entries.len());
-        for (key, entry) in &mut self.entries {
-            if all && std::mem::take(&mut entry.costly) {
+        if all {
+            for entry in self.entries.values_mut().filter(|entry| entry.costly) {
+                entry.costly = false;
                 entry.messages.iter_mut().for_each(|message| message.failures = 0);
             }
-            if let Some(front) = entry.messages.front().filter(|_| !entry.out && !entry.costly) {
-                fronts.push((front.place, key.clone()));
-            }
         }
-        fronts.sort_unstable();
-        self.offered = fronts.into_iter().map(|(_, key)| key).collect();
+        self.offer_those(|_| true);
     }
 
-    /// Of what is offered keeps the first alone.
-    pub fn offer_only_first(&mut self) {
-        self.offered.truncate(1);
+    /// Offers again those of these topics, in order.
+    pub fn offer_those(&mut self, is_meant: impl Fn(&str) -> bool) {
+        let offers = self.fronts().filter(|(_, _, topic)| is_meant(topic));
+        let offers: Vec<_> = offers.map(|(place, key, _)| (false, place, key.clone())).collect();
+        self.offered.extend(offers);
+    }
+
+    /// Offers again the first of each kind of topic, behind what is offered already.
+    pub fn offer_one_of_each(&mut self, kind: impl Fn(&str) -> String) {
+        let mut first = BTreeMap::new();
+        for (place, key, topic) in self.fronts() {
+            let oldest = first.entry(kind(topic)).or_insert((place, key));
+            *oldest = (*oldest).min((place, key));
+        }
+        let offers: Vec<_> = first.into_values().map(|(place, key)| (true, place, key.clone())).collect();
+        self.offered.extend(offers);
+    }
+
+    /// The first of whatever may be offered: its place, whose it is, and its topic.
+    fn fronts(&self) -> impl Iterator<Item = (u64, &RejectedKey, &str)> {
+        let may_be = self.entries.iter().filter(|(_, entry)| !entry.out && !entry.costly);
+        may_be.filter_map(|(key, entry)| {
+            let front = entry.messages.front()?;
+            Some((front.place, key, &*front.announcement.topic))
+        })
+    }
+
+    /// Whether something is offered.
+    pub fn has_offers(&self) -> bool {
+        !self.offered.is_empty()
+    }
+
+    /// How many are offered.
+    pub fn offers(&self) -> usize {
+        self.offered.len()
     }
 
     /// Offers again what the broker did not take for now.
     pub fn offer_retried(&mut self) {
-        self.offered.extend(std::mem::take(&mut self.retried));
+        for key in std::mem::take(&mut self.retried) {
+            self.offer_first_of(key, false);
+        }
+    }
+
+    fn offer_first_of(&mut self, key: RejectedKey, late: bool) {
+        let front = self.entries.get(&key).and_then(|entry| entry.messages.front());
+        if let Some(place) = front.map(|front| front.place) {
+            self.offered.insert((late, place, key));
+        }
     }
 
     /// A minute is over: what has been tried again for all of it counts as rejected, and its receipts wait no more. It is
@@ -240,7 +300,7 @@ impl RejectedMessages {
 
     /// The next that is offered.
     pub fn take_offered(&mut self) -> Option<Outgoing> {
-        while let Some(key) = self.offered.pop_front() {
+        while let Some((_, _, key)) = self.offered.pop_first() {
             let Some(entry) = self.entries.get_mut(&key).filter(|entry| !entry.out && !entry.costly) else {
                 continue;
             };
@@ -259,13 +319,13 @@ impl RejectedMessages {
     }
 
     /// What was offered comes back without an answer, or with another part to send; none where it was taken from here.
-    pub fn take_back(&mut self, outgoing: Outgoing) -> Option<Outgoing> {
+    pub fn take_back(&mut self, outgoing: Outgoing, late: bool) -> Option<Outgoing> {
         let key = RejectedKey::of(&outgoing);
         if !self.entries.get(&key).is_some_and(|entry| entry.out) {
             return Some(outgoing);
         }
         self.put_first(&key, outgoing);
-        self.offered.push_front(key);
+        self.offer_first_of(key, late);
         None
     }
 
@@ -278,14 +338,14 @@ impl RejectedMessages {
         }
         self.retrying -= if entry.holds_receipts() { entry.messages.len() } else { 0 };
         (entry.out, entry.retry, entry.given_up) = (false, false, true);
-        self.offered.push_front(key);
+        self.offer_first_of(key, false);
     }
 }
 
 fn indexed(outgoing: &Outgoing, key: &RejectedKey) -> (u8, u64, RejectedKey) {
-    let drop_order = match outgoing.class {
+    let weight = match outgoing.class {
         DeliveryClass::Change(order) => 1 + order as u8,
         DeliveryClass::Latest | DeliveryClass::Advisory | DeliveryClass::Passing => 0,
     };
-    (drop_order, outgoing.place, key.clone())
+    (weight, outgoing.place, key.clone())
 }

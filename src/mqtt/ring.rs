@@ -136,10 +136,14 @@ impl Ring {
 
     /// Whether no further message may be read.
     pub fn is_full(&self) -> bool {
-        self.len() >= self.slots.len()
-            || self.readings.load(SeqCst) >= self.max_readings
-            || self.bytes.load(SeqCst) >= MOST_BYTES
-            || self.held.load(SeqCst)
+        self.len() >= self.slots.len() || !self.has_room()
+    }
+
+    /// Whether more of what was taken may be handed over: what waits, waits apart.
+    pub(crate) fn has_room(&self) -> bool {
+        self.readings.load(SeqCst) < self.max_readings
+            && self.bytes.load(SeqCst) < MOST_BYTES
+            && !self.held.load(SeqCst)
     }
 
     /// How many readings have ever come.
@@ -309,6 +313,14 @@ impl Ledger for Ring {
         let load = slot.load();
         slot.waiting.store(slot.readings.load(Relaxed), Relaxed);
         self.take_off(load);
+    }
+
+    fn go_on(&self, entry: u64) {
+        let Some(slot) = self.slot_of(entry) else { return };
+        let before = slot.load();
+        slot.waiting.store(0, Relaxed);
+        self.add(slot.load());
+        self.take_off(before);
     }
 
     fn is_short(&self) -> bool {

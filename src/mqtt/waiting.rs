@@ -2,8 +2,6 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use uuid::Uuid;
-
 use super::outgoing::{DeliveryClass, DeliveryResult, DropOrder, Finished, Outgoing};
 
 /// How many scores, and how many rejections, wait at most; beyond, the oldest go.
@@ -119,9 +117,9 @@ impl WaitingMessages {
         fronts.filter_map(|(lane, waiting)| Some((waiting.front()?.place, lane))).min().map(|(_, lane)| lane)
     }
 
-    /// The alert, if it is one's, of the change that goes next.
-    pub fn next_change(&self) -> Option<Option<Uuid>> {
-        self.next_lane().and_then(|lane| self.changes[lane].front()).map(|change| change.alert)
+    /// The change that goes next, as it waits.
+    pub fn next_change(&self) -> Option<&Outgoing> {
+        self.next_lane().and_then(|lane| self.changes[lane].front())
     }
 
     /// The change that goes next.
@@ -143,6 +141,11 @@ impl WaitingMessages {
         let oldest = self.advisory.pop_front()?;
         self.advisory_bytes -= oldest.announcement.payload.len();
         Some(oldest)
+    }
+
+    /// Whether a score waits.
+    pub fn has_passing(&self) -> bool {
+        !self.passing.is_empty()
     }
 
     /// The score that goes next.

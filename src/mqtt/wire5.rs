@@ -123,8 +123,8 @@ pub(super) struct ConnectTerms {
 
 impl ConnectTerms {
     /// For one that only publishes: what is pending is in its outbox.
-    pub fn without_session(keep_alive: Duration, will: LastWill) -> Self {
-        Self { keep_alive, will: Some(will), session: None, receive_max: None }
+    pub fn without_session(keep_alive: Duration, will: Option<LastWill>) -> Self {
+        Self { keep_alive, will, session: None, receive_max: None }
     }
 }
 

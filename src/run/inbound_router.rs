@@ -22,6 +22,8 @@ const PROBES: &str = "probe";
 pub struct InboundRouter {
     pub door: Rc<Door>,
     pub duplicate_instance: DuplicateInstance,
+    /// The topic of our own probe.
+    pub probe: String,
     pub fatal: mpsc::UnboundedSender<Fatal>,
     /// How many messages the broker has dropped, whenever it says so.
     pub drops: mpsc::UnboundedSender<u64>,
@@ -32,6 +34,9 @@ impl Inbox for InboundRouter {
     fn message(&mut self, message: Message) {
         if message.topic == self.duplicate_instance.topic {
             self.own_topic(message);
+        } else if message.topic == self.probe {
+            self.foreign(&message);
+            message.receipt.settle();
         } else if message.topic == BROKER_DROPPED {
             self.broker_dropped(&message.payload);
             message.receipt.settle();
@@ -39,6 +44,10 @@ impl Inbox for InboundRouter {
             let Message { topic, payload, size, retain, receipt, .. } = message;
             self.door.take_beginning(&topic, payload, size, retain, receipt);
         }
+    }
+
+    fn too_much(&mut self, Message { topic, payload, receipt, .. }: Message) {
+        self.door.too_much(&topic, &payload, receipt);
     }
 
     fn hearing(&mut self, progress: ConnectionProgress) {
@@ -62,10 +71,9 @@ impl Inbox for InboundRouter {
 
 impl InboundRouter {
     /// Something came on our own heartbeat's topic.
-    fn own_topic(&mut self, Message { topic, payload, retain, receipt, .. }: Message) {
-        receipt.settle();
-        let now = self.door.clock.now();
-        let say_again = match self.duplicate_instance.hear(&payload, retain, now.uptime) {
+    fn own_topic(&mut self, message: Message) {
+        let now = self.door.clock.uptime();
+        let say_again = match self.duplicate_instance.hear(&message.payload, message.retain, now) {
             OwnTopic::Ours => false,
             OwnTopic::SayAgain => true,
             OwnTopic::TakenOver => {
@@ -74,15 +82,21 @@ impl InboundRouter {
                 false
             }
             OwnTopic::Foreign { say_again } => {
-                let reason =
-                    "no other client publishes on WardWatch's own topic: it says again how it is".to_owned();
-                self.door.reject(RejectedMessage::new(now.wall, &topic, reason, None, &payload));
+                self.foreign(&message);
                 say_again
             }
         };
+        message.receipt.settle();
         if say_again {
             self.status.send_modify(|_| {});
         }
+    }
+
+    /// Somebody else published on a topic of our own.
+    fn foreign(&self, Message { topic, payload, .. }: &Message) {
+        let reason = "no other client publishes on WardWatch's own topic: it means nothing here".to_owned();
+        let now = self.door.clock.now().wall;
+        self.door.reject(RejectedMessage::new(now, topic, reason, None, payload));
     }
 
     /// The broker says how many messages it has dropped since its start.

@@ -13,6 +13,7 @@ mod inbound_router;
 mod links;
 mod provoked;
 mod publisher_thread;
+mod recall;
 mod reload;
 mod setup;
 mod shard;

@@ -20,6 +20,7 @@ use super::command_router::CommandInput;
 use super::duplicate_instance::DuplicateInstance;
 use super::heartbeat::IngestStatus;
 use super::inbound_router::InboundRouter;
+use super::recall::Recall;
 use super::setup::Setup;
 use super::shard_output::ShardOutput;
 use crate::contract::inbound::{SitePolicy, Translator};
@@ -62,6 +63,8 @@ pub struct ShardInput {
     outbox: Outbox,
     /// Answered when everybody from before the restart is watched again.
     restored: Request<CensusActor, Restore>,
+    /// Asked before anything is heard, where the store could not be read.
+    recall: Option<Recall>,
 }
 
 impl Shard {
@@ -85,6 +88,8 @@ impl Shard {
             rules,
         };
         let census = CensusActor::start_with(parts, installation.clone());
+        // A store of which nothing could be read says nothing of the alerts that were open.
+        let recall = (setup.has_store() && restore.patients.is_empty()).then(|| Recall::of(setup));
         let restored = census.send(restore);
         let ring = Arc::new(Ring::new(setup.config.mqtt.max_unacknowledged));
         let outbox = bus.output.outbox.clone();
@@ -96,11 +101,12 @@ impl Shard {
         let router = InboundRouter {
             door,
             duplicate_instance: DuplicateInstance::of(setup),
+            probe: setup.topics.probe(setup.instance()),
             fatal: setup.fatal.clone(),
             drops,
             status: status_sender,
         };
-        let inbound = ShardInput { ingest, router, commands, requests: requested, outbox, restored };
+        let inbound = ShardInput { ingest, router, commands, requests: requested, outbox, restored, recall };
         (Self { census, policy, output, ring, status, requests }, inbound)
     }
 }
@@ -108,13 +114,17 @@ impl Shard {
 impl ShardInput {
     /// Hears readings once everybody is watched again and the last run's changes are out, until it is asked to stop.
     pub async fn hear(self, mut stopped: watch::Receiver<bool>) -> Result<(), IngestFault> {
-        let Self { ingest, router, commands, requests, outbox, restored } = self;
+        let Self { ingest, router, commands, requests, outbox, restored, recall } = self;
+        let census = router.door.census.clone();
         let mut stop = stopped.clone();
         let all_is_as_before = async {
             if restored.await.is_ok() {
                 info!("all patients from before the restart are restored");
             } // else the shard has died, and ends us
             outbox.connected().await;
+            if let Some(recall) = recall {
+                recall.restore(&census).await;
+            }
             // A broker that takes no changes must not keep us from hearing.
             if timeout(PENDING_WITHIN, outbox.emptied()).await.is_err() {
                 warn!(

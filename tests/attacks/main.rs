@@ -60,6 +60,7 @@ async fn nothing_from_outside_silences_the_ward() {
     let form = Form::wanted();
     let mut table = Table::of(std::env::var("WARDWATCH_ATTACKS_ONLY").ok());
     readings::all(&mut table, form).await;
+    readings::at_once(&mut table, form).await;
     trust::all(&mut table, form).await;
     broken::all(&mut table, form).await;
     scripted::all(&mut table).await;

@@ -8,7 +8,8 @@ use wardwatch_actors::clock::Clock;
 use super::Form;
 use super::flood::{deaf_subscriber, flood, flood_retained};
 use super::report::Table;
-use super::site::{Setup, Site};
+use super::site::{SETTINGS, Setup, Site};
+use super::until_beat;
 
 /// A day's working hours at one reading a second.
 const BACKLOG: u64 = 8 * 3600;
@@ -70,6 +71,49 @@ pub async fn all(table: &mut Table, form: Form) {
         };
         table.add(site.attacked(name, send).await);
     }
+}
+
+/// What is sent at once where much is sent at once.
+const AT_ONCE: [&str; 5] = [
+    "arrays of 1,000 of many patients",
+    "QoS 0, one patient",
+    "deep and broken JSON",
+    "a new device with each reading",
+    "a new topic that is rejected each time",
+];
+
+/// Several attacks side by side on a ward of as many patients as there may be.
+pub async fn at_once(table: &mut Table, form: Form) {
+    let name = "five of these at once, a full ward";
+    if !form.long || !table.wants(name) {
+        return;
+    }
+    let patients = 20_000;
+    let settings = SETTINGS.replace("max_patients = 1000", &format!("max_patients = {}", patients + 200));
+    let mut site = Site::open(Setup { settings: &settings, ..Setup::default() }, |_| {}).await;
+    let from = site.bystanders.now();
+    let port = site.port();
+    let admitted = tokio::task::spawn_blocking(move || {
+        let topic = |n: u64| format!("vitals/full-{}/p-{n}", n % 40);
+        flood(
+            port,
+            QoS::AtLeastOnce,
+            (0..patients).map(|n| (topic(n), reading(&format!("f-{n}"), n, now_ms()))),
+        );
+    });
+    admitted.await.expect("everybody sends");
+    let here = until_beat(&site, from, |beat| beat["patients"].as_u64() >= Some(patients)).await;
+    site.rest();
+    let sends: Vec<_> =
+        plain(Form { long: false }).into_iter().filter(|(name, _)| AT_ONCE.contains(name)).collect();
+    let send = move |port| {
+        let threads = sends.into_iter().map(|(_, send)| std::thread::spawn(move || send(port)));
+        let threads: Vec<_> = threads.collect();
+        threads.into_iter().for_each(|thread| thread.join().expect("an attacker ends"));
+    };
+    let mut row = site.attacked(name, send).await;
+    row.fault(here, "not everybody was admitted");
+    table.add(row);
 }
 
 type Send = Box<dyn FnOnce(u16) + std::marker::Send>;

@@ -2,7 +2,7 @@
 
 use super::bystanders::Latencies;
 
-/// How late the rule allows an alert to be, in milliseconds (p99), beside what it is without attack.
+/// How late the rule allows an alert to be, in milliseconds (p99), under attack as without.
 pub const IN_TIME_MS: i64 = 1_000;
 /// How much more memory than idle the service may have, in bytes.
 pub const MEMORY: u64 = 512 << 20;
@@ -21,21 +21,6 @@ pub struct Row {
     pub faults: Vec<String>,
 }
 
-/// Attacks that are not answered yet, each with what is missing: they are made and shown, and fail nothing.
-const OPEN: [(&str, &str); 3] = [
-    ("arrays of 1,000 of many patients", "held with 0.6 s here, too near to a second for a loaded machine"),
-    ("deep and broken JSON", "rejections beyond what one topic may have cost next to nothing"),
-    (
-        "an access list that denies some alerts",
-        "three cut connections delay the others by less than a second",
-    ),
-];
-
-/// Whether this attack is not answered yet.
-pub fn is_open(attack: &str) -> bool {
-    OPEN.iter().any(|(open, _)| *open == attack)
-}
-
 impl Row {
     /// Adds what did not hold.
     pub fn fault(&mut self, holds: bool, fault: &str) {
@@ -46,10 +31,10 @@ impl Row {
 
     /// Judges what holds for every attack.
     pub fn judge(&mut self) {
-        let allowed = IN_TIME_MS + self.before.p99().unwrap_or(0);
         let (lost, p99) = (self.during.lost, self.during.p99());
         self.fault(lost == 0, &format!("{lost} alerts lost"));
-        self.fault(p99.is_some_and(|p99| p99 <= allowed), &format!("p99 {p99:?} ms, {allowed} ms allowed"));
+        let in_time = p99.is_some_and(|p99| p99 <= IN_TIME_MS);
+        self.fault(in_time, &format!("p99 {p99:?} ms, {IN_TIME_MS} ms allowed"));
         match self.memory {
             Some(bytes) => {
                 self.fault(bytes <= MEMORY, &format!("{} MiB above idle", bytes >> 20));
@@ -58,16 +43,8 @@ impl Row {
         }
     }
 
-    fn is_open(&self) -> bool {
-        is_open(self.attack)
-    }
-
     fn line(&self) -> String {
-        let result = match (self.faults.is_empty(), self.is_open()) {
-            (true, _) => "holds",
-            (false, true) => "open",
-            (false, false) => "FAILS",
-        };
+        let result = if self.faults.is_empty() { "holds" } else { "FAILS" };
         let ms = |value: Option<i64>| value.map_or("-".to_owned(), |ms| format!("{ms} ms"));
         let memory = self.memory.map_or("-".to_owned(), |bytes| format!("{} MiB", bytes >> 20));
         format!(
@@ -113,15 +90,8 @@ impl Table {
 
     /// Fails where anything did not hold.
     pub fn judge(&self) {
-        let (open, failed): (Vec<_>, Vec<_>) =
-            self.rows.iter().filter(|row| !row.faults.is_empty()).partition(|row| row.is_open());
-        let words = |rows: Vec<&Row>| -> Vec<_> {
-            rows.iter().map(|row| format!("{}: {}", row.attack, row.faults.join("; "))).collect()
-        };
-        if !open.is_empty() {
-            println!("not answered yet:\n  {}", words(open).join("\n  "));
-        }
-        let words = words(failed);
+        let failed = self.rows.iter().filter(|row| !row.faults.is_empty());
+        let words: Vec<_> = failed.map(|row| format!("{}: {}", row.attack, row.faults.join("; "))).collect();
         assert!(words.is_empty(), "what did not hold:\n  {}", words.join("\n  "));
     }
 }

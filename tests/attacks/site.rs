@@ -10,7 +10,7 @@ use wardwatch_actors::clock::{Span, Uptime};
 
 use super::bystanders::{Bystanders, Latencies};
 use super::mosquitto::{CONFIG, Mosquitto};
-use super::report::{Row, is_open};
+use super::report::Row;
 use super::ward::{Program, scratch};
 
 /// For how long the bystanders are measured without an attack.
@@ -19,8 +19,6 @@ const CALM: Duration = Duration::from_millis(1500);
 const AFTER: Duration = Duration::from_secs(1);
 /// How long an alert is waited for before it counts as lost.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// The same where it is known that some do not come.
-const LITTLE_PATIENCE: Duration = Duration::from_secs(2);
 /// A heartbeat that says all is well while an alert is later than this lies.
 const LIE: Span = Span::from_secs(5);
 
@@ -86,6 +84,11 @@ impl Site {
         self.broker.port()
     }
 
+    /// What is idle is judged anew: so much is needed without an attack.
+    pub fn rest(&mut self) {
+        self.idle = memory(&self.program, "VmRSS:").unwrap_or(self.idle);
+    }
+
     /// Whether another attack can be made on this ward.
     pub fn is_well(&mut self) -> bool {
         self.program.is_running() && self.calm.lost == 0
@@ -99,7 +102,7 @@ impl Site {
         let _ = timeout(Duration::from_secs(300), work).await;
         sleep(AFTER).await;
         let to = self.bystanders.now();
-        self.bystanders.settle(if is_open(attack) { LITTLE_PATIENCE } else { PATIENCE }).await;
+        self.bystanders.settle(PATIENCE).await;
         let during = self.bystanders.latencies(from, to);
         let lies = self.bystanders.lies(from, LIE);
         let peak = self.program.is_running().then(|| memory(&self.program, "VmHWM:")).flatten();

@@ -28,7 +28,11 @@ pub async fn all(table: &mut Table, form: Form) {
             flood(port, QoS::AtLeastOnce, (0..form.of(5_000, 200_000)).map(one));
             flood_retained(port, [("probe/wardwatch".to_owned(), "1")]);
         };
-        table.add(site.attacked(name, send).await);
+        let from = site.bystanders.now();
+        let mut row = site.attacked(name, send).await;
+        let rejected = until_beat(&site, from, |beat| beat["rejected"].as_u64() >= Some(5_000)).await;
+        row.fault(rejected, "they were not rejected");
+        table.add(row);
     }
     let name = "everybody discharged at once";
     if table.wants(name) {
@@ -89,5 +93,7 @@ async fn mass_discharge(name: &'static str, form: Form) -> Row {
     let mut row = site.attacked(name, send).await;
     admitting &= until_said(&site, from, "discharge.held raised").await;
     row.fault(admitting, "discharge.held was not raised");
+    let stay = until_beat(&site, site.bystanders.now(), |beat| beat["patients"].as_u64() >= Some(all)).await;
+    row.fault(stay, "not everybody is watched on");
     row
 }

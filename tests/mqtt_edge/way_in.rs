@@ -47,6 +47,10 @@ impl Inbox for Shard {
         }
     }
 
+    fn too_much(&mut self, message: Message) {
+        message.receipt.settle();
+    }
+
     fn hearing(&mut self, hearing: ConnectionProgress) {
         if !matches!(hearing, ConnectionProgress::Probe { .. }) {
             self.0.lock().expect("notes").said.push(Said::ConnectionProgress(hearing));

@@ -96,6 +96,28 @@ async fn a_store_that_somebody_removes_is_an_alert_and_written_again() {
     assert_eq!(lines(&of_patient(&ward)), ["raised heart_rate.high 1", "cleared heart_rate.high 2"]);
 }
 
+/// Whoever listens has heard of them: nobody else would ever say that they are over.
+#[tokio::test]
+async fn open_alerts_of_a_run_of_which_nothing_can_be_read_are_taken_from_the_brokers_states_and_end() {
+    let mut ward = Ward::open(AT_ONCE).await;
+    let onset = now();
+    ward.read(&reading(1, onset, 170)).await;
+    let says_so = |states: &[Value]| states.iter().any(|state| state["alerts"][0]["patient"] == "p-17");
+    ward.bus.until("a state with the alert", "state/", says_so).await;
+    ward.kill().await;
+    for extension in ["db-wal", "db-shm"] {
+        let _ = fs::remove_file(ward.store.with_extension(extension));
+    }
+    fs::write(&ward.store, [0x5a; 50_000]).expect("nothing that could be read");
+    ward.start().await;
+    ward.read(&reading(2, now(), 72)).await;
+    ward.bus.until_judged("after").await;
+    let alerts = of_patient(&ward);
+    assert_eq!(lines(&alerts), ["raised heart_rate.high 1", "cleared heart_rate.high 2"]);
+    assert!(alerts.iter().all(|alert| alert["id"] == id_of(1, onset)), "{alerts:?}");
+    fs::remove_file(format!("{}.damaged-1", ward.store.display())).expect("what was set aside");
+}
+
 /// The drill: a backup of the running service, the machine lost, the backup put in place of the store.
 #[tokio::test]
 async fn a_backup_of_the_running_service_restores_the_same_alerts() {

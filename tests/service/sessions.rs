@@ -18,7 +18,13 @@ async fn forged_heartbeats_end_nothing_and_are_rejected_and_the_true_one_stands_
     ward.bus.send("system/wardwatch", &newer("wardwatch")).await;
     ward.bus.send("system/wardwatch", &newer("other")).await;
     ward.bus.send("system/wardwatch", "no heartbeat").await;
-    ward.bus.send("probe/wardwatch", "0123456789abcdef-1").await;
+    for probe in ["0123456789abcdef-1", "7"] {
+        ward.bus.send("probe/wardwatch", probe).await;
+    }
+    let of_probe = |published: &[Value]| {
+        published.iter().filter(|published| published["topic"] == "wardwatch/probe/wardwatch").count()
+    };
+    ward.bus.until("that forged probes are rejected", "rejected", |published| of_probe(published) == 2).await;
     let of_system = |published: &[Value]| {
         published.iter().filter(|published| published["topic"] == "wardwatch/system/wardwatch").count()
     };

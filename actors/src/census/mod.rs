@@ -19,6 +19,7 @@ use crate::patient::outcome::ArrivalRejection;
 use crate::people::{Departure, PatientId};
 use crate::settings::{Mode, Settings};
 
+pub use discharges::DischargeDecision;
 pub use entry::Entry;
 pub use recent::Recent;
 

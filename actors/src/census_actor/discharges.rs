@@ -1,10 +1,12 @@
 //! Stays that end: one, many in steps, and many at once, which are held.
 
-use actix::{Context, Handler, Message};
+use actix::{AsyncContext, Context, Handler, Message};
 use tracing::{info, warn};
 
 use super::CensusActor;
 use super::turns::after_others;
+use crate::census::DischargeDecision;
+use crate::clock::Span;
 use crate::patient_actor::HoldDischarge;
 use crate::people::{Departure, PatientId, Subject};
 use crate::receipt::Receipt;
@@ -24,11 +26,14 @@ pub struct Discharge {
 impl Handler<Discharge> for CensusActor {
     type Result = ();
 
-    fn handle(&mut self, Discharge { patient, receipt }: Discharge, _: &mut Context<Self>) {
-        if self.census.holds_discharge(&patient, self.shard.clock.uptime()) {
-            self.hold_discharge(&patient, true, receipt);
-        } else {
-            self.end_stay(&patient, Departure::Discharged, receipt);
+    fn handle(&mut self, Discharge { patient, receipt }: Discharge, ctx: &mut Context<Self>) {
+        match self.census.decide_discharge(&patient, self.shard.clock.uptime()) {
+            DischargeDecision::Now => self.end_stay(&patient, Departure::Discharged, receipt),
+            DischargeDecision::Hold => self.hold_discharge(&patient, true, receipt),
+            DischargeDecision::Wait => {
+                self.hold_discharge(&patient, true, receipt);
+                self.arm_discharges(ctx);
+            }
         }
         self.report();
     }
@@ -68,9 +73,8 @@ impl CensusActor {
 
     /// The patient's discharge is held from now on, or no longer: the record is back.
     pub(super) fn hold_discharge(&mut self, patient: &PatientId, held: bool, receipt: Receipt) {
-        let before = self.census.held_count();
         let is_new = self.census.note_held(patient, held);
-        if before == 0 && self.census.held_count() > 0 {
+        if self.census.holds_many() && !self.reported.holds {
             warn!(
                 "most records are gone at once: discharges are held until they are confirmed or the records are back"
             );
@@ -78,6 +82,34 @@ impl CensusActor {
         match self.census.entry(patient.as_str()).filter(|_| is_new) {
             Some(entry) => entry.address.do_send(HoldDischarge { held, receipt }),
             None => self.shard.outlet.keep_in_turn(Subject::Patient(patient.clone()), receipt),
+        }
+    }
+
+    /// Looks again when the discharge that waits longest is over.
+    fn arm_discharges(&mut self, ctx: &mut Context<Self>) {
+        let now = self.shard.clock.uptime();
+        let Some(at) = self.census.next_discharge(now).filter(|_| !self.discharges_armed) else { return };
+        self.discharges_armed = true;
+        ctx.run_later(at.since(now).max(Span::ZERO).to_duration(), |census, ctx| {
+            census.discharges_armed = false;
+            census.end_waiting_discharges(ctx);
+        });
+    }
+
+    /// Ends the stays of those whose discharge was no part of a mass.
+    fn end_waiting_discharges(&mut self, ctx: &mut Context<Self>) {
+        let now = self.shard.clock.uptime();
+        let mut ended = 0;
+        while ended < STAYS_AT_A_TIME
+            && let Some(patient) = self.census.take_discharged(now)
+        {
+            self.end_stay(&patient, Departure::Discharged, Receipt::none());
+            ended += 1;
+        }
+        self.report();
+        match ended == STAYS_AT_A_TIME {
+            true => after_others(ctx, Self::end_waiting_discharges),
+            false => self.arm_discharges(ctx),
         }
     }
 

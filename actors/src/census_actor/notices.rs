@@ -111,11 +111,8 @@ impl CensusActor {
         for (unit, hearing) in self.census.changed_units() {
             self.installation.do_send(UnitReported { shard: SHARD, unit, hearing });
         }
-        let report = ShardReport {
-            clocks: self.census.clocks(),
-            full: self.full,
-            holds: self.census.held_count() > 0,
-        };
+        let report =
+            ShardReport { clocks: self.census.clocks(), full: self.full, holds: self.census.holds_many() };
         if std::mem::replace(&mut self.reported, report) != report {
             self.installation.do_send(ShardReported { shard: SHARD, report });
         }

@@ -97,11 +97,8 @@ impl CensusActor {
         for (unit, hearing) in self.census.changed_units() {
             self.installation.do_send(UnitReported { shard: SHARD, unit, hearing });
         }
-        self.reported = ShardReport {
-            clocks: self.census.clocks(),
-            full: self.full,
-            holds: self.census.held_count() > 0,
-        };
+        self.reported =
+            ShardReport { clocks: self.census.clocks(), full: self.full, holds: self.census.holds_many() };
         self.installation.do_send(ShardReported { shard: SHARD, report: self.reported });
         self.note_watched(0);
     }

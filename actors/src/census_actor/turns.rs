@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{ActorFutureExt, AsyncContext, Context};
+use actix::{ActorFutureExt, AsyncContext, Context, Handler, Message};
 use bytes::Bytes;
 
 use super::{Arrived, CensusActor};
@@ -12,7 +12,7 @@ use crate::census::turns::{Overflow, TurnQueue, WaitingSource};
 use crate::installation_actor::DeviceFlooded;
 use crate::patient::outcome::ArrivalRejection;
 use crate::people::{DeviceId, PatientId};
-use crate::receipt::{Ledger, TurnCount};
+use crate::receipt::{Ledger, Receipt, TurnCount};
 use crate::vitals::Reading;
 
 /// How many readings that waited have their turn before other messages have theirs.
@@ -151,6 +151,25 @@ impl CensusActor {
             (true, 0) => drop(ctx.run_later(WHERE_THERE_IS_NO_ROOM, Self::give_turns)),
             (true, _) => after_others(ctx, Self::give_turns),
         }
+    }
+}
+
+/// So much came of a patient that messages were rejected unread.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub struct MessagesFlooded {
+    pub patient: PatientId,
+    pub receipt: Receipt,
+}
+
+impl Handler<MessagesFlooded> for CensusActor {
+    type Result = ();
+
+    fn handle(&mut self, MessagesFlooded { patient, receipt }: MessagesFlooded, _: &mut Context<Self>) {
+        if let Ok(unit) = patient.unit().parse() {
+            self.installation.do_send(DeviceFlooded { unit, device: DeviceId::unnamed() });
+        }
+        receipt.settle();
     }
 }
 

@@ -27,7 +27,7 @@ impl Patient {
                 patient.unheard.since = patient.unheard.since.or(recorded);
                 patient
             }
-            Memory::Alerts { open, since } => {
+            Memory::Alerts { open, since } | Memory::Published { open, since } => {
                 let mut patient = Self::new(id, settings, since, now);
                 patient.alerts.adopt(open, rule_of);
                 patient.note_tracked();

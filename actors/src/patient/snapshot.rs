@@ -109,6 +109,11 @@ pub enum Memory {
         open: Vec<AlertChange>,
         since: Timestamp,
     },
+    /// Nothing at all is left of any patient; the open alerts are those that the broker keeps for whoever listens.
+    Published {
+        open: Vec<AlertChange>,
+        since: Timestamp,
+    },
 }
 
 /// No process runs longer, and nothing waits longer: what says otherwise is damaged.

@@ -4,6 +4,7 @@ pub mod alert;
 pub mod command;
 pub mod confirmation;
 pub mod given_command;
+pub mod published_state;
 pub mod reading;
 pub mod receiver;
 pub mod record;

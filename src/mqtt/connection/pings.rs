@@ -55,8 +55,7 @@ impl<I: Inbox> Connection<'_, I> {
         let caught_up = self.pings.answered(self.ingest.ring.taken());
         let heard = of_probe.and_then(|number| self.probes.hear_number(number, Instant::now()));
         if let Some(heard) = heard.filter(|_| caught_up.is_some()) {
-            self.inbox.hearing(ConnectionProgress::Ping { sent: heard.sent });
-            self.catch_up(heard.number);
+            self.caught_up(ConnectionProgress::Ping { sent: heard.sent }, heard.number);
         }
     }
 }

@@ -114,6 +114,19 @@ fn a_message_of_which_a_reading_waits_for_its_turn_is_no_work() {
 }
 
 #[test]
+fn what_waited_as_a_whole_is_work_again_once_it_goes_on() {
+    let ring = Arc::new(Ring::new(4));
+    let receipt = receipt(&ring, 1);
+    receipt.wait();
+    assert_eq!((ring.readings(), ring.bytes.load(SeqCst)), (0, 0));
+    receipt.go_on();
+    receipt.weigh(3);
+    assert_eq!((ring.readings(), ring.bytes.load(SeqCst)), (3, 99));
+    receipt.settle();
+    assert_eq!((ring.readings(), ring.bytes.load(SeqCst)), (0, 0));
+}
+
+#[test]
 fn what_waited_in_an_earlier_connection_weighs_nothing() {
     let ring = Arc::new(Ring::new(4));
     let first = receipt(&ring, 1);

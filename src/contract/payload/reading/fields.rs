@@ -22,11 +22,17 @@ pub(super) struct Draft<'s> {
     zero_is_missing: VitalSet,
     sources: &'s Sources,
     nothing_measured: bool,
+    is_counted_only: bool,
 }
 
 impl<'s> Draft<'s> {
-    /// Reads everything that a reading says.
-    pub fn read(wire: &WireReading<'_>, sources: &'s Sources, received_at: Timestamp) -> Self {
+    /// Reads everything that a reading says. Where what is rejected `is_counted_only`, the reasons are not put in words.
+    pub fn read(
+        wire: &WireReading<'_>,
+        sources: &'s Sources,
+        received_at: Timestamp,
+        is_counted_only: bool,
+    ) -> Self {
         let mut reading = Reading::empty(received_at);
         let mut faults = Vec::new();
         reading.observed_at = field(wire, Field::Time, &mut faults, |text| text.parse::<Timestamp>());
@@ -40,7 +46,7 @@ impl<'s> Draft<'s> {
         let device = reading.device.as_ref().map(DeviceId::as_str);
         let zero_is_missing = sources.zero_is_missing(device);
         let nothing_measured = measures_nothing(wire);
-        let mut draft = Self { reading, faults, zero_is_missing, sources, nothing_measured };
+        let mut draft = Self { reading, faults, zero_is_missing, sources, nothing_measured, is_counted_only };
         for vital in Vital::ALL {
             if let Some(text) = wire.vital(vital) {
                 draft.value(vital, text);
@@ -66,14 +72,16 @@ impl<'s> Draft<'s> {
         let text = unquoted(text);
         let value = match text.parse::<Quantity>() {
             Ok(value) => value,
-            Err(fault) => return self.fault(vital.name(), units::of_text(vital, &text, &fault)),
+            Err(fault) => return self.fault(vital.name(), || units::of_text(vital, &text, &fault)),
         };
         if self.is_not_measured(vital, value) {
             return self.reading.not_measured.insert(vital);
         }
         match vital.plausible(value) {
             Ok(value) => self.reading.values.set(vital, value),
-            Err(implausible) => self.fault(vital.name(), units::of_value(vital, value, &implausible)),
+            Err(implausible) => {
+                self.fault(vital.name(), || units::of_value(vital, value, &implausible));
+            }
         }
     }
 
@@ -85,7 +93,8 @@ impl<'s> Draft<'s> {
         zero || nothing || self.sources.is_missing_value(device, vital, value)
     }
 
-    pub fn fault(&mut self, field: &'static str, reason: String) {
+    pub fn fault(&mut self, field: &'static str, reason: impl FnOnce() -> String) {
+        let reason = if self.is_counted_only { String::new() } else { reason() };
         self.faults.push(FieldFault { field: field.into(), reason });
     }
 }

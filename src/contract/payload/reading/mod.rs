@@ -89,7 +89,7 @@ pub fn parse<'a>(
         let newest = parsed.readings.iter().filter_map(|reading| reading.observed_at).max();
         parsed.readings.iter_mut().for_each(|reading| reading.newest_beside = newest);
     } else {
-        parsed.add(json(payload)?, sources, received_at)?;
+        parsed.add(json(payload)?, sources, received_at, false)?;
     }
     match parsed.readings.is_empty() && parsed.faults.is_empty() {
         true => Err(Rejection::NoVital { unknown: String::new() }),
@@ -127,7 +127,12 @@ impl<'a> ParsedReadings<'a> {
         }
         (*self, index) = (Self::default(), 0);
         elements(payload, |element: &RawValue| {
-            self.add_element(index, serde_json::from_str(element.get()), sources, received_at);
+            // To put into words what is wrong with each of a thousand would hold up everybody else.
+            if self.words_no_more() && !element.get().starts_with('{') {
+                self.more_faults += 1;
+            } else {
+                self.add_element(index, serde_json::from_str(element.get()), sources, received_at);
+            }
             index += 1;
         })
     }
@@ -140,8 +145,14 @@ impl<'a> ParsedReadings<'a> {
         sources: &Sources,
         received_at: Timestamp,
     ) {
-        let faults = self.faults.len();
-        let added = element.map_err(Rejection::from).and_then(|wire| self.add(wire, sources, received_at));
+        let (faults, is_counted_only) = (self.faults.len(), self.words_no_more());
+        let added = element
+            .map_err(Rejection::from)
+            .and_then(|wire| self.add(wire, sources, received_at, is_counted_only));
+        if is_counted_only {
+            self.more_faults += (self.faults.len() - faults) as u64 + u64::from(added.is_err());
+            return self.faults.truncate(faults);
+        }
         for fault in &mut self.faults[faults..] {
             fault.field = format!("[{index}].{}", fault.field).into();
         }
@@ -153,21 +164,27 @@ impl<'a> ParsedReadings<'a> {
         self.faults.truncate(MOST_FAULTS);
     }
 
+    /// Whether what is rejected from here on is only counted.
+    fn words_no_more(&self) -> bool {
+        self.faults.len() >= MOST_FAULTS
+    }
+
     /// Adds one reading, and what was rejected of it.
     fn add(
         &mut self,
         wire: WireReading<'a>,
         sources: &Sources,
         received_at: Timestamp,
+        is_counted_only: bool,
     ) -> Result<(), Rejection> {
         if !wire.has_vitals() {
-            let unknown = match wire.unknown.is_empty() {
+            let unknown = match wire.unknown.is_empty() || is_counted_only {
                 true => String::new(),
                 false => format!(" ({})", unknown_names::described(&wire.unknown, &known_names())),
             };
             return Err(Rejection::NoVital { unknown });
         }
-        let draft = Draft::read(&wire, sources, received_at);
+        let draft = Draft::read(&wire, sources, received_at, is_counted_only);
         if !wire.unknown.is_empty() {
             self.unknown.push(UnknownFields { device: draft.reading.device.clone(), names: wire.unknown });
         }

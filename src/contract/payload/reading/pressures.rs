@@ -38,14 +38,14 @@ impl Draft<'_> {
             match serde_json::from_str::<Panel<'_>>(text) {
                 Ok(panel) => [panel.systolic, panel.diastolic, panel.mean]
                     .map(|part| part.map(|part| part.get().into())),
-                Err(fault) => return self.fault("blood_pressure", fault.to_string()),
+                Err(fault) => return self.fault("blood_pressure", || fault.to_string()),
             }
         } else {
             match inside.split_once('/') {
                 Some((systolic, diastolic)) => {
                     [Some(systolic.trim().into()), Some(diastolic.trim().into()), None]
                 }
-                None => return self.fault("blood_pressure", format!("{text} is not \"120/80\"")),
+                None => return self.fault("blood_pressure", || format!("{text} is not \"120/80\"")),
             }
         };
         for (vital, part) in Vital::PRESSURES.into_iter().zip(parts) {
@@ -73,7 +73,7 @@ impl Draft<'_> {
             self.reading.values.remove(*below);
         }
         let reasons: Vec<_> = found.into_iter().map(|(above, below)| contradiction(above, below)).collect();
-        self.fault("blood_pressure", format!("{}; neither is used", reasons.join(", ")));
+        self.fault("blood_pressure", || format!("{}; neither is used", reasons.join(", ")));
     }
 }
 

@@ -3,11 +3,16 @@
 mod costs;
 mod order;
 mod rejected;
+mod trial;
 
 use DeliveryResult::{Accepted, Dropped, Superseded};
 use DropOrder::{High, Info, Low, Medium};
+use PublisherConnection::Main;
+use bytes::Bytes;
+use rumqttc::v5::mqttbytes::v5::Publish;
 
 use super::*;
+use crate::contract::announcement::Announcement;
 
 const TERMS: BrokerTerms = BrokerTerms { window: 3, max_packet: 1000 };
 
@@ -25,7 +30,7 @@ impl OutboxTrial {
 
     fn connected() -> Self {
         let mut trial = Self::with_bound(100);
-        trial.queue.connect(TERMS);
+        trial.queue.connect(Main, TERMS);
         trial
     }
 
@@ -50,12 +55,12 @@ impl OutboxTrial {
     /// The same, without what is deferrable where it is not its time.
     fn send_some(&mut self, deferrable: bool) -> Vec<String> {
         let topic = |publish: Publish| String::from_utf8_lossy(&publish.topic).into_owned();
-        let next = || self.queue.hand_over(deferrable, &mut self.finished).map(topic);
+        let next = || self.queue.hand_over(Main, deferrable, &mut self.finished).map(topic);
         std::iter::from_fn(next).collect()
     }
 
     fn answer(&mut self, pkid: u16, verdict: PubackAnswer) {
-        self.queue.answered(pkid, verdict, &mut self.finished);
+        self.queue.answered(Main, pkid, verdict, &mut self.finished);
     }
 
     fn outcomes(&mut self) -> Vec<(u64, DeliveryResult)> {

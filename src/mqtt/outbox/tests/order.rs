@@ -54,10 +54,10 @@ fn after_a_lost_connection_everything_pending_goes_out_again_in_order() {
     trial.changes([("a", Low), ("b", High), ("c", Low), ("d", High)]);
     trial.send();
     trial.answer(2, PubackAnswer::Accepted);
-    trial.queue.disconnect(None, &mut trial.finished);
+    trial.queue.disconnect(Main, None, &mut trial.finished);
     assert_eq!(trial.send(), [""; 0]);
     trial.changes([("e", Info)]);
-    trial.queue.connect(BrokerTerms { window: 10, ..TERMS });
+    trial.queue.connect(Main, BrokerTerms { window: 10, ..TERMS });
     assert_eq!(trial.send(), ["a", "c", "d", "e"]);
     assert_eq!(trial.outcomes(), [(2, Accepted)]);
 }
@@ -67,7 +67,7 @@ fn an_answer_to_an_earlier_connection_ends_nothing() {
     let mut trial = OutboxTrial::connected();
     trial.changes([("a", Low)]);
     trial.send();
-    trial.queue.disconnect(None, &mut trial.finished);
+    trial.queue.disconnect(Main, None, &mut trial.finished);
     trial.answer(1, PubackAnswer::Accepted);
     assert_eq!(trial.outcomes(), []);
     assert_eq!(trial.queue.pending(), 1);
@@ -80,7 +80,7 @@ fn of_one_topic_only_the_newest_state_waits_and_after_the_changes() {
     trial.accept("state/2", DeliveryClass::Latest);
     trial.accept("state/1", DeliveryClass::Latest);
     trial.accept("alert", DeliveryClass::Change(Low));
-    trial.queue.connect(TERMS);
+    trial.queue.connect(Main, TERMS);
     assert_eq!(trial.send(), ["alert", "state/1", "state/2"]);
     assert_eq!(trial.outcomes(), [(1, Superseded)]);
 }
@@ -91,8 +91,8 @@ fn a_state_that_was_under_way_does_not_come_after_a_newer_one() {
     trial.accept("state/1", DeliveryClass::Latest);
     trial.send();
     trial.accept("state/1", DeliveryClass::Latest);
-    trial.queue.disconnect(None, &mut trial.finished);
-    trial.queue.connect(TERMS);
+    trial.queue.disconnect(Main, None, &mut trial.finished);
+    trial.queue.connect(Main, TERMS);
     assert_eq!(trial.send(), ["state/1"]);
     trial.answer(1, PubackAnswer::Accepted);
     assert_eq!(trial.outcomes(), [(1, Superseded), (2, Accepted)]);
@@ -108,7 +108,7 @@ fn a_full_outbox_lets_the_oldest_of_the_lowest_priority_go() {
     assert_eq!(trial.outcomes(), [(4, Dropped), (8, Dropped)]);
     assert!(trial.queue.is_full());
     assert_eq!(trial.queue.dropped, 5);
-    trial.queue.connect(BrokerTerms { window: 10, ..TERMS });
+    trial.queue.connect(Main, BrokerTerms { window: 10, ..TERMS });
     assert_eq!(trial.send(), ["3", "6", "7", "9"]);
     assert!(!trial.queue.is_full());
 }
@@ -117,11 +117,11 @@ fn a_full_outbox_lets_the_oldest_of_the_lowest_priority_go() {
 fn scores_pass_by_while_there_is_no_connection() {
     let mut trial = OutboxTrial::with_bound(100);
     trial.accept("score", DeliveryClass::Passing);
-    trial.queue.connect(BrokerTerms { window: 1, ..TERMS });
+    trial.queue.connect(Main, BrokerTerms { window: 1, ..TERMS });
     trial.accept("score", DeliveryClass::Passing);
     assert_eq!(trial.send(), ["score"]);
     trial.accept("score", DeliveryClass::Passing);
-    trial.queue.disconnect(None, &mut trial.finished);
+    trial.queue.disconnect(Main, None, &mut trial.finished);
     assert_eq!(trial.outcomes(), [(1, Dropped), (2, Accepted), (3, Dropped)]);
     assert_eq!((trial.queue.passed_by, trial.queue.dropped), (2, 0));
 }
@@ -146,7 +146,7 @@ fn packet_identifiers_go_round_and_still_name_the_right_message() {
     let mut trial = OutboxTrial::connected();
     for number in 0..200_000_u64 {
         trial.changes([("a", Low)]);
-        let sent = trial.queue.hand_over(true, &mut trial.finished).expect("room");
+        let sent = trial.queue.hand_over(Main, true, &mut trial.finished).expect("room");
         assert_eq!(u64::from(sent.pkid), number % 65_535 + 1);
         if number % 2 == 1 {
             trial.answer(sent.pkid, PubackAnswer::Accepted);
@@ -180,7 +180,7 @@ fn of_one_alert_one_change_is_on_the_way_at_a_time_and_the_order_of_all_is_kept(
 #[test]
 fn rejections_and_states_never_go_before_alerts_nor_fill_the_window() {
     let mut trial = OutboxTrial::with_bound(100);
-    trial.queue.connect(BrokerTerms { window: 10, ..TERMS });
+    trial.queue.connect(Main, BrokerTerms { window: 10, ..TERMS });
     (0..20).for_each(|_| trial.accept("rejected", DeliveryClass::Advisory));
     trial.accept("state/1", DeliveryClass::Latest);
     assert_eq!(trial.send(), ["state/1", "rejected", "rejected", "rejected", "rejected"]);
@@ -217,14 +217,14 @@ fn what_is_larger_than_the_broker_takes_is_shortened() {
     let mut trial = OutboxTrial::connected();
     for class in [DeliveryClass::Change(High), DeliveryClass::Latest, DeliveryClass::Passing] {
         trial.queue.accept(large(5000, class), &mut trial.finished);
-        let sent = trial.queue.hand_over(true, &mut trial.finished).expect("a shorter one");
+        let sent = trial.queue.hand_over(Main, true, &mut trial.finished).expect("a shorter one");
         assert!(sent.payload.len() < 900 && sent.payload.starts_with(b"{\"id\":\"1\""), "{class:?}");
     }
     // A broker that says so only by its answer.
     (1..=2).for_each(|pkid| trial.answer(pkid, PubackAnswer::Accepted));
     trial.queue.accept(large(300, DeliveryClass::Change(High)), &mut trial.finished);
     let mut sizes = Vec::new();
-    while let Some(sent) = trial.queue.hand_over(true, &mut trial.finished) {
+    while let Some(sent) = trial.queue.hand_over(Main, true, &mut trial.finished) {
         sizes.push(sent.payload.len());
         trial.answer(sent.pkid, PubackAnswer::TooLarge);
     }

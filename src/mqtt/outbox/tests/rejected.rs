@@ -23,8 +23,8 @@ fn a_rejected_change_is_kept_and_offered_again_and_later_ones_of_its_alert_wait_
     assert_eq!(trial.send(), ["a1"]);
     trial.reject(4);
     assert_eq!(trial.send(), [""; 0]);
-    trial.queue.disconnect(None, &mut trial.finished);
-    trial.queue.connect(TERMS);
+    trial.queue.disconnect(Main, None, &mut trial.finished);
+    trial.queue.connect(Main, TERMS);
     for pkid in 1..=3 {
         assert_eq!(trial.send(), [format!("a{pkid}")]);
         trial.answer(pkid, PubackAnswer::Accepted);
@@ -44,8 +44,8 @@ fn an_offer_that_a_lost_connection_cuts_off_is_made_again_and_its_followers_wait
     trial.change_of(1, &["a2"], &ring);
     trial.queue.offer_rejected(false);
     assert_eq!(trial.send(), ["a1"]);
-    trial.queue.disconnect(None, &mut trial.finished);
-    trial.queue.connect(TERMS);
+    trial.queue.disconnect(Main, None, &mut trial.finished);
+    trial.queue.connect(Main, TERMS);
     assert_eq!(trial.send(), ["a1"]);
     trial.answer(1, PubackAnswer::Accepted);
     assert_eq!(trial.send(), ["a2"]);
@@ -69,7 +69,7 @@ fn a_change_that_one_of_its_topics_rejects_is_published_on_the_other_and_kept_fo
 #[test]
 fn what_is_rejected_is_bounded_like_the_outbox_and_the_lowest_go_first() {
     let mut trial = OutboxTrial::with_bound(2);
-    trial.queue.connect(BrokerTerms { window: 10, ..TERMS });
+    trial.queue.connect(Main, BrokerTerms { window: 10, ..TERMS });
     for (pkid, (topic, order)) in (1..).zip([("1", High), ("2", Low), ("3", High), ("4", High), ("5", Info)])
     {
         trial.changes([(topic, order)]);
