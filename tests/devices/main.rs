@@ -33,24 +33,7 @@ mod ward;
 /// How many beds the short form tries.
 const SHORT: u64 = 10_000;
 
-/// Beds that still fail, and what is wrong with each: any other that fails, and any of these that passes, is a fault.
-const KNOWN_FAILING: [(u64, &str); 4] = [
-    (
-        4294968395,
-        "two lone readings of a rebooted clock contradict each other, and only the later one decides",
-    ),
-    (
-        4294970770,
-        "one spot check of a clock that was set back by hours is not published while a pressure of before is open",
-    ),
-    (
-        4294971805,
-        "two readings of a rebooted clock, between two that it kept, are not published where nothing follows",
-    ),
-    (4294977244, "an array that comes in the very moment of a silence is judged by its first element alone"),
-];
-
-/// How many the long form tries, of three seeds.
+/// How many the long form tries with each of three seeds.
 const LONG: u64 = 300_000;
 
 fn number(name: &str) -> Option<u64> {
@@ -60,13 +43,8 @@ fn number(name: &str) -> Option<u64> {
 /// Tries so many beds of this seed, or of the one that is asked for.
 fn try_out(seed: u64, beds: u64) {
     let first = number("WARDWATCH_DEVICES_SEED").unwrap_or(seed) << 32;
-    let mut failed = trial::run(first, beds);
-    let tried = |bed: u64| (first..first + beds).contains(&bed);
-    let has_failed = |bed: u64| failed.iter().any(|failed| failed.bed.seed == bed);
-    let mended: Vec<_> = KNOWN_FAILING.iter().filter(|(bed, _)| tried(*bed) && !has_failed(*bed)).collect();
-    failed.retain(|failed| KNOWN_FAILING.iter().all(|(bed, _)| *bed != failed.bed.seed));
+    let failed = trial::run(first, beds);
     assert!(failed.is_empty(), "\n\nof {beds} beds from {first} {}", report::of(&failed));
-    assert!(mended.is_empty(), "no longer failing, so to be struck off the list: {mended:?}");
 }
 
 #[test]
@@ -78,9 +56,10 @@ fn no_device_silences_its_patient() {
 }
 
 #[test]
-#[ignore = "takes a quarter of an hour: tests/run.sh --long"]
+#[ignore = "takes an hour or two: tests/run.sh --long"]
 fn no_device_of_many_silences_its_patient() {
     for seed in 1..=3 {
-        try_out(seed, LONG / 3);
+        try_out(seed, LONG);
+        println!("{LONG} beds of seed {seed}: none failed");
     }
 }

@@ -157,6 +157,25 @@ impl AlertSet {
         }
     }
 
+    /// Opens what a kept track found so until it was not measured any more: absence of data never ends it. Answers
+    /// whether there is any of which this is not known yet.
+    pub fn open_unknown(
+        &mut self,
+        track: &Self,
+        now: Now,
+        is_unmeasured: impl Fn(&Condition) -> bool,
+    ) -> bool {
+        let mut opens = false;
+        for of in track.life_cycles.iter().filter(|of| is_unmeasured(&of.condition)) {
+            let place = self.life_cycles.binary_search_by(|known| known.condition.cmp(&of.condition));
+            if let (Err(place), Some(of)) = (place, LifeCycle::left_unknown(of, now)) {
+                self.life_cycles.insert(place, of);
+                opens = true;
+            }
+        }
+        opens
+    }
+
     /// What is so about the patient, as a kept track begins with it.
     pub fn of_patient(&self) -> Self {
         let of = self.life_cycles.iter().filter(|of| of.condition.kind() == Kind::Physiological);

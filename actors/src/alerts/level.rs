@@ -266,6 +266,17 @@ impl Level {
         }
     }
 
+    /// What is rising here, and is so on another track, is so here.
+    pub fn rise_with(&mut self, track: &Self) {
+        for (place, known) in self.places.iter_mut().zip(&track.places) {
+            if let Place::Rising(since) = place
+                && known.is_so()
+            {
+                *place = Place::In(since.clone());
+            }
+        }
+    }
+
     /// What a kept track found still so: its delays begin where they began there. What is so already stays as it is.
     pub fn take_over(&mut self, onsets: &[Option<Onset>; 3], timing: &Timing, now: Now) {
         for (index, onset) in onsets.iter().enumerate() {

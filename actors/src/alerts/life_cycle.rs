@@ -334,6 +334,14 @@ impl LifeCycle {
         of
     }
 
+    /// One that a kept track found so until nothing was measured any more.
+    pub fn left_unknown(track: &Self, now: Now) -> Option<Self> {
+        let is_unknown = track.presence == Presence::Unknown && track.level.priority().is_some();
+        let mut of = Self::taken_over(track.standing().filter(|_| is_unknown)?, now);
+        of.level.rise_with(&track.level);
+        Some(of)
+    }
+
     /// Where it stands: what must be saved as soon as it changes.
     pub fn stage(&self) -> Stage {
         Stage {

@@ -18,6 +18,9 @@ use crate::vitals::Vital;
 /// A spot check counts for no longer than this, however seldom it comes (clinical reference, section 1).
 const SPOT_CHECK_VALID_FOR: Span = Span::from_hours(12);
 
+/// Within this, after we could not hear, whoever may be silent for longer has to be heard.
+const HEARD_WITHIN: Span = Span::from_hours(1);
+
 /// One patient at one moment. Cheap to hand to every rule.
 #[derive(Debug, Clone)]
 pub struct View {
@@ -40,6 +43,8 @@ pub struct View {
     pub reading: Option<Arc<ReadingRef>>,
     /// From when on silence counts: what could not be heard is not missing.
     pub listening_since: Uptime,
+    /// Until when the patient was away.
+    pub away_until: Uptime,
     /// Whether our own clock is the likelier fault, so that no device is blamed.
     pub own_clock_suspect: bool,
     /// Whether anything is heard of the patient at all.
@@ -96,9 +101,18 @@ impl View {
         }
     }
 
-    /// For how long nothing has come, of what could be heard.
-    pub fn silent_for(&self, heard: Uptime) -> Span {
-        self.now.uptime.since(heard.max(self.listening_since))
+    /// From when on a silence counts that is published after `span`: from when we hear again.
+    ///
+    /// Not all of a day: a span longer than an hour goes on through what we could not hear, and is published no sooner than
+    /// an hour after it. A service that is started anew each day would else never report what is silent for a day.
+    pub fn counts_from(&self, heard: Uptime, span: Span) -> Uptime {
+        let least = span.min(HEARD_WITHIN);
+        heard.max(self.away_until).max(self.listening_since + least - span)
+    }
+
+    /// For how much of `span` nothing has come, of what could be heard.
+    pub fn silent_for(&self, heard: Uptime, span: Span) -> Span {
+        self.now.uptime.since(self.counts_from(heard, span))
     }
 
     /// Which of heart rate and pulse rate speaks for the heart, and until when, where a newer pulse waits for its turn.
@@ -163,7 +177,7 @@ impl View {
         }
         let valid_until = latest.measured + self.valid_for(vital, latest, vital.facts().valid_for);
         let span = self.devices.get(&latest.device()).and_then(|device| self.silent_after(vital, device));
-        let missing_at = span.map(|span| latest.heard.max(self.listening_since) + span);
+        let missing_at = span.map(|span| self.counts_from(latest.heard, span) + span);
         let until = missing_at.map_or(valid_until, |missing| missing.min(valid_until));
         if self.now.uptime < until { Voice::Fresh(latest, until) } else { Voice::Unknown }
     }
@@ -223,6 +237,7 @@ pub(crate) mod testing {
             now,
             reading: Some(Arc::clone(origin)),
             listening_since: Uptime::START,
+            away_until: Uptime::START,
             own_clock_suspect: false,
             unheard: Unheard::default(),
         }

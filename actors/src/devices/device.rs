@@ -3,12 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
-use crate::devices::clock::{DeviceClock, Skew};
+use crate::devices::clock::lag::delay;
+use crate::devices::clock::{CatchUpEnd, DeviceClock, Judged, KeptParts, Parts, Skew};
 use crate::devices::count::Count;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
+use crate::devices::withheld::Withheld;
 use crate::people::DeviceId;
-use crate::vitals::{Vital, VitalSet};
+use crate::settings::AlertSettings;
+use crate::vitals::{Reading, Vital, VitalSet};
 
 /// One device that measures a patient.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +37,9 @@ pub struct Device {
     rhythms: Vec<Rhythm>,
     /// What its readings say of its clock.
     pub clock: DeviceClock,
+    /// What of it comes, and is not live.
+    #[serde(default)]
+    withheld: Withheld,
     /// What it sent lately.
     pub repeats: Repeats,
     /// Its own count, where nothing else distinguishes its readings.
@@ -75,10 +81,71 @@ impl Device {
             measured: VitalSet::default(),
             rhythms: Vec::new(),
             clock: DeviceClock::default(),
+            withheld: Withheld::default(),
             repeats: Repeats::default(),
             count: Count::default(),
             published: Published::default(),
         }
+    }
+
+    /// Judges the time of a reading. Where its clock does not let it be found out for too long, its arrival counts.
+    pub fn judge(
+        &mut self,
+        reading: &Reading,
+        arrival: Now,
+        hearing_since: Uptime,
+        rules: &AlertSettings,
+    ) -> Judged {
+        let (parts, newest) = (Parts::of(reading), reading.newest_beside);
+        let judged = self.clock.judge(reading.observed_at, newest, parts, arrival, rules);
+        let kept = judged.kept.of(parts);
+        self.withheld.note_live(parts.without(kept));
+        let Some(time) = reading.observed_at.filter(|_| !kept.is_empty()) else { return judged };
+        let newest = newest.map_or(time, |newest| newest.max(time));
+        let (came, older) = ((arrival.uptime, delay(arrival.uptime, newest)), newest.since(time));
+        let mut withheld = std::mem::take(&mut self.withheld);
+        withheld.count_from(hearing_since);
+        let released = withheld.take(kept, came, rules.catch_up, |part| self.withheld_at_most(part, rules));
+        self.withheld = withheld;
+        if released.is_empty() || older > rules.live_within {
+            return judged;
+        }
+        let still_kept = kept.without(released);
+        let is_live = still_kept.is_empty();
+        if is_live {
+            self.clock.note_released();
+        }
+        let kept_on = if is_live { KeptParts::Nothing } else { KeptParts::Some(still_kept) };
+        let is_doubted = self.withheld.is_doubted(released, arrival.uptime);
+        let doubted = is_doubted.then_some(judged.measured);
+        let (at, measured) = match parts.without(kept).is_empty() {
+            true => (arrival.wall - older, arrival.uptime - older),
+            false => (judged.at, judged.measured),
+        };
+        Judged { at, measured, kept: kept_on, doubted }
+    }
+
+    /// Ends a catch-up whose time is up, of the time in which we could hear.
+    pub fn run_out(
+        &mut self,
+        due: Uptime,
+        hearing_since: Uptime,
+        now: Now,
+        rules: &AlertSettings,
+    ) -> Option<CatchUpEnd> {
+        let end = self.clock.run_out(due, hearing_since, now, rules)?;
+        if matches!(end, CatchUpEnd::SetBack { .. }) {
+            self.withheld.note_turned();
+        }
+        Some(end)
+    }
+
+    /// For how long a part may be withheld: for a catch-up, or until it is usually live again; for twice that at most
+    /// where its stamps are coarse, and fall in steps.
+    fn withheld_at_most(&self, part: usize, rules: &AlertSettings) -> Span {
+        let of_vital = Vital::ALL.get(part).and_then(|vital| self.rhythm(*vital));
+        let usual = of_vital.or(self.arrivals.as_ref()).and_then(Rhythm::interval);
+        rules.catch_up.max(usual.unwrap_or(Span::ZERO)) + rules.catch_up.min(self.clock.coarse())
     }
 
     /// Notes that something came from it just now, which is no live reading: a sign of life, and no more.
@@ -212,6 +279,7 @@ impl Device {
         (self.offline, self.gone) = (self.offline.map(|since| since + by), self.gone.map(|since| since + by));
         self.rhythms.iter_mut().for_each(|rhythm| rhythm.shift(by));
         self.clock.shift(by);
+        self.withheld.shift(by);
     }
 
     fn was_heard(&self) -> bool {

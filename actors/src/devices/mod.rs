@@ -6,6 +6,7 @@ pub mod device;
 pub mod kept;
 pub mod repeats;
 pub mod rhythm;
+pub mod withheld;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +38,8 @@ impl Devices {
 
     /// The device of this name, which is new where it was not known.
     ///
-    /// Where there are too many, one is forgotten for it that is not `needed`: it holds no vital, and no alert about it
-    /// is open.
+    /// Where there are too many, one is forgotten for it that is not `needed`: it holds no vital, no alert about it is
+    /// open, and what it keeps sending has been found out.
     pub fn known_or_new(&mut self, id: &DeviceId, needed: impl Fn(&DeviceId) -> bool) -> &mut Device {
         let place = self.0.iter().position(|device| device.id == *id).unwrap_or_else(|| {
             if self.0.len() >= MOST {
@@ -83,7 +84,7 @@ impl Devices {
     /// for longest first.
     fn forget_one(&mut self, needed: impl Fn(&DeviceId) -> bool) {
         let places = self.0.iter().enumerate();
-        let least = places.filter(|(_, device)| !needed(&device.id));
+        let least = places.filter(|(_, device)| !needed(&device.id) && !device.clock.is_catching_up());
         let least =
             least.min_by_key(|(_, device)| (device.is_watched(), device.heard)).map(|(place, _)| place);
         let oldest = || (0..self.0.len()).min_by_key(|place| self.0[*place].heard);

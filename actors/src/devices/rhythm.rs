@@ -102,6 +102,11 @@ impl Rhythm {
         may_be.then(|| self.median()).filter(|median| *median > SPOT_CHECK)
     }
 
+    /// Its usual interval, once it is known as silence would be.
+    pub fn interval(&self) -> Option<Span> {
+        (self.intervals_known() >= usize::from(READINGS_KNOWN)).then(|| self.median())
+    }
+
     /// Whether it came once, so that no interval is known.
     pub fn is_new(&self) -> bool {
         self.intervals_known() == 0

@@ -41,7 +41,7 @@ use crate::people::{Departure, DeviceId, PatientId, Subject};
 use crate::receivers::Deliveries;
 use crate::settings::Settings;
 use crate::vitals::ReadingRef;
-use crate::vitals::Vital;
+use crate::vitals::{Vital, VitalSet};
 
 /// How often the retained state is published where nothing but values changed.
 const STATE_EVERY: Span = Span::from_secs(10);
@@ -78,6 +78,9 @@ pub struct Patient {
     drains: Vec<Drain>,
     #[serde(default)]
     passed: CameAndWent,
+    /// Of what a reading that was alone in turning a clock was not believed, with nothing live since.
+    #[serde(default)]
+    taken_back: VitalSet,
     scores: Arc<Vec<Score>>,
     recheck_at: Option<Uptime>,
     /// When the first value that waits for another device's to grow old may speak.
@@ -125,6 +128,7 @@ impl Patient {
             alerts: AlertSet::default(),
             drains: Vec::new(),
             passed: CameAndWent::default(),
+            taken_back: VitalSet::default(),
             scores: Arc::default(),
             recheck_at: None,
             takeover_at: None,
@@ -229,10 +233,11 @@ impl Patient {
 
     fn inquiry(&self, moment: Moment, reading: Option<Arc<ReadingRef>>, listening: Listening) -> Inquiry {
         let view = Arc::new(self.view(&moment, reading, listening));
-        Inquiry { view, moment, account: None, replay: None }
+        Inquiry { view, moment, account: None, more_follow: false, replay: None }
     }
 
     fn view(&self, moment: &Moment, reading: Option<Arc<ReadingRef>>, listening: Listening) -> View {
+        let away_until = self.away_until(moment.now);
         View {
             patient: self.id.clone(),
             record: Arc::clone(&self.record),
@@ -245,17 +250,18 @@ impl Patient {
             measured: moment.measured,
             now: moment.now,
             reading,
-            listening_since: self.missed_from(listening.since.unwrap_or(moment.now.uptime), moment.now),
+            listening_since: listening.since.unwrap_or(moment.now.uptime).max(away_until),
+            away_until,
             own_clock_suspect: listening.own_clock_suspect,
             unheard: self.unheard,
         }
     }
 
-    /// From when on silence counts: not while the patient is away.
-    fn missed_from(&self, listening: Uptime, now: Now) -> Uptime {
-        let orders = self.orders.as_ref();
-        let back = orders.and_then(|orders| orders.back_since);
-        if self.standby().is_some() { now.uptime } else { back.map_or(listening, |back| back.max(listening)) }
+    /// Until when the patient was away; silence does not count before.
+    fn away_until(&self, now: Now) -> Uptime {
+        let back = || self.orders.as_ref().and_then(|orders| orders.back_since);
+        let longest_ago = Uptime::from_ms(i64::MIN / 2);
+        if self.standby().is_some() { now.uptime } else { back().unwrap_or(longest_ago) }
     }
 
     fn note_tracked(&mut self) {

@@ -11,10 +11,10 @@ use crate::alerts::Moment;
 use crate::chart::Charted;
 use crate::clock::{Now, Span, Uptime};
 use crate::devices::Device;
-use crate::devices::clock::{Judged, KeptParts, Parts};
+use crate::devices::clock::{Judged, KeptParts};
 use crate::devices::kept::{KeptReading, part};
 use crate::people::DeviceId;
-use crate::vitals::{Reading, ReadingRef};
+use crate::vitals::{Reading, ReadingRef, VitalSet};
 
 /// For so long a reading may have waited in here; more is a step of our own wall clock.
 const WAITED_AT_MOST: Span = Span::from_mins(1);
@@ -48,7 +48,8 @@ impl Patient {
         if let Some(newest) = reading.newest_beside {
             known.clock.foresee(newest, arrival, &settings.alerts);
         }
-        let judged = known.clock.judge(reading.observed_at, Parts::of(reading), arrival, &settings.alerts);
+        let hearing_since = listening.since.unwrap_or(now.uptime);
+        let judged = known.judge(reading, arrival, hearing_since, &settings.alerts);
         hear_kept(known, reading, judged.kept, listening, now);
         let origin =
             Arc::new(ReadingRef { generation: known.count.note(reading), ..ReadingRef::of(reading) });
@@ -65,7 +66,14 @@ impl Patient {
     }
 
     /// A live reading decides at once, whatever waits.
-    fn observe_live(&mut self, reading: &Reading, arrived: &TimedReading<'_>) -> Observed {
+    fn observe_live(&mut self, heard: &Reading, arrived: &TimedReading<'_>) -> Observed {
+        let said = arrived.judged.doubted.map(|measured| {
+            let mut said = heard.clone();
+            self.take_back_what_would_end(&mut said, measured, VitalSet::default());
+            said
+        });
+        let reading = said.as_ref().unwrap_or(heard);
+        reading.values.present().iter().for_each(|vital| self.taken_back.remove(vital));
         let TimedReading { device, origin, listening, now, .. } = arrived;
         let (listening, now) = (*listening, *now);
         self.end_standby(now.uptime);
@@ -75,7 +83,8 @@ impl Patient {
         self.drains.iter_mut().filter(decides).for_each(Drain::note_decided);
         let Judged { at, measured, .. } = arrived.judged;
         let charted =
-            self.enter(&Timed { reading, device, origin, at, measured, live: true }, listening, now);
+            self.chart_reading(&Timed { reading, device, origin, at, measured, live: true }, listening, now);
+        self.hear_live(device, heard, listening, now);
         (self.heard, self.simulated, self.state_is_old) = (now.uptime, reading.simulated, true);
         if charted < Charted::New && account.is_none() {
             let moment = Moment::without_reading(now);
@@ -85,6 +94,7 @@ impl Patient {
         let moment = Moment { at, measured, now, reading: Some(ReadingRef::clone(origin)) };
         let mut inquiry = self.inquiry(moment, Some(Arc::clone(origin)), listening);
         inquiry.account = account;
+        inquiry.more_follow = reading.newest_beside > reading.observed_at;
         Observed::Judge(inquiry)
     }
 

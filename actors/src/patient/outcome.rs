@@ -26,6 +26,8 @@ pub struct Inquiry {
     pub moment: Moment,
     /// What was kept on which the verdict may rest.
     pub(super) account: Option<Account>,
+    /// More of the same message follows: nothing new is said of silence before that.
+    pub(super) more_follow: bool,
     /// What was kept is being judged; the verdict waits for it.
     pub(super) replay: Option<Box<Replay>>,
 }

@@ -39,13 +39,6 @@ impl Patient {
         Arc::make_mut(&mut self.devices).known_or_new(id, |id| chart.needs(id) || has_alert(id))
     }
 
-    /// Charts a live reading, and hears its device.
-    pub(super) fn enter(&mut self, timed: &Timed<'_>, listening: Listening, now: Now) -> Charted {
-        let charted = self.chart_reading(timed, listening, now);
-        self.hear_live(timed.device, timed.reading, listening, now);
-        charted
-    }
-
     /// Charts a reading.
     pub(super) fn chart_reading(&mut self, timed: &Timed<'_>, listening: Listening, now: Now) -> Charted {
         let Timed { reading, device, origin, at, measured, live } = *timed;

@@ -9,13 +9,12 @@ use super::{Listening, Patient, STATE_EVERY};
 use crate::alerts::Moment;
 use crate::chart::{Chart, Charted};
 use crate::clock::{Now, Span, Uptime};
-use crate::conditions::Condition;
 use crate::devices::Devices;
 use crate::devices::clock::{CatchUpEnd, Parts};
 use crate::devices::kept::KeptReading;
 use crate::people::{DeviceId, Subject};
 use crate::settings::AlertSettings;
-use crate::vitals::{Quantity, Reading, Vital};
+use crate::vitals::{Consciousness, Quantity, Reading, Vital, VitalSet};
 
 /// By the lag that started anew, what is older than this was sent by another clock.
 const LIVE_AFTER_ALL: Span = Span::from_mins(1);
@@ -29,6 +28,12 @@ fn judged_as(vital: Vital) -> Vital {
 fn known_of(chart: &Chart, judged: Vital) -> impl Iterator<Item = Quantity> {
     let vitals = Vital::ALL.into_iter().filter(move |vital| judged_as(*vital) == judged);
     vitals.filter_map(|vital| Some(chart.latest(vital)?.value))
+}
+
+/// When the last of them was measured.
+fn newest_of(chart: &Chart, judged: Vital) -> Option<Uptime> {
+    let vitals = Vital::ALL.into_iter().filter(move |vital| judged_as(*vital) == judged);
+    vitals.filter_map(|vital| Some(chart.latest(vital)?.measured)).max()
 }
 
 impl Patient {
@@ -188,7 +193,7 @@ impl Patient {
         live.sort_by_key(|kept| kept.measured);
         let newest = live.last()?.clone();
         for kept in &mut live {
-            self.chart_live(kept, lone, listening, now);
+            self.chart_live(kept, lone.then_some(by), listening, now);
         }
         self.heard = now.uptime;
         Some(self.decide_by_timer(device, &newest, listening, now))
@@ -204,10 +209,14 @@ impl Patient {
         self.hear_live(device, reading, listening, arrival_of(kept, now));
     }
 
-    /// Charts what is live after all, as of when it arrived; where it is `lone`, what it may.
-    fn chart_live(&mut self, kept: &mut KeptReading, lone: bool, listening: Listening, now: Now) {
-        if lone {
-            self.take_back_what_would_end(&mut kept.reading);
+    /// Charts what is live after all, as of when it arrived; where it is alone in saying that the clock was set back,
+    /// and by how much, what it may.
+    fn chart_live(&mut self, kept: &mut KeptReading, alone: Option<Span>, listening: Listening, now: Now) {
+        if let Some(by) = alone {
+            let measured = kept.measured - by;
+            // A second one in a row is believed: a gateway with a new name each time has no other.
+            let before = std::mem::take(&mut self.taken_back);
+            self.taken_back = self.take_back_what_would_end(&mut kept.reading, measured, before);
         }
         let (reading, at, measured) = (&kept.reading, kept.at, kept.measured);
         self.simulated = reading.simulated;
@@ -216,14 +225,20 @@ impl Patient {
         self.chart_reading(&timed, listening, arrival_of(kept, now));
     }
 
-    /// One reading alone turned a clock. It may be old all the same: it raises what it raises, and ends or holds back
-    /// nothing that live readings decided.
-    fn take_back_what_would_end(&self, reading: &mut Reading) {
-        for vital in Vital::ALL {
+    /// One reading alone turned a clock. It may be old all the same, and then be `measured` before what was live: of
+    /// what is known newer it says only what is beyond a limit, and worse; it ends and holds back nothing.
+    ///
+    /// Answers of which vitals something was taken back; of those it `spares` nothing is.
+    pub(super) fn take_back_what_would_end(
+        &self,
+        reading: &mut Reading,
+        measured: Uptime,
+        spares: VitalSet,
+    ) -> VitalSet {
+        let mut taken_back = VitalSet::default();
+        for vital in Vital::ALL.into_iter().filter(|vital| !spares.contains(*vital)) {
             let judged = judged_as(vital);
-            let [low, high] = [Condition::Low(judged), Condition::High(judged)]
-                .map(|condition| self.site.tracked.iter().any(|of| of.condition == condition));
-            if !low && !high {
+            if newest_of(&self.chart, judged).is_none_or(|newest| newest <= measured) {
                 continue;
             }
             reading.not_measured.remove(vital);
@@ -231,11 +246,20 @@ impl Patient {
             let limits = self.site.limits.get(judged);
             let is_low = limits.low.is_some_and(|limit| value < limit);
             let is_high = limits.high.is_some_and(|limit| value > limit);
-            let mut known = known_of(&self.chart, judged);
-            if known.any(|known| (low && value > known && !is_high) || (high && value < known && !is_low)) {
+            let is_lowest = || known_of(&self.chart, judged).all(|known| value <= known);
+            let is_highest = || known_of(&self.chart, judged).all(|known| value >= known);
+            let is_worse = (is_low && is_lowest()) || (is_high && is_highest());
+            if !is_worse {
                 reading.values.remove(vital);
+                taken_back.insert(vital);
             }
         }
+        let is_newer = |known: Option<Uptime>| known.is_some_and(|known| known > measured);
+        let is_old = is_newer(self.chart.consciousness.map(|held| held.measured));
+        reading.consciousness.take_if(|said| is_old && *said == Consciousness::Alert);
+        let is_old = is_newer(self.chart.oxygen.map(|held| held.measured));
+        reading.supplemental_oxygen.take_if(|oxygen| is_old && !*oxygen);
+        taken_back
     }
 
     /// A backlog fell silent: its newest values decide at their own times, where nothing newer is known.
@@ -291,7 +315,7 @@ fn first_ended(
     rules: &AlertSettings,
 ) -> Option<(DeviceId, CatchUpEnd)> {
     devices.iter_mut().find_map(|device| {
-        let end = device.clock.run_out(due, hearing_since, now, rules)?;
+        let end = device.run_out(due, hearing_since, now, rules)?;
         Some((device.id.clone(), end))
     })
 }

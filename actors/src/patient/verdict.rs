@@ -11,9 +11,10 @@ use super::outcome::{Answers, Inquiry, Judgement, Notice, Outcome};
 use super::replay::{Account, Purpose, Replay};
 use crate::alerts::{Finding, Moment, RuleName, Standing};
 use crate::analyzers::{Score, View, missing};
-use crate::clock::Now;
-use crate::conditions::Kind;
+use crate::clock::{Now, Span, Uptime};
+use crate::conditions::{Condition, Kind};
 use crate::people::{DeviceId, Subject};
+use crate::vitals::Vital;
 
 impl Patient {
     /// The rules have answered: those that failed by none.
@@ -32,10 +33,10 @@ impl Patient {
             }
         };
         let Some((view, moment)) = self.next_question(&mut replay) else {
-            return Judgement::Done(self.conclude_replay(replay));
+            return self.conclude_replay(replay);
         };
-        let account = None;
-        Judgement::Ask(Inquiry { view, moment, account, replay: Some(Box::new(replay)) })
+        let (account, more_follow) = (None, false);
+        Judgement::Ask(Inquiry { view, moment, account, more_follow, replay: Some(Box::new(replay)) })
     }
 
     /// Whether what was kept has to be judged first: a live reading needs it only where it reaches what was not so.
@@ -59,21 +60,47 @@ impl Patient {
     }
 
     /// All that was kept has been judged: the verdict that waited for it.
-    fn conclude_replay(&mut self, replay: Replay) -> Outcome {
+    fn conclude_replay(&mut self, replay: Replay) -> Judgement {
         let Replay { inquiry, answers, track, .. } = replay;
         let Some(Account { device, purpose }) = &inquiry.account else {
-            return self.decide(&inquiry, answers);
+            return Judgement::Done(self.decide(&inquiry, answers));
         };
         match *purpose {
             Purpose::Decide => self.take_over(device, &track, &inquiry.moment, true),
             Purpose::DecideByTimer => self.take_over(device, &track, &inquiry.moment, false),
-            Purpose::Summarize => self.end_drain(device, &track),
+            Purpose::Summarize => {
+                self.end_drain(device, &track);
+                if self.opens_unknown(&track, inquiry.moment.now) {
+                    return Judgement::Ask(self.anew(*inquiry));
+                }
+            }
             Purpose::Oldest => {
                 let drain = self.drains.iter_mut().find(|drain| drain.device == *device);
                 drain.into_iter().for_each(|drain| drain.note_gone(track.clone()));
             }
         }
-        self.decide(&inquiry, answers)
+        Judgement::Done(self.decide(&inquiry, answers))
+    }
+
+    /// What was so in a backlog when its vital was not measured any more, and is not measured now either, is still so.
+    fn opens_unknown(&mut self, track: &Track, now: Now) -> bool {
+        let is_off = |vital| self.chart.latest(vital).is_none_or(|latest| latest.not_measured.is_some());
+        let is_unmeasured = |condition: &Condition| match condition {
+            Condition::Low(Vital::HeartRate) | Condition::High(Vital::HeartRate) => {
+                is_off(Vital::HeartRate) && is_off(Vital::PulseRate)
+            }
+            Condition::Low(vital) | Condition::High(vital) => is_off(*vital),
+            _ => false,
+        };
+        self.alerts.open_unknown(&track.alerts, now, is_unmeasured)
+    }
+
+    /// The same verdict anew: the rules do not know yet what is under way now.
+    fn anew(&mut self, inquiry: Inquiry) -> Inquiry {
+        self.note_tracked();
+        let tracked = Arc::clone(&self.site.tracked);
+        let view = Arc::new(View { tracked, ..View::clone(&inquiry.view) });
+        Inquiry { view, account: None, ..inquiry }
     }
 
     /// What is still so on the kept track began there; what begins with a reading that is `live` did not wait.
@@ -95,17 +122,21 @@ impl Patient {
         self.alerts.take_over(standing, moment.now);
     }
 
-    /// Of whoever may be gone nothing new is said about silence and equipment: that goes on where it was so before.
-    fn of_whom_is_here(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
+    /// Of whoever may be gone nothing new is said about silence and equipment, nor before all of a message is judged:
+    /// that goes on where it was so before. Answers when what was not said is judged again.
+    fn hold_back(&self, findings: &mut Vec<Finding>, inquiry: &Inquiry) -> Option<Uptime> {
         if self.standby().is_some() {
-            findings = not_missed(findings);
+            not_missed(findings);
         }
-        if self.is_held() {
-            findings.retain(|found| {
-                found.condition.kind() != Kind::Technical || self.alerts.is_open(&found.condition)
-            });
+        if !self.is_held() && !inquiry.more_follow {
+            return None;
         }
-        findings
+        let said = findings.len();
+        findings.retain(|found| {
+            found.condition.kind() != Kind::Technical || self.alerts.is_open(&found.condition)
+        });
+        let soon = inquiry.moment.now.uptime + Span::from_ms(1);
+        (inquiry.more_follow && findings.len() < said).then_some(soon)
     }
 
     /// Nothing kept came for a while: remembers what came and went until no device brings more.
@@ -129,15 +160,15 @@ impl Patient {
         let is_asked = |rule: &RuleName| is_own(rule) || answers.iter().any(|(asked, _)| asked == rule);
         self.alerts.end_rules_gone(is_asked, moment.now.wall);
         for (rule, analysis) in answers {
-            let Some(analysis) = analysis else {
+            let Some(mut analysis) = analysis else {
                 failed.push(rule.into_owned());
                 continue;
             };
-            self.recheck_at = self.recheck_at.into_iter().chain(analysis.recheck_at).min();
+            let again_at = self.hold_back(&mut analysis.findings, inquiry);
+            self.recheck_at = [self.recheck_at, analysis.recheck_at, again_at].into_iter().flatten().min();
             scores.extend(analysis.score);
             unheard = if rule == missing::RULE.name { analysis.unheard } else { unheard };
-            let findings = self.of_whom_is_here(analysis.findings);
-            self.alerts.judge(&rule, findings, moment, &caption);
+            self.alerts.judge(&rule, analysis.findings, moment, &caption);
         }
         if !failed.is_empty() || moment.reading.is_some() {
             self.alerts.judge(&CORE, failure(failed, moment), moment, &caption);
@@ -197,11 +228,10 @@ impl Patient {
 }
 
 /// While the patient is away nothing is missed.
-fn not_missed(mut findings: Vec<Finding>) -> Vec<Finding> {
+fn not_missed(findings: &mut [Finding]) {
     for found in findings.iter_mut().filter(|found| found.condition.is_silence()) {
         (found.reached, found.kept, found.reason) = (None, None, Some("standby"));
     }
-    findings
 }
 
 /// Whether a finding reaches what was not so before, about the patient.

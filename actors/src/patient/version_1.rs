@@ -117,6 +117,7 @@ impl PatientOfVersion1 {
             alerts: old.alerts,
             drains: Vec::new(),
             passed: CameAndWent::default(),
+            taken_back: VitalSet::default(),
             scores: old.scores,
             recheck_at: old.recheck_at,
             takeover_at: None,

@@ -1,5 +1,8 @@
 //! Vitals and devices that fall silent, and our own connection that does.
 
+use wardwatch_actors::analyzers;
+use wardwatch_actors::settings::Settings;
+
 use super::ward::*;
 
 const WELL: [(wardwatch_actors::vitals::Vital, i32); 2] = [(HeartRate, 80), (OxygenSaturation, 98)];
@@ -196,4 +199,38 @@ fn a_delay_that_is_longer_than_a_silence_runs_out_though_the_device_died() {
     ward.each_second(0..5, &[(RespiratoryRate, 32)]);
     ward.until(60);
     ward.published(&["24 raised device.silent low", "30 raised respiratory_rate.high medium unknown"]);
+}
+
+/// Seen to fail with a fixed silence begun anew whenever we hear again: it was never published.
+#[test]
+fn a_service_that_is_started_anew_each_day_reports_what_is_silent_for_26_hours() {
+    const HOUR: i64 = 3600;
+    let mut ward = Ward::without_scores();
+    let missing = wardwatch_actors::settings::MissingTable {
+        classes: serde_json::from_str(r#"{"adult":{"oxygen_saturation":"26h"}}"#).unwrap(),
+        ..ward.settings.missing.clone()
+    };
+    ward.settings = Settings { missing, ..(*ward.settings).clone() }.into();
+    ward.rules = analyzers::all(&ward.settings);
+    ward.rules.retain(|rule| rule.name() != "news2");
+    let reconsidered = ward.patient.reconsider(ward.settings.clone(), ward.listening, ward.now());
+    ward.judge(Some(reconsidered));
+    ward.admit(r#"{"devices":["mon-1"]}"#);
+    ward.reads(60, &[(OxygenSaturation, 97)]);
+    for day in 0..3 {
+        ward.deaf((20 + 24 * day) * HOUR);
+        ward.hears_again((20 + 24 * day) * HOUR + 120);
+    }
+    ward.published(&["93660 raised device.silent low", "93960 escalated device.silent medium"]);
+
+    // After a deafness in which it would have been published there is an hour to be heard in.
+    ward.reads(70 * HOUR, &[(OxygenSaturation, 97)]);
+    ward.deaf(71 * HOUR);
+    ward.hears_again(110 * HOUR);
+    ward.until(112 * HOUR);
+    ward.published(&[
+        "252000 cleared device.silent medium",
+        "399600 raised device.silent low",
+        "399900 escalated device.silent medium",
+    ]);
 }

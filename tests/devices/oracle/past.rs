@@ -63,8 +63,12 @@ fn is_past(
             && said.source == live.source
             && says_normal(said)
     };
-    if let Some(ended) = before.iter().find(ended) {
-        return (!excused)
+    if let Some(ended) =
+        before.iter().find(ended).filter(|_| !is_held_by_another(before, live, danger, raised))
+    {
+        // What was kept, and came after it, may be what was published.
+        let later: Vec<_> = before.iter().copied().filter(|said| said.at > ended.at).collect();
+        return (!may_be_taken_for_live(course, &later, danger, raised.at))
             .then(|| format!("it was over by {}, published by the reading of {}", ended.taken, ended.at));
     }
     let latest = danger.delay() + 32 * SECOND;
@@ -73,6 +77,12 @@ fn is_past(
         return Some(format!("its last live reading came at {}", live.at));
     }
     too_early(course, before, danger, raised)
+}
+
+/// "Whichever holds it keeps it while its last live value is younger than 20 s" (CONTRACT, Which device speaks).
+fn is_held_by_another(before: &[&Statement], live: &Statement, danger: &Danger, raised: &Change) -> bool {
+    let holds = |said: &&&Statement| said.source != live.source && raised.at - said.at <= 20 * SECOND;
+    before.iter().rev().find(holds).is_some_and(|said| said.reaches(danger))
 }
 
 fn says_normal(said: &Statement) -> bool {
@@ -116,7 +126,7 @@ fn may_be_taken_for_live(course: &Course, before: &[&Statement], danger: &Danger
 }
 
 fn misleads(device: &Device, age: Ms, at: Ms, delay: Ms) -> bool {
-    let spans = device.taken_for_live();
+    let spans = [device.taken_for_live(true), device.by_arrival()].concat();
     let within = |(from, to): &(Ms, Ms)| at >= *from - 50 && at <= *to + delay + 32 * SECOND;
     device.spread + MINUTE >= age || device.name.is_none() || spans.iter().any(within)
 }

@@ -32,9 +32,11 @@ pub fn check(course: &Course, changes: &[&Change], restarts: &[Ms], end: Ms, fou
 
 /// By how much whoever knows only stamps and arrivals may be later than the delay and its timer.
 fn tolerance(course: &Course, statements: &[Statement]) -> Ms {
+    // CONTRACT: "twice that where a step of the clock falls into a drain"; the catch-up of a step just before is one.
     let ill_twice = |device: &super::statements::Device| {
         let late = || device.readings.iter().any(|came| came.at - came.taken > 20 * SECOND);
-        device.turned > 1 || (device.turned > 0 && late())
+        let soon = |steps: &[Ms]| steps[1] - steps[0] <= CATCH_UP;
+        device.turns.windows(2).any(soon) || (device.turned > 0 && late())
     };
     let catch_up = match () {
         () if course.is_well() => 0,
@@ -44,7 +46,8 @@ fn tolerance(course: &Course, statements: &[Statement]) -> Ms {
     if Course::sources(statements) > 1 { catch_up.max(HOLD) } else { catch_up }
 }
 
-/// A catch-up, and who holds a vital, count the time in which we can hear: a restart in it begins it anew.
+/// A catch-up counts "time in which we can hear" (CONTRACT), and no timer runs out before that (DESIGN, promise 6),
+/// that of who holds a vital neither: a restart in it begins it anew.
 fn deaf(course: &Course, restarts: &[Ms], (from, until): (Ms, Ms), several: bool) -> Ms {
     match restarts.iter().any(|restart| (from - HOLD..=until).contains(restart)) {
         true if several => HOLD,
@@ -138,7 +141,8 @@ fn ends(
     let within = CLEAR_DELAY + tolerance(course, statements) + SECOND + SLACK;
     let open = Open::of(&least.condition(), changes);
     let mut since: Option<Ms> = None;
-    // One reading alone that a clock was set back, or is ahead, ends nothing: the next one does.
+    // One reading alone that a clock was set back, or is ahead, ends nothing: the next one does. No promise asks for
+    // more: (g) is of ours alone, and "absence of data never clears" speaks for it.
     let mut longest = 0;
     for (place, said) in statements.iter().enumerate() {
         if said.value.is_none() || said.danger().is_some() {

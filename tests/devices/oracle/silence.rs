@@ -63,10 +63,11 @@ fn is_published(
         let until = readings.get(place).map_or(bed.end, |next| next.at);
         let recent = &readings[place.saturating_sub(13)..place];
         let longest = recent.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap_or(0);
-        // What comes within three seconds is no rhythm.
+        // A silence is known from four readings on (DESIGN, promise 6), and what comes within 3 s is one arrival of the
+        // rhythm (CLINICAL 4): a few readings in a row are none.
         let has_rhythm = last.at - recent[0].at >= 3 * SECOND;
         let live = has_rhythm && recent.iter().rev().take(5).all(|came| came.age == Age::Live);
-        // A restart begins silence anew, and whoever says that it is online is there.
+        // Silence starts anew after a restart (DESIGN, promise 6), and for whoever says to be online again.
         let anew = restarts.iter().copied().chain(onlines(bed, name)).filter(|at| *at < until).max();
         let dead_from = last.at.max(anew.unwrap_or(last.at));
         let by = dead_from + LEAST.max(3 * longest) + 2 * SECOND;
@@ -87,10 +88,23 @@ fn is_published(
     }
 }
 
-/// When the device said that it is online.
-fn onlines(bed: &Bed, name: &str) -> impl Iterator<Item = Ms> {
-    let online = move |said: &Said| matches!(said, Said::Status { device, online: true } if device == name);
-    bed.messages.iter().filter(move |message| online(&message.said)).map(|message| message.at)
+/// When the device said that it is online again, which ends that it is offline (DESIGN, promise 6).
+fn onlines(bed: &Bed, name: &str) -> Vec<Ms> {
+    let mut offline = false;
+    let mut onlines = Vec::new();
+    for message in &bed.messages {
+        match &message.said {
+            Said::Status { device, online } if device == name => {
+                onlines.extend(Some(message.at).filter(|_| *online && offline));
+                offline = !online;
+            }
+            Said::Readings(readings) if readings.iter().any(|of| of.device.as_deref() == Some(name)) => {
+                offline = false;
+            }
+            _ => {}
+        }
+    }
+    onlines
 }
 
 /// Whether the alert of this change was open at `at`.

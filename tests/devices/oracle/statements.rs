@@ -62,6 +62,8 @@ pub struct Device {
     pub spread: Ms,
     /// How often its clock was turned by more than `clock_tolerance`; once where it was behind from the start.
     pub turned: usize,
+    /// When what came showed so.
+    pub turns: Vec<Ms>,
 }
 
 /// One reading that came.
@@ -103,7 +105,7 @@ impl Course {
                 for &(vital, ref value) in &reading.values {
                     let value = if let Value::Of(value) = value { Some(*value) } else { None };
                     let of_vital = match age_of_vital(&mut newest, reading, vital, age) {
-                        // A count that starts again may say just what was said before.
+                        // A count that starts again may repeat `seq`, `time` and values: CONTRACT's duplicate.
                         Age::Again if !reading.again => Age::Grey,
                         of_vital => of_vital,
                     };
@@ -147,7 +149,13 @@ impl Course {
     pub fn may_break(&self, said: &Statement, least: &Danger) -> bool {
         let old = matches!(said.age, Age::Kept | Age::Late) && said.value.is_some() && !said.reaches(least);
         let within = |(from, to): &(Ms, Ms)| (*from - 1..=*to).contains(&said.at);
-        old && self.devices[said.device].taken_for_live().iter().any(within)
+        let device = &self.devices[said.device];
+        // What counts by its arrival may be old, and ends nothing for five minutes.
+        let long = device.by_arrival().into_iter().map(|(from, to)| (from + 5 * MINUTE, to));
+        // Of one vital there is one value: what is beyond the other limit is published at once.
+        let worse = said.danger().is_some() && device.by_arrival().iter().any(within);
+        let turned = device.taken_for_live(false).iter().any(within);
+        old && (turned || worse || long.into_iter().any(|span| within(&span)))
     }
 
     /// Whether everything about this patient is as it should be, so that no tolerance is due.
@@ -191,7 +199,7 @@ fn age_of_vital(newest: &mut Vec<((usize, Vital), Ms)>, reading: &Measured, vita
 impl Device {
     fn new(reading: &Measured) -> Self {
         let (source, name) = (reading.source, reading.device.clone());
-        Self { source, name, readings: Vec::new(), well: true, spread: 0, turned: 0 }
+        Self { source, name, readings: Vec::new(), well: true, spread: 0, turned: 0, turns: Vec::new() }
     }
 
     fn weigh(&mut self, came: &[&Measured]) {
@@ -203,9 +211,15 @@ impl Device {
         self.spread = if first_is_old { most.max(0) - least.min(0) } else { most - least };
         let mut reference = skews.first().copied().unwrap_or(0);
         self.turned = usize::from(reference < -20 * SECOND);
-        for skew in &skews {
+        let stamped = self
+            .readings
+            .iter()
+            .zip(came)
+            .filter_map(|(at, reading)| Some((at.at, reading.stamp? - reading.taken)));
+        for (at, skew) in stamped {
             if (skew - reference).abs() >= 5 * SECOND {
-                (self.turned, reference) = (self.turned + 1, *skew);
+                (self.turned, reference) = (self.turned + 1, skew);
+                self.turns.push(at);
             }
         }
         let at_once = |came: &Came| came.age == Age::Live && came.at - came.taken <= 2 * SECOND;
@@ -218,9 +232,14 @@ impl Device {
     /// The moments from and until which what came of it may be taken for live by whoever knows only stamps and
     /// arrivals: kept readings that stall, or come slower than one and a half times real time (CONTRACT, Whose time).
     ///
+    /// "The same `time` as the newest live one […] is what that one was", and "a negative age is live": a stamp that
+    /// stands, or is ahead, is believed until the next.
+    ///
     /// Not so readings whose times run backwards, newest first; nor what comes between live readings, once a live
     /// one has shown that it was a backlog after all.
-    pub fn taken_for_live(&self) -> Vec<(Ms, Ms)> {
+    ///
+    /// With `doubt` a reading alone turns no clock that was shown to be a backlog's (actors/README.md); CONTRACT has none.
+    pub fn taken_for_live(&self, doubt: bool) -> Vec<(Ms, Ms)> {
         let mut spans: Vec<(Ms, Ms)> = Vec::new();
         let mut mark: Option<Mark> = None;
         let mut lone: Option<Mark> = None;
@@ -242,9 +261,10 @@ impl Device {
                 open = open.or(mark.map(|mark| mark.at));
             }
             if came.at - came.taken > LIVE {
-                // Where a live one has shown that it was a backlog, it takes a second that goes on where the first stood.
+                // Where a live one has shown that it was a backlog, it takes a second that goes on where the first stood:
+                // `catch_up` after the mark "the clock was set back".
                 let agrees = |first: Mark| first.agrees(came);
-                if shown == 0 || mark.is_some() || lone.is_some_and(agrees) {
+                if shown == 0 || !doubt || mark.is_some() || lone.is_some_and(agrees) {
                     mark = Some(Mark::after(mark.or(lone), came));
                 } else {
                     lone = Some(Mark::after(None, came));
@@ -256,6 +276,45 @@ impl Device {
             }
         }
         spans
+    }
+}
+
+impl Device {
+    /// The moments from and until which its arrivals may count, whatever its stamps say: "no clock, reboot, glitch,
+    /// stamp or backlog delays an alert by more than `catch_up`" (CONTRACT, Whose time). For that long, or until it is
+    /// usually live again, nothing was live, and nothing caught up by half of the time that passed.
+    pub fn by_arrival(&self) -> Vec<(Ms, Ms)> {
+        let mut spans = Vec::new();
+        let mut mark: Option<(Ms, Ms)> = None;
+        let mut open: Option<Ms> = None;
+        let usual = self.usual_interval().max(10 * SECOND);
+        for came in self.readings.iter().filter(|came| came.age != Age::Again) {
+            let age = came.at - came.taken;
+            if age <= LIVE {
+                spans.extend(open.take().map(|from| (from, came.at)));
+                mark = None;
+                continue;
+            }
+            let (from, least) = *mark.get_or_insert((came.at, age));
+            if least > age && (least - age) * 2 >= came.at - from {
+                mark = Some((came.at, age));
+                spans.extend(open.take().map(|from| (from, came.at)));
+            } else if came.at - from >= usual {
+                open = open.or(Some(came.at));
+            }
+        }
+        spans.extend(open.map(|from| (from, Ms::MAX / 2)));
+        spans
+    }
+
+    /// The median of the times between live arrivals, once there are some.
+    fn usual_interval(&self) -> Ms {
+        let mut live: Vec<_> =
+            self.readings.iter().filter(|came| came.age == Age::Live).map(|came| came.at).collect();
+        live.dedup();
+        let mut between: Vec<_> = live.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        between.sort_unstable();
+        between.get(between.len() / 2).copied().filter(|_| between.len() >= 4).unwrap_or(0)
     }
 }
 

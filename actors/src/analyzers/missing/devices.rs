@@ -44,7 +44,7 @@ impl<'a> Watched<'a> {
         }
         let spans = streams.iter().filter(|stream| !stream.left_out).map(|stream| stream.span);
         let silent_after = spans.min().or_else(|| device.silent_after().filter(|_| !streams.is_empty()));
-        let silent = silent_after.is_some_and(|span| view.silent_for(device.heard) >= span);
+        let silent = silent_after.is_some_and(|span| view.silent_for(device.heard, span) >= span);
         Self { device, streams, silent_after, gone: device.offline.is_some() || silent }
     }
 
@@ -102,7 +102,7 @@ impl MissingCheck<'_> {
 
     fn silent(&mut self, device: &Device, span: Span) {
         let heard = device.heard;
-        let from = heard.max(self.view.listening_since);
+        let from = self.view.counts_from(heard, span);
         let condition = Condition::DeviceSilent(device.id.clone());
         let cause = Cause::Silent { since: device.heard_at };
         self.judge(Silence {

@@ -67,7 +67,7 @@ impl MissingCheck<'_> {
         let since = view.unheard.since?;
         let span = self.unheard_after(watched)?;
         let heard = last_heard(view, watched);
-        let from = heard.map_or(since, |heard| heard.max(since)).max(view.listening_since);
+        let from = view.counts_from(heard.map_or(since, |heard| heard.max(since)), span);
         let open = view.under_way(&Condition::PatientUnheard).and_then(|under_way| under_way.priority);
         let nothing_since = heard.is_none_or(|heard| heard < from) || view.now.uptime.since(from) >= span;
         let known = view.unheard.found.max(open).filter(|_| nothing_since);

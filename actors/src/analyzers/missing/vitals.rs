@@ -41,7 +41,7 @@ impl MissingCheck<'_> {
             // The leader's next value says whether the probe is off; until then they may have stopped as one.
             leader.heard.since(stream.heard) * 2 < stream.span
         });
-        let heard_lately = self.view.silent_for(of.device.live) * 2 < stream.span;
+        let heard_lately = self.view.silent_for(of.device.live, stream.span) * 2 < stream.span;
         let cause = Cause::Missing {
             vital,
             with: self.stopped_with(vital, of),
@@ -78,13 +78,13 @@ impl MissingCheck<'_> {
         let others =
             TOGETHER.iter().find(|(leader, _)| *leader == vital).map_or(&[][..], |(_, others)| others);
         let streams = others.iter().filter_map(|other| of.stream(*other));
-        let stopped = streams.filter(|other| self.view.silent_for(other.heard) * 2 >= other.span);
+        let stopped = streams.filter(|other| self.view.silent_for(other.heard, other.span) * 2 >= other.span);
         stopped.map(|other| other.vital).collect()
     }
 
     /// From when the silence counts: from when its device came back, and from when we hear.
     fn counts_from(&self, of: &Watched<'_>, stream: &Stream) -> Uptime {
-        stream.heard.max(self.view.listening_since).max(of.device.back)
+        self.view.counts_from(stream.heard, stream.span).max(of.device.back)
     }
 }
 

@@ -105,6 +105,9 @@ impl CatchUp {
     ///
     /// `coarse` is how long one stamp lasts: by so much ages play with nothing being caught up.
     pub fn take(&mut self, kept: KeptArrival, live_within: Span, coarse: Span, doubted: bool) -> bool {
+        if self.is_beside(kept) {
+            return false; // Of one message the newest counts, and all are one arrival.
+        }
         let jumps = kept.delay - self.mark_delay > live_within;
         if self.rests {
             return self.resume(kept, jumps || self.shrinks(kept, coarse), doubted);
@@ -112,7 +115,7 @@ impl CatchUp {
         if !self.young && !kept.overtaken.is_empty() {
             return false; // Sent before the clock was set back, and overtaken on its way.
         }
-        if self.goes_on_beside(kept, live_within) {
+        if self.goes_on_beside(kept, live_within, coarse) {
             return false;
         }
         self.note_order(kept, jumps);
@@ -139,12 +142,22 @@ impl CatchUp {
         jumps
     }
 
+    /// Whether it came in one message with the newest of what waits.
+    fn is_beside(&mut self, kept: KeptArrival) -> bool {
+        let is_beside = !self.rests && (self.newest.time, self.newest.first) == (kept.time, kept.arrival);
+        if is_beside {
+            self.overtaken = self.overtaken.and(kept.overtaken);
+            self.young &= !kept.overtaken.is_empty();
+        }
+        is_beside
+    }
+
     /// Whether it goes on where another clock stood; what is left for another order may go on later.
-    fn goes_on_beside(&mut self, kept: KeptArrival, live_within: Span) -> bool {
+    fn goes_on_beside(&mut self, kept: KeptArrival, live_within: Span, coarse: Span) -> bool {
         if (kept.delay - self.mark_delay).abs() <= live_within {
             return false;
         }
-        let goes_on = self.parallel.as_mut().is_some_and(|parallel| parallel.take(kept, live_within));
+        let goes_on = self.parallel.as_mut().is_some_and(|parallel| parallel.take(kept, live_within, coarse));
         if !goes_on && !self.parallel.is_some_and(|known| known.went_on()) {
             let newest = Stamp { time: self.mark_time, first: self.counts_from };
             self.parallel = Some(Parallel::begun(self.counts_from, self.mark_delay, self.delays, newest));

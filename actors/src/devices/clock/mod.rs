@@ -34,6 +34,8 @@ pub struct Judged {
     pub measured: Uptime,
     /// What of it is from the past, and waits; the rest is live, and decides.
     pub kept: KeptParts,
+    /// Where its arrival counts, when it was measured by what its clock says: it may be as old as that.
+    pub doubted: Option<Uptime>,
 }
 
 /// What of a reading is kept.
@@ -45,6 +47,17 @@ pub enum KeptParts {
     /// All of it, for newer ones are known of all its parts: it is not old.
     Overtaken,
     All,
+}
+
+impl KeptParts {
+    /// Which of these parts are kept.
+    pub const fn of(self, parts: Parts) -> Parts {
+        match self {
+            Self::Nothing => Parts::NONE,
+            Self::Some(kept) => kept,
+            Self::Overtaken | Self::All => parts,
+        }
+    }
 }
 
 /// What a catch-up was, once its time was up without a live reading.
@@ -106,35 +119,51 @@ impl DeviceClock {
         let age = delay - self.lag(arrival);
         let first = self.delays.lag().is_none() && age <= rules.live_within;
         if first || (age < Span::ZERO && self.before.is_none()) {
+            self.remember_lag(delay, rules);
             self.delays.note(delay);
         }
     }
 
     /// Judges the time of a reading that is no duplicate.
+    ///
+    /// Readings of one message are one arrival, as old as the newest of them: `newest`.
     pub fn judge(
         &mut self,
         time: Option<Timestamp>,
+        newest: Option<Timestamp>,
         parts: Parts,
         arrival: Now,
         rules: &AlertSettings,
     ) -> Judged {
         let Some(time) = time else {
             let (at, measured) = (arrival.wall, arrival.uptime);
-            return Judged { at, measured, kept: KeptParts::Nothing };
+            return Judged { at, measured, kept: KeptParts::Nothing, doubted: None };
         };
+        let newest = newest.filter(|newest| *newest > time);
+        self.judge_stamped((time, newest), parts, arrival, rules)
+    }
+
+    fn judge_stamped(
+        &mut self,
+        (time, newest): (Timestamp, Option<Timestamp>),
+        parts: Parts,
+        arrival: Now,
+        rules: &AlertSettings,
+    ) -> Judged {
         let stamp = time + self.lasted(time, arrival.uptime);
         let delay = delay(arrival.uptime, stamp);
         self.return_to_lag_before(delay, arrival, rules);
         let live_within = rules.live_within + self.stamps.longest();
+        let uptime = arrival.uptime;
+        let (sent, passed) = newest.map_or((time, delay), |newest| (newest, lag::delay(uptime, newest)));
+        let kept = |overtaken| KeptArrival { arrival: uptime, time: sent, delay: passed, parts, overtaken };
         if delay - self.lag(arrival) > live_within {
-            let kept = KeptArrival { arrival: arrival.uptime, time, delay, parts, overtaken: Parts::NONE };
-            self.keep(kept, live_within);
+            self.keep(kept(Parts::NONE), live_within);
             return self.judged(stamp, arrival, rules, KeptParts::All);
         }
         let overtaken = self.stamps.overtaken(parts, time);
         if !overtaken.is_empty() {
-            let kept = KeptArrival { arrival: arrival.uptime, time, delay, parts, overtaken };
-            self.keep(kept, live_within);
+            self.keep(kept(overtaken), live_within);
         }
         let live = parts.without(overtaken);
         if !overtaken.is_empty() && live.is_empty() {
@@ -173,7 +202,9 @@ impl DeviceClock {
         if was_ahead {
             self.stamps.start_anew(None);
         } else if too_young || is_nearer {
-            (self.anew_at, self.doubted_for) = (None, DOUBTED_FOR);
+            // A step of some seconds was no backlog's: what is out of order says nothing of what is old.
+            let was_old = lag - lag_before > rules.live_within;
+            (self.anew_at, self.doubted_for) = (None, if was_old { DOUBTED_FOR } else { self.doubted_for });
         } else {
             before.lone &= age > rules.live_within;
             return;
@@ -201,12 +232,17 @@ impl DeviceClock {
         self.since_jump = if jumps { 1 } else { self.since_jump + 1 };
     }
 
-    fn note_live(&mut self, delay: Span, arrival: Now, rules: &AlertSettings) {
+    /// A reading is ahead of the lag of now by far: it starts anew, and is remembered.
+    fn remember_lag(&mut self, delay: Span, rules: &AlertSettings) {
         if self.before.is_none() && self.delays.lag().is_some_and(|lag| lag - delay > rules.live_within) {
             let (delays, forgotten_after) = (self.delays, READINGS_REMEMBERED + 1);
             self.before = Some(Box::new(Before { delays, forgotten_after, lone: false }));
             self.delays = Delays::default();
         }
+    }
+
+    fn note_live(&mut self, delay: Span, arrival: Now, rules: &AlertSettings) {
+        self.remember_lag(delay, rules);
         self.delays.note(delay);
         self.doubted_for = self.doubted_for.saturating_sub(1);
         self.before.take_if(|before| before.forgotten_after <= 1);
@@ -234,7 +270,7 @@ impl DeviceClock {
         let lag = self.lag(now);
         let off_by = lag - delay_of_wall(now);
         let at = if off_by.abs() <= rules.clock_tolerance { stamp } else { stamp + off_by };
-        Judged { at, measured: measured(stamp, lag), kept }
+        Judged { at, measured: measured(stamp, lag), kept, doubted: None }
     }
 
     /// Whether kept readings came of which time will show what they are.
@@ -272,6 +308,16 @@ impl DeviceClock {
         self.anew_at = Some(due);
         self.note_fault(now, rules);
         Some(CatchUpEnd::SetBack { readings: self.since_jump, by: self.lag(now) - before, lone })
+    }
+
+    /// The last reading was not kept after all: its arrival counts.
+    pub fn note_released(&mut self) {
+        self.since_jump = self.since_jump.saturating_sub(1);
+    }
+
+    /// For how long one stamp lasts.
+    pub fn coarse(&self) -> Span {
+        self.stamps.longest()
     }
 
     /// Notes what of a kept reading is live after all, since the clock was set back.

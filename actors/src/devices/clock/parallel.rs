@@ -25,9 +25,12 @@ impl Parallel {
         Self { counts_from, delay, delays, newest, went_on: false }
     }
 
-    /// Takes a reading that goes on where it stood; whether this one does.
-    pub fn take(&mut self, kept: KeptArrival, live_within: Span) -> bool {
-        let goes_on = (kept.delay - self.delay).abs() <= live_within && kept.time >= self.newest.time;
+    /// Takes a reading that goes on where it stood; whether this one does, and is not catching up.
+    pub fn take(&mut self, kept: KeptArrival, live_within: Span, coarse: Span) -> bool {
+        let (fell, passed) = (self.delay - kept.delay - coarse, kept.arrival.since(self.counts_from));
+        let catches_up = fell > Span::ZERO && fell * 2 >= passed;
+        let is_near = (kept.delay - self.delay).abs() <= live_within;
+        let goes_on = is_near && !catches_up && kept.time >= self.newest.time;
         if goes_on {
             self.went_on = true;
             self.newest = Stamp::newest(Some(self.newest), kept.time, kept.arrival);

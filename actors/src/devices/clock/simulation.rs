@@ -172,7 +172,7 @@ impl Owner {
         for one in sent {
             self.run_until(one.arrival, &rules);
             let time = Timestamp::from_unix_ms(WALL_MS + one.stamp);
-            let judged = self.clock.judge(Some(time), Parts::of(&reading), now(one.arrival), &rules);
+            let judged = self.clock.judge(Some(time), None, Parts::of(&reading), now(one.arrival), &rules);
             if judged.kept != KeptParts::Nothing {
                 self.waiting.push(*one);
                 continue;

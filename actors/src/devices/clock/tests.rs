@@ -37,7 +37,7 @@ impl ClockTrial {
     fn judge(&mut self, arrival: f64, stamp: f64, vitals: &[Vital]) -> Judged {
         let time = Timestamp::from_unix_ms(WALL_MS + (stamp * 1000.0) as i64);
         let arrival = now((arrival * 1000.0) as i64, self.step_ms);
-        self.clock.judge(Some(time), parts(vitals), arrival, &self.rules)
+        self.clock.judge(Some(time), None, parts(vitals), arrival, &self.rules)
     }
 
     fn each_second(&mut self, seconds: std::ops::Range<i64>, behind: i64) {
@@ -359,7 +359,7 @@ fn of_readings_that_came_together_the_newest_gives_the_lag() {
 fn without_a_stamp_the_arrival_counts() {
     let mut trial = ClockTrial::new();
     trial.each_second(0..5, 0);
-    let judged = trial.clock.judge(None, Parts::NONE, now(9000, 0), &trial.rules);
+    let judged = trial.clock.judge(None, None, Parts::NONE, now(9000, 0), &trial.rules);
     assert_eq!((judged.measured, judged.kept), (Uptime::from_ms(9000), KeptParts::Nothing));
     assert_eq!(trial.arrives(9.0, 6.0), Some(6.0));
 }
