@@ -70,7 +70,7 @@ impl InstallationActor {
         self.outlet.keep(Kept { subject, reading, outcome, saved, record, receipt });
     }
 
-    /// Arms the one timer for the first flood that ends.
+    /// Arms the one timer for whatever is due first.
     fn arm_timer(&mut self, ctx: &mut Context<Self>) {
         let next = self.installation.next_deadline();
         if self.timer.is_some_and(|(at, _)| Some(at) == next) {
@@ -90,7 +90,16 @@ impl InstallationActor {
         for announcement in self.installation.tick(due, self.clock.now()) {
             self.announce(announcement);
         }
+        self.report_own_clock();
         self.report_gone(ctx);
+    }
+
+    /// Reports to the shards whether our own clock is suspect, where that has changed.
+    fn report_own_clock(&mut self) {
+        let suspect = self.installation.own_clock_suspect();
+        if std::mem::replace(&mut self.own_clock_suspect, suspect) != suspect {
+            self.shards.iter().for_each(|census| census.do_send(OwnClockJudged { suspect }));
+        }
     }
 }
 
@@ -177,12 +186,11 @@ pub struct ShardReported {
 impl Handler<ShardReported> for InstallationActor {
     type Result = ();
 
-    fn handle(&mut self, ShardReported { shard, report }: ShardReported, _: &mut Self::Context) {
-        let (announcements, suspect) = self.installation.note_shard(shard, report, self.clock.now());
+    fn handle(&mut self, ShardReported { shard, report }: ShardReported, ctx: &mut Self::Context) {
+        let announcements = self.installation.note_shard(shard, report, self.clock.now());
         announcements.into_iter().for_each(|announcement| self.announce(announcement));
-        if std::mem::replace(&mut self.own_clock_suspect, suspect) != suspect {
-            self.shards.iter().for_each(|census| census.do_send(OwnClockJudged { suspect }));
-        }
+        self.report_own_clock();
+        self.arm_timer(ctx);
     }
 }
 

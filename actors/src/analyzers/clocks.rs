@@ -3,6 +3,7 @@
 use super::{Analysis, Analyzer, Rule, View};
 use crate::alerts::{Cause, Finding, Presence, RuleName, Said, Timing, wording};
 use crate::conditions::{Condition, Priority};
+use crate::devices::Device;
 
 /// The rule in the list.
 pub const RULE: Rule = Rule {
@@ -13,6 +14,8 @@ pub const RULE: Rule = Rule {
 };
 
 /// Finds devices whose clock is wrong, unless our own clock is the likelier fault.
+///
+/// One that is right again, and not yet for long enough to be published as, is not blamed for what our own clock was.
 pub struct ClockAnalyzer;
 
 impl Analyzer for ClockAnalyzer {
@@ -21,10 +24,11 @@ impl Analyzer for ClockAnalyzer {
     }
 
     fn analyze(&self, view: &View) -> Analysis {
-        let wrong = view.devices.iter().filter_map(|device| Some((&device.id, device.off_by()?)));
+        let wrong = view.devices.iter().filter_map(|device| Some((device, device.off_by()?)));
+        let is_blamed = |device: &Device| !view.own_clock_suspect && device.clock.skew().is_some();
         let findings = wrong.map(|(device, off_by)| Finding {
-            condition: Condition::ClockWrong(Some(device.clone())),
-            reached: Some(Priority::Low).filter(|_| !view.own_clock_suspect),
+            condition: Condition::ClockWrong(Some(device.id.clone())),
+            reached: Some(Priority::Low).filter(|_| is_blamed(device)),
             kept: Some(Priority::Low),
             presence: Presence::Present,
             cause: Cause::Clock { off_by },

@@ -115,10 +115,11 @@ impl View {
         self.now.uptime.since(self.counts_from(heard, span))
     }
 
-    /// Which of heart rate and pulse rate speaks for the heart, and until when, where a newer pulse waits for its turn.
+    /// Which of heart rate and pulse rate speaks for the heart, and until when, where the other waits for its turn.
     ///
-    /// The heart rate goes first as long as it holds against the pulse as against another device. Once the pulse has
-    /// spoken, an older heart rate does not come back where the pulse falls silent.
+    /// The heart rate goes first as long as it holds against the pulse as against another device. Where it holds
+    /// nothing, the pulse holds in its turn. Once the pulse has spoken, an older heart rate does not come back where
+    /// the pulse falls silent.
     pub fn rate(&self) -> (Vital, Option<Uptime>) {
         let (rate, pulse) = (self.voice(Vital::HeartRate), self.voice(Vital::PulseRate));
         if self.pulse_spoke_last() {
@@ -126,19 +127,26 @@ impl View {
         }
         let Voice::Fresh(pulse, _) = pulse else { return (Vital::HeartRate, None) };
         let Voice::Fresh(rate, _) = rate else { return (Vital::PulseRate, None) };
-        if pulse.heard <= rate.heard {
-            return (Vital::HeartRate, None);
-        }
         let speakers = Speakers {
             devices: &self.devices,
             named: self.record.devices.as_deref(),
             now: self.now.uptime,
             listening_since: self.listening_since,
         };
-        let held = speakers.held_until((Vital::HeartRate, rate), (Vital::PulseRate, &pulse.device()));
-        match held.filter(|until| self.now.uptime < *until) {
-            Some(until) => (Vital::HeartRate, Some(until)),
-            None => (Vital::PulseRate, None),
+        let (rate, pulse) = ((Vital::HeartRate, rate), (Vital::PulseRate, pulse));
+        let held_until = |(vital, latest), (other, by): (Vital, &Latest)| {
+            speakers.held_until((vital, latest), (other, &by.device()))
+        };
+        let is_newer = pulse.1.heard > rate.1.heard;
+        let ((holder, until), other) = match (held_until(rate, pulse), is_newer) {
+            (Some(_), false) => return (Vital::HeartRate, None),
+            (None, true) => return (Vital::PulseRate, None),
+            (held, true) => ((Vital::HeartRate, held), Vital::PulseRate),
+            (None, false) => ((Vital::PulseRate, held_until(pulse, rate)), Vital::HeartRate),
+        };
+        match until.filter(|until| self.now.uptime < *until) {
+            Some(until) => (holder, Some(until)),
+            None => (other, None),
         }
     }
 

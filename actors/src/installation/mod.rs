@@ -1,6 +1,7 @@
 //! What is nobody's in particular: our own clock, store and broker, full admission, floods, and units unheard.
 
 mod floods;
+mod own_clock;
 mod receivers;
 mod shards;
 mod units;
@@ -21,6 +22,7 @@ pub use shards::{Clocks, ShardReport};
 pub use units::UnitHearing;
 
 use floods::Floods;
+use own_clock::OwnClock;
 use shards::Shards;
 use units::Unit;
 
@@ -38,6 +40,7 @@ pub struct Installation {
     /// What is so now, and since when.
     facts: BTreeMap<Condition, (Cause, Timestamp)>,
     shards: Shards,
+    own_clock: OwnClock,
     /// Units with something to say; bounded by the floods and by the units in which somebody is.
     units: BTreeMap<UnitId, Unit>,
     floods: Floods,
@@ -65,6 +68,7 @@ impl Installation {
             alerts: AlertSet::default(),
             facts: BTreeMap::new(),
             shards: Shards::new(shards),
+            own_clock: OwnClock::default(),
             units: BTreeMap::new(),
             floods: Floods::default(),
             watched: now.wall,
@@ -82,6 +86,9 @@ impl Installation {
                 Subject::Installation => {
                     if let Condition::DeliveryUnconfirmed(Some(receiver)) = &change.condition {
                         self.presence.adopt(receiver);
+                    }
+                    if change.condition == Condition::ClockWrong(None) {
+                        self.own_clock.adopt();
                     }
                     let (condition, fact) = (change.condition.clone(), (change.cause.clone(), change.onset));
                     self.facts.insert(condition, fact);
@@ -123,16 +130,11 @@ impl Installation {
         self.judge(at, now)
     }
 
-    /// A shard says how it is; answers with what follows, and whether our own clock is the likelier fault.
-    pub fn note_shard(&mut self, shard: usize, report: ShardReport, now: Now) -> (Vec<SubjectChanges>, bool) {
+    /// A shard says how it is; answers with what follows.
+    pub fn note_shard(&mut self, shard: usize, report: ShardReport, now: Now) -> Vec<SubjectChanges> {
         let had_all_reported = self.shards.have_all_reported();
         self.shards.note(shard, report);
         let max = self.settings.admission.max_patients;
-        let suspect = self.shards.own_clock_suspect().map(|(most, devices)| {
-            format!(
-                "The clocks of {most} of {devices} devices are off in the same direction: our own clock is probably wrong; check its time service"
-            )
-        });
         let full = self.shards.is_full().then(|| {
             format!("All {max} places are taken: readings of further patients are rejected (admission.max_patients)")
         });
@@ -142,7 +144,10 @@ impl Installation {
                 .to_owned()
         });
         self.shard_fact(Condition::DischargeHeld, held, now.wall);
-        self.shard_fact(Condition::ClockWrong(None), suspect, now.wall);
+        if self.shards.own_clock_suspect().is_some() || self.shards.have_all_reported() {
+            self.own_clock.note(self.shards.own_clock_suspect().is_some(), now);
+        }
+        self.judge_own_clock(now.uptime);
         self.shard_fact(Condition::AdmissionFull, full, now.wall);
         let mut announcements = vec![self.judge(now.wall, now)];
         if !had_all_reported && self.shards.have_all_reported() {
@@ -150,7 +155,27 @@ impl Installation {
             let units: Vec<_> = self.units.keys().cloned().collect();
             announcements.extend(units.iter().map(|unit| self.judge_unit(unit, now)));
         }
-        (announcements, self.facts.contains_key(&Condition::ClockWrong(None)))
+        announcements
+    }
+
+    /// Whether our own clock is the likelier fault.
+    pub fn own_clock_suspect(&self) -> bool {
+        self.own_clock.is_suspect()
+    }
+
+    /// Takes up the verdict on our own clock at `due`; whether it changed.
+    fn judge_own_clock(&mut self, due: Uptime) -> bool {
+        let changed = self.own_clock.run_out(due, self.settings.alerts.catch_up);
+        let off = self.shards.own_clock_suspect().zip(self.own_clock.off_since());
+        if !self.own_clock.is_wrong() {
+            self.facts.remove(&Condition::ClockWrong(None));
+        } else if let Some(((most, devices), since)) = off {
+            let words = format!(
+                "The clocks of {most} of {devices} devices are off in the same direction: our own clock is probably wrong; check its time service"
+            );
+            self.shard_fact(Condition::ClockWrong(None), Some(words), since);
+        }
+        changed
     }
 
     /// What shards report, from before a restart too until all of them have.
@@ -191,16 +216,18 @@ impl Installation {
         units.iter().map(|unit| self.judge_unit(unit, now)).collect()
     }
 
-    /// When a flood counts as over, or a receiver as gone.
+    /// When a flood counts as over, a receiver as gone, or our own clock as wrong or right.
     pub fn next_deadline(&self) -> Option<Uptime> {
-        self.floods.next_deadline().into_iter().chain(self.receivers_deadline()).min()
+        let of_clock = self.own_clock.deadline(self.settings.alerts.catch_up);
+        [self.floods.next_deadline(), self.receivers_deadline(), of_clock].into_iter().flatten().min()
     }
 
-    /// Ends the floods that are over at `due`, and says which receivers are gone by then.
+    /// Ends the floods that are over at `due`, and says which receivers are gone and whether our own clock is wrong.
     pub fn tick(&mut self, due: Uptime, now: Now) -> Vec<SubjectChanges> {
         let units = self.floods.end(due);
-        let of_receivers = self.run_out_receivers(due).then(|| self.judge(now.wall, now));
-        units.iter().map(|unit| self.judge_unit(unit, now)).chain(of_receivers).collect()
+        let judges = self.run_out_receivers(due) | self.judge_own_clock(due);
+        let of_all = judges.then(|| self.judge(now.wall, now));
+        units.iter().map(|unit| self.judge_unit(unit, now)).chain(of_all).collect()
     }
 
     /// What a shard hears of a unit; answers with what follows, and whether that it is unheard is one alert about

@@ -68,6 +68,46 @@ fn a_clock_of_our_own_that_was_found_wrong_stays_so_and_no_device_is_blamed() {
     });
 }
 
+/// Seen to fail with the verdict of each second published: 60 changes a minute.
+#[test]
+fn one_device_with_two_clocks_makes_nothing_of_our_own_and_saves_no_other_from_blame() {
+    on_paused_time(|| async {
+        let ward = Ward::open();
+        for second in 1..60 {
+            let old = [3600, 0, if second % 2 == 0 { 3600 } else { 0 }];
+            for (bed, old) in ["icu-1/a", "icu-1/b", "icu-1/c"].iter().zip(old) {
+                ward.send_of(bed, second, 72, Span::from_secs(-old));
+            }
+            ward.wait(1).await;
+        }
+        let blamed = ("icu-1/a".to_owned(), "clock.wrong".to_owned(), Event::Raised);
+        assert_eq!(ward.published(), [blamed]);
+    });
+}
+
+/// Seen to fail with the end of a suspicion published at once, and with a device blamed that is right again.
+#[test]
+fn a_clock_of_our_own_that_is_right_for_a_minute_is_published_as_right_and_no_device_is_blamed() {
+    on_paused_time(|| async {
+        let ward = Ward::open();
+        all_an_hour_ahead(&ward, 1..20).await;
+        let own = |event| ("_/_".to_owned(), "clock.wrong".to_owned(), event);
+        for second in 20..120 {
+            // One is heard later than the others to be right.
+            let last = Span::from_secs(if second < 25 { -3600 } else { 0 });
+            for bed in ["icu-1/a", "icu-1/b", "icu-1/c"] {
+                ward.send_of(bed, second, 72, Span::ZERO);
+            }
+            ward.send_of("icu-1/d", second, 72, last);
+            ward.wait(1).await;
+            if second == 80 {
+                assert_eq!(ward.published(), [own(Event::Raised)]);
+            }
+        }
+        assert_eq!(ward.published(), [own(Event::Raised), own(Event::Cleared)]);
+    });
+}
+
 /// Seen to fail with the open alerts of the installation taken out of what is restored.
 #[test]
 fn what_still_holds_is_not_raised_anew_and_what_does_not_ends() {

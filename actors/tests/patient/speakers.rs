@@ -1,5 +1,6 @@
 //! Which of two devices speaks for a vital that both measure.
 
+use wardwatch_actors::alerts::AlertChange;
 use wardwatch_actors::vitals::Vital;
 
 use super::ward::*;
@@ -136,4 +137,33 @@ fn the_heart_rate_goes_first_as_soon_as_it_is_there() {
     let both = (10..20).flat_map(|at| [(at, "mon-1", PulseRate, 72), (at, "mon-1", HeartRate, 0)]);
     let readings: Vec<_> = pulse.chain(both).collect();
     assert_eq!(rate_judged(&readings, 20), ["15 raised heart_rate.low high"]);
+}
+
+/// Seen to fail with the heart rate going first whenever it is the newer of the two: an update with each reading.
+#[test]
+fn the_pulse_holds_against_the_heart_rate_of_a_clock_that_started_anew() {
+    let mut ward = Ward::without_scores();
+    let rate_at = |at| if at < 60 { 72 } else { 30 };
+    let heart = |ward: &mut Ward, at: i64| {
+        ward.device_reads("mon-1", at, at - 3600, &[(HeartRate, rate_at(at))]);
+    };
+    for at in (0..90).step_by(2) {
+        heart(&mut ward, at);
+        ward.device_reads("ox-1", at + 1, at + 1, &[(PulseRate, rate_at(at))]);
+    }
+    let is_pulse = |change: &AlertChange| change.message.starts_with("Pulse rate 30 /min");
+    assert!(ward.published.iter().any(is_pulse));
+    ward.published(&["20 raised clock.wrong low", "66 raised heart_rate.low high"]);
+
+    // 20 s after the last pulse the heart rate speaks, and does so from then on.
+    (90..120).step_by(2).for_each(|at| heart(&mut ward, at));
+    ward.published(&["109 updated heart_rate.low high", "109 raised device.silent low"]);
+}
+
+/// Seen to fail with the heart rate going first whenever it is the newer of the two.
+#[test]
+fn a_continuous_pulse_holds_against_a_spot_value_of_the_heart_rate() {
+    let mut readings: Vec<_> = (0..60).map(|at| (at, "ox-1", PulseRate, 30)).collect();
+    readings.insert(30, (30, "tablet-1", HeartRate, 30));
+    assert_eq!(rate_judged(&readings, 60), ["5 raised heart_rate.low high"]);
 }
