@@ -234,3 +234,12 @@ fn a_service_that_is_started_anew_each_day_reports_what_is_silent_for_26_hours()
         "399900 escalated device.silent medium",
     ]);
 }
+
+/// What a reading becomes whose values were all rejected.
+#[test]
+fn a_reading_without_values_is_a_sign_of_life_of_its_device_and_of_no_vital() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(0..20, &[(HeartRate, 80)]);
+    (20..40).for_each(|at| ward.device_reads("mon-1", at, at, &[]));
+    ward.published(&["39 raised heart_rate.missing low"]);
+}

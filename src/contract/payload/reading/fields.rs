@@ -59,9 +59,10 @@ impl<'s> Draft<'s> {
         draft
     }
 
-    /// Whether it says anything that a patient's monitoring can use.
+    /// Whether it says anything that a patient's monitoring can use: be it, where all else was rejected, that its device
+    /// still sends.
     pub fn is_worth_judging(&self) -> bool {
-        self.reading.has_measurements() || !self.reading.not_measured.is_empty()
+        self.reading.has_measurements() || !self.reading.not_measured.is_empty() || !self.faults.is_empty()
     }
 
     /// One value; `null` says "not measured", and so may a zero or what the device sends for it.

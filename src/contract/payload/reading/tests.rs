@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wardwatch_actors::vitals::{Quantity, Vital};
+use wardwatch_actors::vitals::{Quantity, Vital, VitalSet};
 
 use super::*;
 use crate::config::SourceConfig;
@@ -67,6 +67,17 @@ fn an_implausible_value_is_rejected_and_the_rest_is_used() {
             "temperature: `warm` is not a number",
         ]
     );
+}
+
+/// Its device still sends, and is not silent.
+#[test]
+fn a_reading_of_which_every_value_is_rejected_is_a_reading_without_values() {
+    for json in [r#"{"device":"mon-1","heart_rate":500}"#, r#"{"device":"mon-1","oxygen_saturation":0.97}"#] {
+        let parsed = parse_text(json).unwrap();
+        let [reading] = &parsed.readings[..] else { panic!("{json}: {:?}", parsed.readings) };
+        assert_eq!((reading.has_measurements(), reading.not_measured), (false, VitalSet::default()));
+        assert_eq!((reading.device.as_ref().unwrap().as_str(), parsed.faults.len()), ("mon-1", 1));
+    }
 }
 
 #[test]
