@@ -204,6 +204,11 @@ impl AlertSet {
         self.ids.former_stay = Some(end);
     }
 
+    /// When the last stay of this name ended, where one did.
+    pub fn former_stay(&self) -> Option<Timestamp> {
+        self.ids.former_stay
+    }
+
     /// Ends everything for a reason: discharged, transferred, left.
     pub fn end(&mut self, reason: &str, now: Now, caption: &Caption<'_>) -> Vec<AlertChange> {
         self.life_cycles.iter_mut().for_each(|of| of.end(reason, now.wall));

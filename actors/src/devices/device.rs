@@ -6,6 +6,7 @@ use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::devices::clock::lag::delay;
 use crate::devices::clock::{CatchUpEnd, DeviceClock, Judged, KeptParts, Parts, Skew};
 use crate::devices::count::Count;
+use crate::devices::former::FormerStay;
 use crate::devices::repeats::Repeats;
 use crate::devices::rhythm::Rhythm;
 use crate::devices::withheld::Withheld;
@@ -132,8 +133,9 @@ impl Device {
         hearing_since: Uptime,
         now: Now,
         rules: &AlertSettings,
+        former: FormerStay,
     ) -> Option<CatchUpEnd> {
-        let end = self.clock.run_out(due, hearing_since, now, rules)?;
+        let end = self.clock.run_out(due, hearing_since, now, rules, former)?;
         if matches!(end, CatchUpEnd::SetBack { .. }) {
             self.withheld.note_turned();
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::clock::Parts;
+use super::former::FormerStay;
 use crate::clock::{Span, Timestamp, Uptime};
 use crate::people::DeviceId;
 use crate::vitals::{Consciousness, Quantity, Reading, ReadingRef, Vital, VitalSet};
@@ -47,6 +48,11 @@ impl KeptReading {
     /// The device, by the name under which the patient knows it.
     pub fn device(&self) -> DeviceId {
         self.reading.device.clone().unwrap_or_else(DeviceId::unnamed)
+    }
+
+    /// Whether it was measured in a former stay of the same name.
+    pub fn is_of(&self, former: FormerStay) -> bool {
+        former.has(self.at, self.reading.received_at)
     }
 
     /// Judges it by a lag that is greater by `by`.

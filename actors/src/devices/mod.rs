@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod count;
 pub mod device;
+pub mod former;
 pub mod kept;
 pub mod repeats;
 pub mod rhythm;

@@ -8,6 +8,7 @@ use crate::alerts::{AlertSet, Passed};
 use crate::chart::Chart;
 use crate::clock::{Span, Uptime};
 use crate::conditions::Condition;
+use crate::devices::former::FormerStay;
 use crate::devices::kept::{KeptReading, KeptReadings};
 use crate::people::DeviceId;
 use crate::vitals::{Reading, Vital};
@@ -33,6 +34,9 @@ pub(super) struct Drain {
     #[serde(default)]
     decided: bool,
     pub waiting: KeptReadings,
+    /// What was measured in it waits for what its clock turns out to be, and for nothing else.
+    #[serde(default, skip_serializing_if = "FormerStay::is_none")]
+    former: FormerStay,
     /// How many of them have been charted for the live track.
     charted: usize,
     /// How many waited when they were last judged.
@@ -46,7 +50,7 @@ pub(super) struct Drain {
 
 impl Drain {
     /// Begins with the first kept reading.
-    pub fn new(device: DeviceId, known: &Arc<Chart>, alerts: &AlertSet) -> Self {
+    pub fn new(device: DeviceId, known: &Arc<Chart>, alerts: &AlertSet, former: FormerStay) -> Self {
         let mut chart = Chart::default();
         (chart.consciousness, chart.oxygen) = (known.consciousness, known.oxygen);
         Self {
@@ -56,6 +60,7 @@ impl Drain {
             begun: alerts.of_patient(),
             decided: false,
             waiting: KeptReadings::default(),
+            former,
             charted: 0,
             judged: 0,
             leaving: KeptReadings::default(),
@@ -85,7 +90,12 @@ impl Drain {
 
     /// Whether readings wait of which the live track does not know what they say.
     pub fn is_unjudged(&self) -> bool {
-        self.judged < self.waiting.len()
+        self.judged < self.waiting.len() && self.of_this_stay().next().is_some()
+    }
+
+    /// What waits, but for what was measured in a former stay.
+    pub fn of_this_stay(&self) -> impl Iterator<Item = &KeptReading> {
+        self.waiting.iter().filter(|kept| !kept.is_of(self.former))
     }
 
     /// Everything is to be judged anew: it has been charted, and some of it was sent by another clock.
@@ -97,6 +107,7 @@ impl Drain {
     pub fn in_order(&mut self, live: &Chart) -> (Track, Vec<KeptReading>) {
         self.judged = self.waiting.len();
         let mut readings = self.waiting.in_order();
+        readings.retain(|kept| !kept.is_of(self.former));
         readings.extend(readings_of(&self.known));
         readings.extend(readings_of(live));
         readings.sort_by_key(|kept| kept.measured);
@@ -136,12 +147,13 @@ impl Drain {
 
     /// From when on rules are asked: what was live before has been judged.
     pub fn begins(&self) -> Uptime {
-        self.waiting.iter().map(|kept| kept.measured).min().unwrap_or(self.counts_from)
+        self.of_this_stay().map(|kept| kept.measured).min().unwrap_or(self.counts_from)
     }
 
     /// The oldest, of which too many waited, and on what they are to be judged.
     pub fn oldest(&mut self) -> (Track, Vec<KeptReading>) {
-        let leaving: Vec<_> = std::mem::take(&mut self.leaving).iter().cloned().collect();
+        let mut leaving: Vec<_> = std::mem::take(&mut self.leaving).iter().cloned().collect();
+        leaving.retain(|kept| !kept.is_of(self.former));
         let begins = leaving.iter().map(|kept| kept.measured).min().unwrap_or(self.counts_from);
         let track = self.start(begins);
         if self.goes_on_from_what_was_known(begins) {

@@ -12,6 +12,7 @@ use crate::chart::Charted;
 use crate::clock::{Now, Span, Uptime};
 use crate::devices::Device;
 use crate::devices::clock::{Judged, KeptParts};
+use crate::devices::former::FormerStay;
 use crate::devices::kept::{KeptReading, part};
 use crate::people::DeviceId;
 use crate::vitals::{Reading, ReadingRef, VitalSet};
@@ -114,8 +115,11 @@ impl Patient {
         Some(Account { device: device.clone(), purpose: Purpose::Decide })
     }
 
-    /// Charts a kept reading for the live track, where nothing newer is known.
+    /// Charts a kept reading for the live track, where nothing newer is known and it is of this stay.
     pub(super) fn chart_past(&mut self, kept: &KeptReading, listening: Listening, now: Now) -> Charted {
+        if kept.is_of(self.former_stay()) {
+            return Charted::Late;
+        }
         let KeptReading { reading, at, measured, .. } = kept;
         let (device, origin) = (kept.device(), kept.origin());
         let timed = Timed { reading, device: &device, origin, at: *at, measured: *measured, live: false };
@@ -140,10 +144,16 @@ impl Patient {
         self.drain_of(device).keep(kept)
     }
 
+    /// The stay of the same name before this one.
+    pub(super) fn former_stay(&self) -> FormerStay {
+        FormerStay::until(self.alerts.former_stay(), self.site.settings.alerts.clock_tolerance)
+    }
+
     /// What this device brings from the past.
     fn drain_of(&mut self, device: &DeviceId) -> &mut Drain {
         let place = self.drains.iter().position(|drain| drain.device == *device).unwrap_or_else(|| {
-            self.drains.push(Drain::new(device.clone(), &self.chart, &self.alerts));
+            let former = self.former_stay();
+            self.drains.push(Drain::new(device.clone(), &self.chart, &self.alerts, former));
             self.drains.len() - 1
         });
         &mut self.drains[place]

@@ -11,6 +11,7 @@ use crate::chart::{Chart, Charted};
 use crate::clock::{Now, Span, Uptime};
 use crate::devices::Devices;
 use crate::devices::clock::{CatchUpEnd, Parts};
+use crate::devices::former::FormerStay;
 use crate::devices::kept::KeptReading;
 use crate::people::{DeviceId, Subject};
 use crate::settings::AlertSettings;
@@ -149,7 +150,8 @@ impl Patient {
         if !self.devices.iter().any(|device| is_due(device.clock.deadline(rules))) {
             return None;
         }
-        let (device, end) = first_ended(Arc::make_mut(&mut self.devices), due, since, now, rules)?;
+        let former = self.former_stay();
+        let (device, end) = first_ended(Arc::make_mut(&mut self.devices), (due, since), now, rules, former)?;
         self.last_saved.at = None;
         match end {
             CatchUpEnd::SetBack { readings, by, lone } => {
@@ -266,11 +268,11 @@ impl Patient {
     fn fell_silent(&mut self, device: DeviceId, listening: Listening, now: Now) -> Option<Inquiry> {
         let drain = self.drains.iter_mut().find(|drain| drain.device == device)?;
         let uncharted = drain.uncharted();
-        let newest = drain.waiting.iter().max_by_key(|kept| kept.measured)?.clone();
+        let newest = drain.of_this_stay().max_by_key(|kept| kept.measured).cloned();
         for kept in &uncharted {
             self.chart_past(kept, listening, now);
         }
-        Some(self.decide_by_timer(device, &newest, listening, now))
+        Some(self.decide_by_timer(device, &newest?, listening, now))
     }
 
     fn decide_by_timer(
@@ -309,13 +311,13 @@ fn arrival_of(kept: &KeptReading, now: Now) -> Now {
 /// The first device whose catch-up is over, and what it was.
 fn first_ended(
     devices: &mut Devices,
-    due: Uptime,
-    hearing_since: Uptime,
+    (due, hearing_since): (Uptime, Uptime),
     now: Now,
     rules: &AlertSettings,
+    former: FormerStay,
 ) -> Option<(DeviceId, CatchUpEnd)> {
     devices.iter_mut().find_map(|device| {
-        let end = device.run_out(due, hearing_since, now, rules)?;
+        let end = device.run_out(due, hearing_since, now, rules, former)?;
         Some((device.id.clone(), end))
     })
 }

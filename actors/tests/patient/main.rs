@@ -2,6 +2,7 @@
 
 mod admission;
 mod backlog;
+mod former_stay;
 mod identity;
 mod limits;
 mod restart;

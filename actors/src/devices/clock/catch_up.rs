@@ -9,7 +9,7 @@ use super::stamps::{Stamp, as_ms};
 use crate::clock::{Span, Timestamp, Uptime};
 
 /// By more than this the ages must have fallen for what then falls silent to have been a backlog.
-const BACKLOG_FELL: Span = Span::from_secs(60);
+pub(super) const BACKLOG_FELL: Span = Span::from_secs(60);
 
 /// No buffer reaches further back: what jumps further was sent by a clock that started anew.
 pub(super) const BUFFER_REACHES: Span = Span::from_hours(7 * 24);
@@ -232,6 +232,11 @@ impl CatchUp {
         self.rests = true;
     }
 
+    /// The newest stamp since the last jump.
+    pub fn newest(&self) -> Timestamp {
+        self.newest.time
+    }
+
     /// Whether one reading alone would prove nothing.
     pub fn is_doubted(&self) -> bool {
         self.doubted
@@ -248,13 +253,13 @@ impl CatchUp {
     /// sent with the oldest or with the newest first.
     ///
     /// Where a clock went on beside what was drained for `catch_up`, it is the one that holds.
-    pub fn ending(&self, due: Uptime, catch_up: Span) -> Ending {
+    pub fn ending(&self, due: Uptime, catch_up: Span, backlog_fell: Span) -> Ending {
         let of_parallel = |parallel: &Parallel| parallel.deadline(catch_up).is_some_and(|end| end <= due);
         if let Some((delays, newest)) = self.parallel.as_ref().filter(|p| of_parallel(p)).map(Parallel::clock)
         {
             return Ending::SetBack { delays, newest, lone: false };
         }
-        let buffered = self.jumped || self.jump_delay - self.mark_delay > BACKLOG_FELL;
+        let buffered = self.jumped || self.jump_delay - self.mark_delay > backlog_fell;
         if !self.went_on && (buffered || self.backwards || self.doubted) {
             Ending::FellSilent
         } else {

@@ -17,8 +17,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Now, Span, Timestamp, Uptime};
+use crate::devices::former::FormerStay;
 use crate::settings::AlertSettings;
-use catch_up::{BUFFER_REACHES, CatchUp, Ending, KeptArrival};
+use catch_up::{BACKLOG_FELL, BUFFER_REACHES, CatchUp, Ending, KeptArrival};
 use fault::ClockFault;
 pub use fault::Skew;
 use lag::{Delays, REMEMBERED, delay, delay_of_wall, measured};
@@ -290,11 +291,14 @@ impl DeviceClock {
         hearing_since: Uptime,
         now: Now,
         rules: &AlertSettings,
+        former: FormerStay,
     ) -> Option<CatchUpEnd> {
+        let backlog_fell = self.backlog_fell(former, now, rules);
         let catch_up = self.catch_up.as_mut()?;
         catch_up.count_from(hearing_since);
         catch_up.deadline(rules.catch_up).filter(|deadline| *deadline <= due)?;
-        let Ending::SetBack { delays, newest, lone } = catch_up.ending(due, rules.catch_up) else {
+        let Ending::SetBack { delays, newest, lone } = catch_up.ending(due, rules.catch_up, backlog_fell)
+        else {
             catch_up.rest();
             return Some(CatchUpEnd::FellSilent);
         };
@@ -308,6 +312,15 @@ impl DeviceClock {
         self.anew_at = Some(due);
         self.note_fault(now, rules);
         Some(CatchUpEnd::SetBack { readings: self.since_jump, by: self.lag(now) - before, lone })
+    }
+
+    /// By more than how much ages must have fallen to have been a backlog's: by hardly anything, where it would be that
+    /// of a former stay.
+    fn backlog_fell(&self, former: FormerStay, now: Now, rules: &AlertSettings) -> Span {
+        let at = |stamp| self.judged(stamp, now, rules, KeptParts::All).at;
+        let newest = self.catch_up.as_ref().map(|catch_up| at(catch_up.newest()));
+        let is_of_former = newest.is_some_and(|newest| former.has(newest, now.wall));
+        if is_of_former { rules.clock_tolerance } else { BACKLOG_FELL }
     }
 
     /// The last reading was not kept after all: its arrival counts.

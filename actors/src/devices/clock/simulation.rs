@@ -187,7 +187,7 @@ impl Owner {
 
     fn run_until(&mut self, until: i64, rules: &AlertSettings) {
         while let Some(due) = self.clock.deadline(rules).filter(|due| due.as_ms() <= until) {
-            match self.clock.run_out(due, Uptime::START, now(due.as_ms()), rules) {
+            match self.clock.run_out(due, Uptime::START, now(due.as_ms()), rules, FormerStay::default()) {
                 Some(CatchUpEnd::SetBack { readings, .. }) => {
                     let readings = readings.min(self.waiting.len());
                     self.decide(due.as_ms(), self.waiting.len() - readings, false);

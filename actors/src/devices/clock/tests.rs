@@ -49,7 +49,8 @@ impl ClockTrial {
     /// What the end of the catch-up at this second is; what could be heard before `hearing_since` does not count.
     fn runs_out(&mut self, due: i64, hearing_since: i64) -> Option<CatchUpEnd> {
         let (due, hearing) = (Uptime::from_ms(due * 1000), Uptime::from_ms(hearing_since * 1000));
-        self.clock.run_out(due, hearing, now(due.as_ms(), self.step_ms), &self.rules)
+        let now = now(due.as_ms(), self.step_ms);
+        self.clock.run_out(due, hearing, now, &self.rules, FormerStay::default())
     }
 
     fn deadline(&self) -> Option<i64> {
@@ -374,6 +375,7 @@ fn a_restart_of_ours_changes_nothing() {
     assert_eq!(again, trial.clock);
     again.shift(Span::from_secs(-20));
     assert_eq!(again.deadline(&trial.rules), Some(Uptime::from_ms(10_000)));
-    let end = again.run_out(Uptime::from_ms(10_000), Uptime::START, now(10_000, 20_000), &trial.rules);
+    let (due, now) = (Uptime::from_ms(10_000), now(10_000, 20_000));
+    let end = again.run_out(due, Uptime::START, now, &trial.rules, FormerStay::default());
     assert_eq!(end, Some(CatchUpEnd::SetBack { readings: 5, by: Span::from_secs(3593), lone: false }));
 }
