@@ -244,6 +244,11 @@ impl Rules<'_> {
             store.keep_readings,
             Span::from_hours(1)..=Span::from_hours(24 * 3660),
         );
+        self.within(
+            "store.keep_minutes",
+            store.keep_minutes,
+            Span::from_hours(24)..=Span::from_hours(24 * 3660),
+        );
         if let Some(span) = store.keep_changes.span() {
             // What is open or pending is kept in any case.
             self.within("store.keep_changes", span, Span::from_hours(24)..=Span::from_hours(24 * 36_600));

@@ -21,6 +21,9 @@ pub struct StoreConfig {
     pub keep_readings: Span,
     /// For how long the log of alert changes is kept, and what is recorded of admissions and commands.
     pub keep_changes: KeepFor,
+    /// For how long the trend of each minute is kept, counted in the same way.
+    #[serde(with = "duration")]
+    pub keep_minutes: Span,
 }
 
 impl Default for StoreConfig {
@@ -31,6 +34,7 @@ impl Default for StoreConfig {
             linger: Span::from_ms(20),
             keep_readings: Span::from_hours(48),
             keep_changes: KeepFor::Ever,
+            keep_minutes: Span::from_hours(90 * 24),
         }
     }
 }

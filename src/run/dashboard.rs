@@ -14,6 +14,7 @@ use super::asked_commands::AskedCommands;
 use super::heartbeat::{Heartbeat, IngestStatus};
 use super::setup::Setup;
 use crate::causes::Causes;
+use crate::feed::archive::Archive;
 use crate::web::{CommandAnswer, Dashboard, PageSource};
 
 /// What the pages ask of the service that runs.
@@ -22,6 +23,7 @@ struct RunningService {
     commands: AskedCommands,
     heartbeat: Heartbeat,
     ingest: watch::Receiver<IngestStatus>,
+    archive: Arc<dyn Archive>,
 }
 
 impl PageSource for RunningService {
@@ -38,6 +40,10 @@ impl PageSource for RunningService {
         Box::pin(async move { commands.command(sender, patient, payload).await })
     }
 
+    fn archive(&self) -> &dyn Archive {
+        &*self.archive
+    }
+
     fn is_whole(&self) -> bool {
         self.heartbeat.is_whole(&self.ingest.borrow())
     }
@@ -50,6 +56,7 @@ pub fn serve(pages: Dashboard, setup: &Setup, service: &Service) {
         commands: service.asked.clone(),
         heartbeat: service.housekeeping.heartbeat.clone(),
         ingest: service.shard.status.clone(),
+        archive: Arc::clone(&setup.archive),
     };
     if let Err(fault) = pages.serve(Arc::clone(&setup.live), Arc::new(running), setup.started) {
         error!("{}; monitoring goes on without pages", Causes(&fault));

@@ -13,7 +13,9 @@ use crate::config::given::GivenWords;
 use crate::config::{Config, StoreUrl};
 use crate::contract::topics::Topics;
 use crate::fatal::Fatal;
+use crate::feed::archive::Archive;
 use crate::link::{Link, LinkFault, LinkSettings};
+use crate::store::StoreArchive;
 use crate::web::LiveView;
 
 /// What every part of the service is started with.
@@ -31,6 +33,8 @@ pub struct Setup {
     pub live: Arc<LiveView>,
     /// What the site gives, where somebody reads a configuration.
     pub given: Option<GivenWords>,
+    /// What the store answers those who read.
+    pub archive: Arc<dyn Archive>,
     /// Takes what ends the process.
     pub fatal: mpsc::UnboundedSender<Fatal>,
 }
@@ -52,6 +56,7 @@ impl Setup {
             pulse: Pulse::default(),
             live: Arc::default(),
             given: None,
+            archive: Arc::new(StoreArchive::at(&config.store.url)),
             fatal,
             config,
         };

@@ -5,6 +5,8 @@
 //! opens it later, puts removed files in their place again and lets a damaged one begin anew. Deliberately absent: MQTT,
 //! and what to make of a lost store, which is decided where this is wired.
 
+mod alert_list;
+mod archive;
 mod audit;
 mod backup;
 mod batch;
@@ -12,7 +14,9 @@ mod database;
 mod faults;
 mod files;
 mod holders;
+mod insight;
 mod lanes;
+mod minutes;
 mod numbering;
 mod packing;
 mod peek;
@@ -47,6 +51,7 @@ use wardwatch_actors::patient::outcome::Outcome;
 use crate::config::{StoreConfig, StoreUrl};
 use crate::contract::payload::rejected::RejectedMessage;
 use crate::feed::{Cursor, Emission, Feed, NumberedChange};
+pub use archive::StoreArchive;
 pub use audit::{AuditFault, AuditHead, AuditNote, AuditReport, NotedHead, RowName};
 pub use backup::{BackupFault, back_up};
 pub use faults::StoreFault;

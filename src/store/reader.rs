@@ -99,7 +99,8 @@ impl StoreReader {
         }
     }
 
-    fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadFault> {
+    /// Asks something of the database.
+    pub fn read<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, ReadFault> {
         query(&self.connection).map_err(|source| ReadFault::Query { path: self.path.clone(), source })
     }
 
@@ -144,7 +145,10 @@ impl StoreReader {
     pub fn history(&self, patient: &PatientId, period: Period) -> Result<PatientHistory, ReadFault> {
         self.read(|connection| {
             let mut history = PatientHistory::default();
-            readings(connection, patient, period, &mut history)?;
+            readings(connection, patient, period, |reading| match reading {
+                Some(reading) => history.readings.push(reading),
+                None => history.unreadable += 1,
+            })?;
             changes(connection, &Subject::Patient(patient.clone()), period, &mut history)?;
             let sql = "SELECT time, kind, what FROM audit WHERE change IS NULL AND subject = ?1 \
                        AND time >= ?2 AND time <= ?3 ORDER BY position";
@@ -181,12 +185,12 @@ fn changes(
     Ok(())
 }
 
-/// Readings lie in the order in which they came, and nothing else leads to those of one patient.
-fn readings(
+/// The readings of a patient in a period; none for each that cannot be read. They lie in the order in which they came, and nothing else leads to those of one patient.
+pub fn readings(
     connection: &Connection,
     patient: &PatientId,
     period: Period,
-    history: &mut PatientHistory,
+    mut each: impl FnMut(Option<Reading>),
 ) -> rusqlite::Result<()> {
     let first = number_at(connection, period.from - CLOCK_SET_BY)?;
     let last = number_at(connection, period.to + CLOCK_SET_BY)?;
@@ -197,10 +201,7 @@ fn readings(
     let (from, to) = (period.from.unix_ms(), period.to.unix_ms());
     let mut rows = statement.query(params![first, last, patient.as_str(), from, to])?;
     while let Some(row) = rows.next()? {
-        match recovery::reading(row)? {
-            Some(reading) => history.readings.push(reading),
-            None => history.unreadable += 1,
-        }
+        each(recovery::reading(row)?);
     }
     Ok(())
 }

@@ -23,9 +23,11 @@ const COVERED_STEPS: u32 = 6;
 /// Commits what comes until the store is closed.
 pub fn run(shared: &SharedStore, mut writer: Writer) {
     commit_all(shared, &mut writer);
+    // Whoever closed the store goes on at once, and then nothing drains any more.
+    let drains = shared.drains();
     shared.recorder_ended();
     // All is committed: nobody waits for this, and a crash in it loses nothing.
-    if shared.drains() {
+    if drains {
         writer.finish();
     }
 }

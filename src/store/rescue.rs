@@ -129,6 +129,8 @@ impl Rescue<'_> {
         if let Ok(covered) = covered {
             transaction.execute("UPDATE covered SET number = ?1", [covered])?;
         }
+        let list = "UPDATE covered SET to_list = ifnull((SELECT max(number) FROM changes), 0)";
+        transaction.execute(list, [])?;
         transaction.commit()?;
         Ok(Rescued { memories, changes, readings })
     }

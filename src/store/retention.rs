@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, params};
 
+use super::alert_list;
 use super::audit::{self, AuditChain, AuditLog, OldEnough};
 use super::batch::Batch;
+use super::minutes::Minutes;
 use super::numbering::Numbering;
+use super::writer::WriterTerms;
 
 /// How many rows go at once, at least.
 const DELETION_STEP: usize = 500;
@@ -26,31 +29,38 @@ pub struct Retention {
     keep_readings: Duration,
     /// None is for ever.
     keep_changes: Option<Duration>,
+    keep_minutes: Duration,
     /// For how long the service had run before this process.
     before: Duration,
     last_milestone: Option<Duration>,
     deleted: Duration,
     /// Up to these rows nothing is to be kept.
     readings_upto: i64,
+    minutes_upto: i64,
     changes_upto: OldEnough,
     /// Whether there may be rows of the audit that age out, and changes of before it to be taken in.
     changes_left: bool,
     earlier_left: bool,
+    unlisted_left: bool,
 }
 
 impl Retention {
     /// Nothing is known yet of the store.
-    pub fn new(keep_readings: Duration, keep_changes: Option<Duration>) -> Self {
+    pub fn new(terms: &WriterTerms) -> Self {
+        let WriterTerms { keep_readings, keep_changes, keep_minutes, .. } = *terms;
         Self {
             keep_readings,
             keep_changes,
+            keep_minutes,
             before: Duration::ZERO,
             last_milestone: None,
             deleted: Duration::ZERO,
             readings_upto: 0,
+            minutes_upto: 0,
             changes_upto: OldEnough::default(),
             changes_left: true,
             earlier_left: true,
+            unlisted_left: true,
         }
     }
 
@@ -89,6 +99,9 @@ impl Retention {
         self.deleted = batch.running;
         let most = i64::try_from(DELETION_STEP.max(2 * batch.rows.len())).unwrap_or(i64::MAX);
         self.delete_readings(transaction, most)?;
+        if self.minutes_upto > 0 {
+            Minutes::delete_old(transaction, self.minutes_upto, most)?;
+        }
         self.tend_audit(transaction, batch, most, audit)
     }
 
@@ -101,6 +114,7 @@ impl Retention {
             })
         };
         self.readings_upto = bound(self.keep_readings)?.changes;
+        self.minutes_upto = bound(self.keep_minutes)?.changes;
         self.changes_upto = self.keep_changes.map_or(Ok(OldEnough::default()), bound)?;
         Ok(())
     }
@@ -111,6 +125,7 @@ impl Retention {
             Some(_) => self.readings_upto.min(self.changes_upto.changes),
             None => self.readings_upto,
         };
+        let oldest = oldest.min(self.minutes_upto);
         transaction.prepare_cached("DELETE FROM marks WHERE number < ?1")?.execute([oldest])?;
         // Who left so long ago is nobody any more who must not come back by a mere reading.
         let departed = "DELETE FROM admissions WHERE record IS NULL AND number <= ?1 AND ?1 > 0";
@@ -133,6 +148,9 @@ impl Retention {
         most: i64,
         audit: AuditChain,
     ) -> rusqlite::Result<AuditChain> {
+        if self.unlisted_left {
+            self.unlisted_left = alert_list::take_in_earlier(transaction)?;
+        }
         let Some(last) = batch.rows.last() else { return Ok(audit) };
         let (time, ages) = (last.at.unix_ms(), self.changes_left && self.changes_upto.rows > 0);
         if !ages && !self.earlier_left {
@@ -145,6 +163,7 @@ impl Retention {
         if ages {
             self.changes_left =
                 audit::age_out(transaction, &mut log, self.changes_upto, (time, most))? >= most;
+            alert_list::delete_old(transaction, self.changes_upto.changes)?;
         }
         Ok(log.chain())
     }

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 
 /// Every step from an empty file to today's tables. A step that was released is never changed: the
 /// next one is added behind it. `PRAGMA user_version` counts the steps that were taken.
-const STEPS: [&str; 3] = [FIRST, RUNNING_TIME, AUDIT];
+const STEPS: [&str; 4] = [FIRST, RUNNING_TIME, AUDIT, PAGES];
 
 /// Numbers are given in the order of arrival and shared by all tables.
 ///
@@ -124,6 +124,50 @@ CREATE TABLE configuration (
     key TEXT PRIMARY KEY,
     value TEXT NOT NULL
 );
+";
+
+/// What pages ask for: minutes for trends over months, of whom anything was measured on which day, and one row an alert.
+///
+/// Minutes lie in the order of time, so that a batch touches few pages. `covered.in_minutes`: readings up to this number are in
+/// them; `listed`: changes that were here before, up to `to_list`, are in the list of alerts.
+const PAGES: &str = "
+CREATE TABLE minutes (
+    minute INTEGER NOT NULL,
+    patient TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (minute, patient)
+) WITHOUT ROWID;
+CREATE TABLE bed_days (
+    day INTEGER NOT NULL,
+    patient TEXT NOT NULL,
+    PRIMARY KEY (day, patient)
+) WITHOUT ROWID;
+CREATE TABLE alerts (
+    number INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    subject TEXT NOT NULL,
+    bed TEXT,
+    condition TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    message TEXT NOT NULL,
+    onset INTEGER NOT NULL,
+    raised INTEGER NOT NULL,
+    acknowledged INTEGER,
+    acknowledged_by TEXT,
+    ended INTEGER,
+    by_itself INTEGER NOT NULL,
+    test INTEGER NOT NULL,
+    simulated INTEGER NOT NULL
+);
+CREATE INDEX alerts_raised ON alerts (raised);
+CREATE INDEX alerts_of ON alerts (subject, number);
+CREATE INDEX alerts_open ON alerts (number) WHERE ended IS NULL;
+ALTER TABLE covered ADD COLUMN in_minutes INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE covered ADD COLUMN listed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE covered ADD COLUMN to_list INTEGER NOT NULL DEFAULT 0;
+UPDATE covered SET to_list = ifnull((SELECT max(number) FROM changes), 0),
+    in_minutes = ifnull((SELECT max(number) FROM readings), 0);
 ";
 
 /// How many steps there are: the form of a database of today.

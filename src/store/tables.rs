@@ -8,8 +8,10 @@ use wardwatch_actors::patient::snapshot::Snapshot;
 use wardwatch_actors::people::{Departure, PatientId, Subject};
 use wardwatch_actors::vitals::Reading;
 
+use super::alert_list::AlertList;
 use super::audit::{self, AuditChain, AuditLog, ChangeColumns, NoteWords};
 use super::batch::{Batch, Row, Stay};
+use super::minutes::WrittenReading;
 use super::numbering::Numbering;
 use super::packing;
 use crate::contract::payload::rejected::RejectedMessage;
@@ -25,13 +27,22 @@ pub struct RejectedRows {
     pub changes: u64,
 }
 
-/// Writes all of the batch, numbered as the database numbers; how far the audit is then.
+/// What came of writing a batch, once it is committed.
+pub struct WrittenBatch {
+    pub rejections: RejectedRows,
+    /// How far the audit is.
+    pub chain: AuditChain,
+    /// The readings that were not there before.
+    pub readings: Vec<WrittenReading>,
+}
+
+/// Writes all of the batch, numbered as the database numbers.
 pub fn write(
     transaction: &Transaction<'_>,
     batch: &Batch,
     numbering: &Numbering,
     chain: AuditChain,
-) -> rusqlite::Result<(RejectedRows, AuditChain)> {
+) -> rusqlite::Result<WrittenBatch> {
     let mut tables = Tables::prepare(transaction, numbering, chain)?;
     for row in &batch.rows {
         tables.write(row)?;
@@ -42,13 +53,14 @@ pub fn write(
     for number in &batch.published {
         tables.published.execute([numbering.row(*number)])?;
     }
-    let (rejections, chain) = (tables.rejections, tables.audit.chain());
-    drop(tables);
+    let Tables { rejections, audit, readings_written: readings, .. } = tables;
+    let chain = audit.chain();
+    drop(audit);
     write_rejected(transaction, &batch.rejected)?;
     if let Some(number) = batch.covered {
         transaction.prepare_cached("UPDATE covered SET number = ?1")?.execute([numbering.row(number)])?;
     }
-    Ok((rejections, chain))
+    Ok(WrittenBatch { rejections, chain, readings })
 }
 
 /// The statements of a batch, prepared once.
@@ -62,6 +74,8 @@ struct Tables<'a> {
     rejections: RejectedRows,
     body: Vec<u8>,
     audit: AuditLog<'a>,
+    alerts: AlertList<'a>,
+    readings_written: Vec<WrittenReading>,
 }
 
 impl<'a> Tables<'a> {
@@ -87,6 +101,8 @@ impl<'a> Tables<'a> {
             rejections: RejectedRows::default(),
             body: Vec::new(),
             audit: AuditLog::open(transaction, chain)?,
+            alerts: AlertList::open(transaction)?,
+            readings_written: Vec::new(),
         })
     }
 
@@ -119,6 +135,11 @@ impl<'a> Tables<'a> {
             packing::fingerprint(patient, reading, &self.body),
             self.body,
         ]);
+        if done == Ok(1) && !reading.values.is_empty() {
+            let times = (reading.received_at, reading.judged_at);
+            let written = WrittenReading::new(self.numbering.row(number), patient, times, reading.values);
+            self.readings_written.push(written);
+        }
         tolerate(done, "a reading", patient)
     }
 
@@ -147,6 +168,7 @@ impl<'a> Tables<'a> {
         match self.changes.execute(params![number, id, sequence, subject, event, time, json]) {
             Ok(0) => self.known(change, &json),
             Ok(_) => {
+                self.alerts.note(number, change)?;
                 let what = format!("{event} {}", change.condition);
                 self.audit.change(audit::CHANGE, at.unix_ms(), columns, &what)
             }

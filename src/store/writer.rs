@@ -13,6 +13,7 @@ use super::batch::Batch;
 use super::database::{self, Connect};
 use super::faults::{CommitFault, StoreFault, is_damage};
 use super::files::{FileIdentity, StoreFiles, beside};
+use super::minutes::Minutes;
 use super::numbering::{Numbering, UNREAD};
 use super::recovery::{self, Recovered};
 use super::retention::Retention;
@@ -36,6 +37,7 @@ pub struct WriterTerms {
     pub keep_readings: Duration,
     /// None is for ever.
     pub keep_changes: Option<Duration>,
+    pub keep_minutes: Duration,
     /// In bytes. Longer, since somebody reads an older state, it is left to him: the database is copied into a new
     /// file, which takes its place.
     pub longest_log: u64,
@@ -47,6 +49,7 @@ impl WriterTerms {
         Self {
             keep_readings: config.keep_readings.to_duration(),
             keep_changes: config.keep_changes.span().map(|span| span.to_duration()),
+            keep_minutes: config.keep_minutes.to_duration(),
             longest_log: 512 << 20,
         }
     }
@@ -98,6 +101,7 @@ pub struct Writer {
     tidied: Option<Instant>,
     looked: Instant,
     audit: AuditChain,
+    minutes: Minutes,
 }
 
 impl Writer {
@@ -106,7 +110,7 @@ impl Writer {
         Self {
             files,
             connect,
-            retention: Retention::new(terms.keep_readings, terms.keep_changes),
+            retention: Retention::new(&terms),
             terms,
             lock: None,
             held: Hold::Nothing,
@@ -122,6 +126,7 @@ impl Writer {
             tidied: None,
             looked: Instant::now(),
             audit: AuditChain::NONE,
+            minutes: Minutes::default(),
         }
     }
 
@@ -211,10 +216,14 @@ impl Writer {
     fn write(&mut self, batch: &Batch) -> rusqlite::Result<RejectedRows> {
         let Hold::Open(connection, _) = &mut self.held else { return Ok(RejectedRows::default()) };
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (rejections, audit) = tables::write(&transaction, batch, &self.numbering, self.audit)?;
-        let audit = self.retention.step(&transaction, batch, &self.numbering, audit)?;
+        let tables::WrittenBatch { rejections, chain, readings } =
+            tables::write(&transaction, batch, &self.numbering, self.audit)?;
+        let audit = self.retention.step(&transaction, batch, &self.numbering, chain)?;
+        let minutes = self.minutes.write(&transaction, batch.rows.len(), false)?;
         transaction.commit()?;
         self.audit = audit;
+        self.minutes.written(minutes);
+        self.minutes.gather(readings.into_iter());
         Ok(rejections)
     }
 
@@ -271,6 +280,7 @@ impl Writer {
         if self.unread {
             self.found = Some(recovery::recover(&connection).map_err(fault)?);
             self.retention.take_up(&connection).map_err(fault)?;
+            self.minutes = Minutes::of(&connection).map_err(fault)?;
         }
         let last = database::last_number(&connection).map_err(fault)?;
         self.audit = AuditChain::of(&connection).map_err(fault)?.or_longer(self.audit);
@@ -370,7 +380,10 @@ impl Writer {
 
     /// Leaves a database without a log.
     pub fn finish(&mut self) {
-        if let Hold::Open(connection, _) = &self.held {
+        if let Hold::Open(connection, _) = &mut self.held {
+            if let Err(error) = self.minutes.finish(connection) {
+                warn!(%error, "the last minute cannot be written; the next start gathers it anew");
+            }
             database::empty_log(connection);
         }
     }

@@ -160,6 +160,7 @@ mod tests {
 
     use super::super::{CommandAnswer, NoAnswer, PageSource};
     use super::*;
+    use crate::feed::archive::Archive;
 
     #[derive(Default)]
     struct AskedSource {
@@ -177,6 +178,10 @@ mod tests {
 
         fn command(&self, _: String, _: PatientId, _: Bytes) -> CommandAnswer {
             Box::pin(std::future::ready(Err(NoAnswer::Busy)))
+        }
+
+        fn archive(&self) -> &dyn Archive {
+            panic!("no live page asks what is past")
         }
 
         fn is_whole(&self) -> bool {

@@ -20,6 +20,8 @@ use thiserror::Error;
 use wardwatch_actors::commands::Reply;
 use wardwatch_actors::people::{PatientId, UnitId};
 
+use crate::feed::archive::Archive;
+
 pub use live::LiveView;
 pub use server::{Dashboard, DashboardFault};
 
@@ -31,6 +33,8 @@ pub trait PageSource: Send + Sync + 'static {
     fn heartbeat(&self) -> Bytes;
     /// Whether everything that is promised holds.
     fn is_whole(&self) -> bool;
+    /// Who answers for what is past.
+    fn archive(&self) -> &dyn Archive;
     /// Gives a command of the contract about this patient, as this sender; answered once what it says is safe.
     fn command(&self, sender: String, patient: PatientId, payload: Bytes) -> CommandAnswer;
 }

@@ -103,6 +103,9 @@ pub struct Patient {
     /// When the retained state was last published, and whether anything changed since.
     stated: Option<Uptime>,
     state_is_old: bool,
+    /// When the last reading was measured, by our clock.
+    #[serde(skip)]
+    judged_at: Option<Timestamp>,
     #[serde(skip)]
     site: Site,
     #[serde(skip)]
@@ -141,6 +144,7 @@ impl Patient {
             held: None,
             stated: None,
             state_is_old: true,
+            judged_at: None,
             site: Site::default(),
             last_saved: LastSaved::default(),
         };
@@ -167,6 +171,11 @@ impl Patient {
     /// The patient's id.
     pub fn id(&self) -> &PatientId {
         &self.id
+    }
+
+    /// When the last reading that was observed was measured, by our clock.
+    pub fn judged_at(&self) -> Option<Timestamp> {
+        self.judged_at
     }
 
     /// How many alerts are open for those who listen.

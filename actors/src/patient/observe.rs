@@ -54,6 +54,7 @@ impl Patient {
         hear_kept(known, reading, judged.kept, listening, now);
         let origin =
             Arc::new(ReadingRef { generation: known.count.note(reading), ..ReadingRef::of(reading) });
+        self.judged_at = Some(judged.at);
         let arrived = TimedReading { device: &device, origin, judged, at: arrival.uptime, listening, now };
         match judged.kept {
             KeptParts::Nothing => self.observe_live(reading, &arrived),

@@ -130,6 +130,7 @@ impl PatientOfVersion1 {
             held: None,
             stated: old.stated,
             state_is_old: old.state_is_old,
+            judged_at: None,
             site: Site::default(),
             last_saved: LastSaved::default(),
         }

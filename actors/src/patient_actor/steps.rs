@@ -52,11 +52,12 @@ impl PatientActor {
         }
     }
 
-    pub(super) fn observe(&mut self, Observe { reading, payload, receipt }: Observe) {
+    pub(super) fn observe(&mut self, Observe { mut reading, payload, receipt }: Observe) {
         let (listening, now) = (self.shard.listening.get(), self.shard.clock.now());
         let observed = self.attempt(|patient| patient.observe(&reading, listening, now));
         let counters = &self.shard.counters;
         let Some((draft, observed)) = observed else { return self.cost(payload, receipt) };
+        reading.judged_at = draft.judged_at();
         match observed {
             Observed::Duplicate => {
                 counters.duplicates.add(1);

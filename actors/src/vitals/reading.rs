@@ -48,6 +48,8 @@ pub struct Reading {
     pub newest_beside: Option<Timestamp>,
     /// When it arrived here.
     pub received_at: Timestamp,
+    /// When it was measured by our clock, as far as its device is known; none before that is judged.
+    pub judged_at: Option<Timestamp>,
     /// Who measured it; devices that do not say are one device.
     pub device: Option<DeviceId>,
     /// The device's own count, as sent.
@@ -71,6 +73,7 @@ impl Reading {
             observed_at: None,
             newest_beside: None,
             received_at,
+            judged_at: None,
             device: None,
             seq: None,
             values: Values::default(),

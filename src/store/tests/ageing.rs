@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::feed::archive::Period;
-use crate::store::audit::AuditHead;
 use crate::store::{AuditReport, StoreReader, schema};
 
 fn verified(trial: &StoreTrial) -> AuditReport {
@@ -169,32 +168,4 @@ fn a_store_of_before_the_audit_is_taken_into_it() {
     trial.other().execute("DELETE FROM changes WHERE number = 700", []).unwrap();
     let fault = verified(&trial).faults[0].to_string();
     assert!(fault.contains("raised heart_rate.high") && fault.contains("missing in the log"), "{fault}");
-}
-
-/// What a row costs to hash: an alert change as it stands in the log, 900 bytes of it.
-#[test]
-#[ignore = "a measurement, to be run alone in a release build"]
-fn what_hashing_a_row_costs() {
-    use crate::store::audit::{AuditContent, AuditSource, ChangeColumns};
-    let change = serde_json::to_string(&raised(1)).unwrap();
-    let change = change
-        .replace("\"second 1\"", &format!("{:?}", "Heart rate 158 /min, above 150 /min for 5 s ".repeat(8)));
-    let id = *raised(1).id.as_bytes();
-    let (mut head, mut bytes, rounds) = (AuditHead::NONE, Vec::new(), 200_000_u32);
-    let begun = Instant::now();
-    for number in 0..rounds {
-        let said = AuditSource::Change(ChangeColumns {
-            number: number.into(),
-            id: &id,
-            sequence: 1,
-            subject: "icu-1/p-17",
-            event: "raised",
-            time: 1_800_000_000_000,
-            change: &change,
-        });
-        let (kind, what) = ("change", "raised heart_rate.high");
-        head = head.after(&AuditContent { time: 7, kind, subject: "icu-1/p-17", what, said }, &mut bytes);
-    }
-    let each = begun.elapsed() / rounds;
-    println!("{} bytes: {each:?} a row; head {head}", bytes.len());
 }

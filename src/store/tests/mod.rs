@@ -1,7 +1,9 @@
 //! Tests of the store: a trial with a database of its own, and everything the store does written down.
 
 mod ageing;
+mod archive;
 mod audit;
+mod cost;
 mod damage;
 mod faults;
 mod files;
