@@ -108,7 +108,9 @@ impl Device {
         withheld.count_from(hearing_since);
         let released = withheld.take(kept, came, rules.catch_up, |part| self.withheld_at_most(part, rules));
         self.withheld = withheld;
-        if released.is_empty() || older > rules.live_within {
+        // A catch-up that ends at this moment decides with this reading as its newest.
+        let ends_now = self.clock.deadline(rules).is_some_and(|deadline| deadline <= arrival.uptime);
+        if released.is_empty() || older > rules.live_within || ends_now {
             return judged;
         }
         let still_kept = kept.without(released);
