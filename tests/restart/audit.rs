@@ -20,7 +20,6 @@ fn head(ward: &Ward) -> String {
     heads.expect("a head of the audit").to_owned()
 }
 
-/// Seen to fail with the chain read from the store's second-last row at a start.
 #[tokio::test]
 async fn kills_leave_a_whole_audit_and_the_head_that_was_said_is_in_it() {
     let mut ward = Ward::open(AT_ONCE).await;

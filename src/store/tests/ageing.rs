@@ -53,7 +53,6 @@ fn later(trial: &StoreTrial, second: i64) {
     trial.close(&store);
 }
 
-/// Seen to fail with the open alert not chained anew, and with the end of an alert gone before its beginning.
 #[test]
 fn what_ages_out_leaves_its_last_hash_and_what_is_open_is_chained_anew() {
     let mut trial = StoreTrial::new();
@@ -91,7 +90,6 @@ fn what_ages_out_leaves_its_last_hash_and_what_is_open_is_chained_anew() {
     );
 }
 
-/// Seen to fail with the chain written in a transaction of its own.
 #[test]
 fn a_crash_at_any_commit_leaves_a_whole_chain() {
     let trial = StoreTrial::new();
@@ -111,7 +109,6 @@ fn a_crash_at_any_commit_leaves_a_whole_chain() {
     assert_eq!(assert_whole(&trial).rows, 1 + committed.unsigned_abs());
 }
 
-/// Seen to fail with the last row of the damaged store not read.
 #[test]
 fn a_damaged_store_begins_anew_behind_its_last_row() {
     let trial = faults::impatient();
@@ -137,7 +134,6 @@ fn a_damaged_store_begins_anew_behind_its_last_row() {
     assert!(noted.faults.is_empty(), "{:?}", noted.faults);
 }
 
-/// Seen to fail with the changes of before not taken in.
 #[test]
 fn a_store_of_before_the_audit_is_taken_into_it() {
     let trial = StoreTrial::new();

@@ -71,8 +71,6 @@ fn of(begin: i64, words: &str) -> (i64, String) {
     (begin, words.to_owned())
 }
 
-/// Seen to fail with a batch that is tried again gathered twice, with late readings put into the newest minute, and with
-/// what was gathered before a crash lost.
 #[test]
 fn minutes_hold_every_reading_once_through_retries_late_readings_and_crashes() {
     let trial = minutes_with_troubles();
@@ -184,7 +182,6 @@ fn counts(of: &[InsightCount]) -> Vec<String> {
     of.iter().map(words).collect()
 }
 
-/// Seen to fail with tests counted, with a discharge taken for an end by itself, and with 31 s counted as 30.
 #[test]
 fn how_a_ward_fared_is_what_a_hand_count_says() {
     let trial = ward();

@@ -103,7 +103,6 @@ fn eventful() -> StoreTrial {
     trial
 }
 
-/// Seen to fail with the rows of stays, and with those of commands, taken out.
 #[test]
 fn everything_is_in_the_audit_with_who_and_why() {
     let trial = eventful();
@@ -135,7 +134,6 @@ fn everything_is_in_the_audit_with_who_and_why() {
     assert_eq!(reloaded[0].content["by"], "uid 7");
 }
 
-/// Seen to fail with the text of a change left out of its hash.
 #[test]
 fn a_row_that_is_edited_is_named() {
     let edits = [
