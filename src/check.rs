@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use thiserror::Error;
 use wardwatch_actors::people::Class;
@@ -101,7 +102,8 @@ fn probe_store(path: &Path) -> Result<(), UnusableStore> {
         Some(folder) if folder != Path::new("") => folder,
         _ => Path::new("."),
     };
-    let probe = folder.join(format!(".wardwatch-check-{}", std::process::id()));
+    let (process, nth) = (std::process::id(), PROBES.fetch_add(1, Ordering::Relaxed));
+    let probe = folder.join(format!(".wardwatch-check-{process}-{nth}"));
     let written = File::create_new(&probe).and_then(|_| std::fs::remove_file(&probe));
     written.map_err(|fault| UnusableStore::Folder(folder.to_owned(), fault))?;
     let mut start = Vec::new();
@@ -114,6 +116,9 @@ fn probe_store(path: &Path) -> Result<(), UnusableStore> {
         Err(fault) => Err(UnusableStore::File(path.to_owned(), fault)),
     }
 }
+
+/// How many folders were probed, so that no two threads probe with one file.
+static PROBES: AtomicUsize = AtomicUsize::new(0);
 
 /// What every SQLite database begins with.
 const SQLITE: &[u8] = b"SQLite format 3\0";

@@ -109,7 +109,7 @@ impl Device {
         let released = withheld.take(kept, came, rules.catch_up, |part| self.withheld_at_most(part, rules));
         self.withheld = withheld;
         // A catch-up that ends at this moment decides with this reading as its newest.
-        let ends_now = self.clock.deadline(rules).is_some_and(|deadline| deadline <= arrival.uptime);
+        let ends_now = self.clock.ends_with(newest, arrival.uptime, rules);
         if released.is_empty() || older > rules.live_within || ends_now {
             return judged;
         }

@@ -40,9 +40,6 @@ impl Repeats {
     /// a repeat. A `seq` that starts again is a restarted device's, and distinguishes its readings as before.
     pub fn repeats(&mut self, reading: &Reading) -> bool {
         let sent = SentReading::of(reading);
-        if self.counts_from_the_first(reading) {
-            self.sent.clear();
-        }
         self.note_conflicts(sent, reading);
         self.last_seq = reading.seq.or(self.last_seq);
         let distinguishes = match (reading.seq, reading.observed_at) {
@@ -62,14 +59,6 @@ impl Repeats {
         }
         self.sent.push_back(sent);
         false
-    }
-
-    /// Whether a count without times is back at its first number: what is sent from here on is new, though it be equal.
-    ///
-    /// What a broker delivers again does not begin there, but for a device that has just begun.
-    fn counts_from_the_first(&self, reading: &Reading) -> bool {
-        let is_first = reading.observed_at.is_none() && reading.seq.is_some_and(|seq| seq <= 1);
-        is_first && self.last_seq > reading.seq.max(Some(1))
     }
 
     /// Learns from one `seq`, or one `time`, with different values that it distinguishes nothing.

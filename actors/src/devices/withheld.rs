@@ -30,6 +30,9 @@ struct Stretch {
     /// The delay with which it began.
     first: Span,
     last: Uptime,
+    last_delay: Span,
+    /// Its stamps have gone on, and not only back as those of a backlog do that comes newest first.
+    goes_on: bool,
     /// For how long it may last.
     at_most: Span,
     /// It has paused once as a backlog does, which is not taken for one again.
@@ -96,6 +99,7 @@ impl Withheld {
         for stretch in &mut self.0 {
             (stretch.counts_from, stretch.last) = (stretch.counts_from + by, stretch.last + by);
             (stretch.least, stretch.first) = (stretch.least + by, stretch.first + by);
+            stretch.last_delay = stretch.last_delay + by;
             stretch.released = stretch.released.map(|since| since + by);
         }
     }
@@ -109,6 +113,8 @@ impl Stretch {
             least: delay,
             first: delay,
             last: arrival,
+            last_delay: delay,
+            goes_on: false,
             at_most,
             paused: false,
             released: None,
@@ -124,8 +130,11 @@ impl Stretch {
     }
 
     fn go_on(&mut self, arrival: Uptime, delay: Span, pause: Span) {
-        if self.turned {
-            *self = Self { turned_before: true, ..Self::begun(self.part, arrival, delay, self.at_most) };
+        let goes_back = delay - self.last_delay > arrival.since(self.last);
+        self.goes_on |= !goes_back;
+        if self.turned || !self.goes_on {
+            let turned_before = self.turned || self.turned_before;
+            *self = Self { turned_before, ..Self::begun(self.part, arrival, delay, self.at_most) };
             return;
         }
         let (fell, passed) = (self.least - delay, arrival.since(self.counts_from));
@@ -135,7 +144,7 @@ impl Stretch {
             (self.counts_from, self.least) = (arrival, delay);
             self.paused |= pauses;
         }
-        self.last = arrival;
+        (self.last, self.last_delay) = (arrival, delay);
     }
 }
 
@@ -168,9 +177,9 @@ mod tests {
         let nothing_before = |delay: fn(i64) -> i64| released_at((0..20).map(|at| (at, delay(at))));
         let from_15 = [15, 16, 17, 18, 19];
         assert_eq!(nothing_before(|_| 3600), from_15, "set back");
-        assert_eq!(nothing_before(|at| 3600 + 2 * at), from_15, "backwards");
         assert_eq!(nothing_before(|at| 31 * (at / 5)), from_15, "back again and again");
-        assert_eq!(nothing_before(|at| 3600 * (1 + at % 3)), from_15, "three clocks");
+        // From the first stamp that goes on: until then it could be a backlog that comes newest first.
+        assert_eq!(nothing_before(|at| 3600 * (1 + at % 3)), [18, 19], "three clocks");
         assert_eq!(
             nothing_before(|at| 3600 - at * 2 / 5),
             from_15,
@@ -187,6 +196,11 @@ mod tests {
     fn what_catches_up_is_withheld_until_it_has() {
         assert_eq!(released_at((0..1000).map(|at| (at, 3600 - at / 2 - at % 2))), [0; 0]);
         assert_eq!(released_at((0..100).map(|at| (at, 3600 - 9 * at))), [0; 0]);
+    }
+
+    #[test]
+    fn what_comes_newest_first_is_a_backlog() {
+        assert_eq!(released_at((0..100).map(|at| (at, 3600 + 2 * at))), [0; 0]);
     }
 
     #[test]

@@ -227,6 +227,11 @@ impl CatchUp {
         Some(parallel.map_or(own, |parallel| own.min(parallel)))
     }
 
+    /// Whether it ends at `arrival`, with the newest that came then.
+    pub fn ends_with(&self, time: Timestamp, arrival: Uptime, catch_up: Span) -> bool {
+        self.newest.time == time && self.deadline(catch_up).is_some_and(|deadline| deadline <= arrival)
+    }
+
     /// It fell silent: what follows is compared with it.
     pub fn rest(&mut self) {
         self.rests = true;

@@ -284,6 +284,11 @@ impl DeviceClock {
         self.catch_up.as_ref()?.deadline(rules.catch_up)
     }
 
+    /// Whether a catch-up ends at `arrival`, and decides by what came then with this stamp.
+    pub fn ends_with(&self, time: Timestamp, arrival: Uptime, rules: &AlertSettings) -> bool {
+        self.catch_up.as_ref().is_some_and(|catch_up| catch_up.ends_with(time, arrival, rules.catch_up))
+    }
+
     /// Ends a catch-up whose time is up, of the time in which we could hear.
     pub fn run_out(
         &mut self,
