@@ -201,7 +201,6 @@ fn a_delay_that_is_longer_than_a_silence_runs_out_though_the_device_died() {
     ward.published(&["24 raised device.silent low", "30 raised respiratory_rate.high medium unknown"]);
 }
 
-/// Seen to fail with a fixed silence begun anew whenever we hear again: it was never published.
 #[test]
 fn a_service_that_is_started_anew_each_day_reports_what_is_silent_for_26_hours() {
     const HOUR: i64 = 3600;
