@@ -8,7 +8,8 @@ struct Terminal(Child);
 
 impl Drop for Terminal {
     fn drop(&mut self) {
-        let _ = self.0.kill();
+        // Killed, `script` could not end what runs on its terminal; and a service takes a lost terminal for a reload.
+        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
         let _ = self.0.wait();
     }
 }
@@ -22,7 +23,11 @@ fn shown(arguments: &str, environment: &[(&str, &str)], words: &str) -> String {
     for wish in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI", "RUST_LOG"] {
         script.env_remove(wish);
     }
-    script.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
+    script
+        .envs(environment.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
     let mut terminal = Terminal(script.spawn().expect("`script` of util-linux"));
     let mut out = terminal.0.stdout.take().expect("its output");
     said_until(&mut out, words)
