@@ -23,7 +23,9 @@ use crate::contract::payload::rejected::{PAYLOAD_KEPT, RejectedMessage};
 
 /// Why a message is rejected unread.
 #[derive(Debug, Error)]
-#[error("more of this topic waits than eight hours of a reading a second: the newest is rejected unread")]
+#[error(
+    "too much of this topic waits (12 MiB, or eight hours of a reading a second): the newest is rejected unread"
+)]
 struct TooMuch;
 
 /// Takes what is rejected at the door.

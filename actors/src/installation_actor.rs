@@ -152,9 +152,10 @@ pub struct Fact {
 impl Handler<Fact> for InstallationActor {
     type Result = ();
 
-    fn handle(&mut self, Fact { condition, words, at }: Fact, _: &mut Self::Context) {
+    fn handle(&mut self, Fact { condition, words, at }: Fact, ctx: &mut Self::Context) {
         let announcement = self.installation.note_fact(condition, words, at, self.clock.now());
         self.announce(announcement);
+        self.arm_timer(ctx);
     }
 }
 
@@ -227,7 +228,7 @@ pub struct UnitReported {
 impl Handler<UnitReported> for InstallationActor {
     type Result = ();
 
-    fn handle(&mut self, UnitReported { shard, unit, hearing }: UnitReported, _: &mut Self::Context) {
+    fn handle(&mut self, UnitReported { shard, unit, hearing }: UnitReported, ctx: &mut Self::Context) {
         let (announcement, verdict) = self.installation.note_unit(shard, &unit, hearing, self.clock.now());
         if let Some(announcement) = announcement {
             self.announce(announcement);
@@ -236,5 +237,6 @@ impl Handler<UnitReported> for InstallationActor {
             let judged = || UnitJudged { unit: unit.clone(), unheard };
             self.shards.iter().for_each(|census| census.do_send(judged()));
         }
+        self.arm_timer(ctx);
     }
 }

@@ -230,7 +230,7 @@ impl<'a, I: Inbox> Connection<'a, I> {
 
     /// Takes a packet and what has arrived behind it, as far as the ring has room and others had no turn.
     async fn take_burst(&mut self, first: Incoming) -> Result<(), WireFault> {
-        self.bursts += 1;
+        self.bursts = self.bursts.saturating_add(1);
         self.long.begin_burst();
         let begun = self.ingest.ring.taken();
         self.take(first)?;

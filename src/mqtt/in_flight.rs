@@ -69,6 +69,12 @@ impl InFlight {
         Some(outgoing)
     }
 
+    /// Whether a newer message of the same topic is on the way.
+    pub fn has_newer(&self, than: &Outgoing) -> bool {
+        let topic = &than.announcement.topic;
+        self.sent.iter().flatten().any(|sent| sent.place > than.place && sent.announcement.topic == *topic)
+    }
+
     /// The connection is gone: everything that it had not acknowledged, in order.
     pub fn end(&mut self) -> VecDeque<Outgoing> {
         (self.terms, self.first, self.deferrable) = (None, 0, 0);

@@ -154,7 +154,9 @@ impl LongMessages {
         // A topic is judged anew when it is looked at: meanwhile it may have had its turns.
         self.flooding.retain(|topic| {
             topics.get(topic).is_some_and(|queue| {
-                queue.bytes > bounds.topic_bytes || queue.messages.len() > bounds.topic_messages
+                // What is alone is no flood.
+                let messages = queue.messages.len();
+                messages > 1 && (queue.bytes > bounds.topic_bytes || messages > bounds.topic_messages)
             })
         });
         let topic = self.flooding.iter().max_by_key(|topic| self.topics[*topic].bytes)?.clone();

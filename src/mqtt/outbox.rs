@@ -186,9 +186,9 @@ impl OutboxQueue {
         if let Some(alert) = &outgoing.alert {
             self.alerts_sent.remove(alert);
         }
-        outgoing.offered = false;
+        let was_offered = std::mem::take(&mut outgoing.offered);
         if verdict == PubackAnswer::Accepted {
-            self.accepted(&outgoing.announcement.topic);
+            self.accepted(&outgoing.announcement.topic, was_offered);
         }
         match verdict {
             PubackAnswer::Accepted if outgoing.next_part() => self.put_back(outgoing, finished),
@@ -197,6 +197,9 @@ impl OutboxQueue {
                 finished.push(outgoing, DeliveryResult::Accepted);
             }
             PubackAnswer::Accepted => self.set_aside(outgoing, false, finished),
+            PubackAnswer::Retry if self.is_superseded(&outgoing) => {
+                finished.push(outgoing, DeliveryResult::Superseded);
+            }
             PubackAnswer::Retry => self.rejected.retry_later(outgoing),
             PubackAnswer::TooLarge => self.too_large(outgoing, finished),
             PubackAnswer::Rejected(reason) => {
@@ -207,9 +210,17 @@ impl OutboxQueue {
         }
     }
 
-    /// The broker takes this topic: then it may take others of its family, too.
-    fn accepted(&mut self, topic: &str) {
-        if self.trust.accepted(topic) && self.trust.cautious {
+    /// Whether a newer message of the same retained topic waits or is on the way: this one must not come after it.
+    fn is_superseded(&self, outgoing: &Outgoing) -> bool {
+        outgoing.class == DeliveryClass::Latest
+            && (self.waiting.has_latest(&outgoing.announcement.topic)
+                || [&self.main, &self.trial].iter().any(|sent| sent.has_newer(outgoing)))
+    }
+
+    /// The broker takes this topic: then it may take others of its family, too. One that was taken all along says
+    /// nothing of them.
+    fn accepted(&mut self, topic: &str, was_offered: bool) {
+        if self.trust.accepted(topic, was_offered) && self.trust.cautious {
             let family = family(topic);
             self.rejected.offer_those(|topic| self::family(topic) == family);
         }
@@ -269,13 +280,13 @@ impl OutboxQueue {
             Cut::Rejection(class) => {
                 self.trust.cautious = true;
                 if !class.is_change() && class != DeliveryClass::Latest {
-                    self.kept_back.push(class);
+                    self.keep_back(class);
                 }
                 true
             }
             Cut::Passing => {
                 self.trust.cautious = true;
-                self.kept_back.push(DeliveryClass::Passing);
+                self.keep_back(DeliveryClass::Passing);
                 false
             }
             Cut::Unexplained => {
@@ -286,8 +297,24 @@ impl OutboxQueue {
         }
     }
 
+    fn keep_back(&mut self, class: DeliveryClass) {
+        if !self.kept_back.contains(&class) {
+            self.kept_back.push(class);
+        }
+    }
+
+    /// What the broker may reject cannot be tried apart: it goes with all else, for a cut costs less than an alert that
+    /// nobody hears.
+    pub fn try_with_the_others(&mut self) {
+        self.trust.cautious = false;
+        self.rejected.offer(false);
+    }
+
     /// Returns a message to where it was taken from.
     fn put_back(&mut self, outgoing: Outgoing, finished: &mut Finished) {
+        if self.is_superseded(&outgoing) {
+            return finished.push(outgoing, DeliveryResult::Superseded);
+        }
         let late = self.trust.is_doubted(&outgoing.announcement.topic);
         if let Some(outgoing) = self.rejected.take_back(outgoing, late) {
             self.waiting.put_back(outgoing, finished);
@@ -312,15 +339,12 @@ impl OutboxQueue {
     /// Keeps what was rejected, in part or whole, to be offered again; what is nobody's in particular is only counted.
     fn set_aside(&mut self, mut outgoing: Outgoing, costly: bool, finished: &mut Finished) {
         outgoing.begin_anew();
-        if outgoing.class == DeliveryClass::Advisory || outgoing.class == DeliveryClass::Passing {
+        if outgoing.is_advice() {
             self.undeliverable += 1;
             return finished.push(outgoing, DeliveryResult::Undeliverable);
         }
-        if outgoing.class == DeliveryClass::Latest
-            && self.waiting.has_latest(&outgoing.announcement.topic)
-            && !costly
-        {
-            return self.waiting.put_back(outgoing, finished);
+        if !costly && self.is_superseded(&outgoing) {
+            return finished.push(outgoing, DeliveryResult::Superseded);
         }
         let gone = self.rejected.add(outgoing, costly, finished);
         self.drop_rejected(gone, finished);

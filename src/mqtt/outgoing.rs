@@ -66,7 +66,7 @@ pub struct Outgoing {
     pub(super) failures: u8,
     /// Those of its announcements that the broker rejected.
     pub(super) rejected: Vec<Announcement>,
-    /// It was rejected before, and is offered again.
+    /// It was offered by what was set aside: rejected before, or to be tried apart.
     pub(super) offered: bool,
     /// Bytes that its payload may have, where the broker found it too large.
     pub(super) max_payload: usize,
@@ -88,6 +88,15 @@ impl Outgoing {
             rejected: Vec::new(),
             offered: false,
             max_payload: usize::MAX,
+        }
+    }
+
+    /// Whether nobody has to have it: a rejection, a score, the answer to a command. Rejected, it is only counted.
+    pub(super) fn is_advice(&self) -> bool {
+        match self.class {
+            DeliveryClass::Advisory | DeliveryClass::Passing => true,
+            DeliveryClass::Change(_) => self.number.is_none() && self.alert.is_none(),
+            DeliveryClass::Latest => false,
         }
     }
 

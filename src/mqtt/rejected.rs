@@ -336,8 +336,7 @@ impl RejectedMessages {
         if entry.messages.is_empty() {
             return self.forget(&key);
         }
-        self.retrying -= if entry.holds_receipts() { entry.messages.len() } else { 0 };
-        (entry.out, entry.retry, entry.given_up) = (false, false, true);
+        entry.out = false;
         self.offer_first_of(key, false);
     }
 }

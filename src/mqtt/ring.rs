@@ -64,7 +64,7 @@ impl Slot {
 /// The ledger of one shard's ingest: what it has taken and not acknowledged, counted in readings and bytes.
 ///
 /// Receipts are cloned and settled from any thread and never block. Only the ingest's thread calls `push`,
-/// `take_settled`, `void`, `weigh` and `wait`. An entry is a number that never comes again, so receipts of an
+/// `take_settled`, `void`, `weigh`, `wait` and `go_on`. An entry is a number that never comes again, so receipts of an
 /// earlier connection are distinguished from those of this one. Nothing here allocates after `new`.
 pub struct Ring {
     slots: Box<[Slot]>,

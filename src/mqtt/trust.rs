@@ -19,13 +19,14 @@ pub(super) struct Trust {
 }
 
 impl Trust {
-    /// The broker has taken a message of this topic; whether its family was in doubt.
-    pub fn accepted(&mut self, topic: &str) -> bool {
+    /// The broker has taken a message of this topic; whether its family was in doubt, of which only one that was itself
+    /// offered for a trial says something.
+    pub fn accepted(&mut self, topic: &str, was_offered: bool) -> bool {
         if self.proven.len() >= MOST_PROVEN {
             self.proven.clear();
         }
         self.proven.insert(self.hasher.hash_one(topic));
-        self.doubted.remove(family(topic))
+        was_offered && self.doubted.remove(family(topic))
     }
 
     /// The broker has rejected a message of this topic.
@@ -67,13 +68,13 @@ mod tests {
     fn a_topic_is_tried_apart_until_it_was_taken_and_doubt_is_about_its_family() {
         let mut trust = Trust::default();
         assert!(!trust.is_to_be_tried("alerts/high/icu-1/p-1"), "nothing was cut yet");
-        trust.accepted("alerts/high/icu-1/p-1");
+        trust.accepted("alerts/high/icu-1/p-1", true);
         trust.rejected("alerts/high/icu-2/p-1");
         trust.cautious = true;
         assert!(!trust.is_to_be_tried("alerts/high/icu-1/p-1"));
         assert!(trust.is_to_be_tried("alerts/high/icu-1/p-2") && !trust.is_doubted("alerts/high/icu-1/p-2"));
         assert!(trust.is_to_be_tried("alerts/high/icu-2/p-2") && trust.is_doubted("alerts/high/icu-2/p-2"));
-        assert!(trust.accepted("alerts/high/icu-2/p-2"));
+        assert!(trust.accepted("alerts/high/icu-2/p-2", true));
         assert!(!trust.is_doubted("alerts/high/icu-2/p-3"));
         trust.rejected("alerts/high/icu-1/p-1");
         assert!(trust.is_to_be_tried("alerts/high/icu-2/p-2"), "another access list holds");
@@ -83,7 +84,7 @@ mod tests {
     fn what_is_remembered_is_bounded() {
         let mut trust = Trust::default();
         for n in 0..=MOST_PROVEN {
-            trust.accepted(&format!("a/{n}"));
+            trust.accepted(&format!("a/{n}"), true);
         }
         (0..2 * MOST_DOUBTED).for_each(|n| trust.rejected(&format!("{n}/a")));
         assert!(trust.proven.len() <= MOST_PROVEN && trust.doubted.len() <= MOST_DOUBTED);

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use wardwatch_actors::clock::Timestamp;
 
 pub(super) use answers::Answer;
-use answers::{read_answer, take_frame};
+use answers::{DISCONNECT, PUBACK, read_answer, take_frame};
 pub(super) use message::IncomingMessage;
 
 use crate::link::{Link, certificate};
@@ -35,9 +35,6 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const LARGEST_ANSWER: u32 = 1 << 20;
 /// Bytes waiting to be written, above which nothing is added.
 const ENOUGH: usize = 64 * 1024;
-
-const PUBACK: u8 = 0x40;
-const DISCONNECT: u8 = 0xe0;
 
 /// Why a connection ended, or never began.
 #[derive(Debug, Error)]

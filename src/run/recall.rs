@@ -2,6 +2,7 @@
 //!
 //! Whoever listens has heard of them, and nobody would ever hear of their ends.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use actix::Addr;
@@ -10,6 +11,7 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 use wardwatch_actors::census_actor::{CensusActor, Restore};
 use wardwatch_actors::patient::snapshot::{Memory, Restored};
+use wardwatch_actors::people::PatientId;
 
 use super::setup::Setup;
 use crate::contract::payload::published_state::{self, PublishedState};
@@ -40,11 +42,11 @@ impl Recall {
 
     /// Has everybody with an open alert watched again, so that what is over ends for those who listen.
     pub async fn restore(self, census: &Addr<CensusActor>) {
-        let mut states = Vec::new();
+        let mut states = BTreeMap::new();
         if timeout(WITHIN, self.ask(&mut states)).await.is_err() {
             warn!("the broker did not say within 5 s which alerts were open; what came until then is taken");
         }
-        let patients: Vec<_> = states.into_iter().map(restored).collect();
+        let patients: Vec<_> = states.into_values().map(restored).collect();
         if patients.is_empty() {
             return;
         }
@@ -57,7 +59,7 @@ impl Recall {
     }
 
     /// Adds every state with an open alert.
-    async fn ask(&self, states: &mut Vec<PublishedState>) {
+    async fn ask(&self, states: &mut BTreeMap<PatientId, PublishedState>) {
         let (mut options, network) = self.link.v4();
         options.set_clean_session(true).set_manual_acks(false).set_max_packet_size(LARGEST, LARGEST);
         let (client, mut events) = AsyncClient::new(options, 4);
@@ -85,11 +87,10 @@ impl Recall {
         }
     }
 
-    fn take(&self, payload: &[u8], states: &mut Vec<PublishedState>) {
+    fn take(&self, payload: &[u8], states: &mut BTreeMap<PatientId, PublishedState>) {
         let Ok(state) = published_state::parse(payload) else { return };
-        let is_known = states.iter().any(|known| known.patient == state.patient);
-        if !state.open.is_empty() && !is_known && states.len() < self.most_patients {
-            states.push(state);
+        if !state.open.is_empty() && states.len() < self.most_patients {
+            states.entry(state.patient.clone()).or_insert(state);
         }
     }
 }

@@ -167,7 +167,7 @@ impl Fleet {
         &self.topics
     }
 
-    /// Gives the fleet its start was at another time on the wall clock, after that was set.
+    /// The fleet's start was at another time on the wall clock, after that was set.
     pub fn rebase(&mut self, start: Timestamp) {
         self.start_ms = start.as_millisecond();
     }

@@ -94,15 +94,11 @@ impl<A> Census<A> {
 
     /// The next patient whose discharge was no part of a mass by `now`, and does not wait any more.
     pub fn take_discharged(&mut self, now: Uptime) -> Option<PatientId> {
-        while self.next_discharge(now).is_some_and(|at| at <= now) {
-            let (since, patient) = self.discharges.waiting.pop_front()?;
-            // Whose record came back does not wait.
-            if self.discharges.held.contains(&patient) {
-                self.discharges.gone.push_back(since);
-                return Some(patient);
-            }
-        }
-        None
+        self.next_discharge(now).filter(|at| *at <= now)?;
+        let (since, patient) = self.discharges.waiting.pop_front()?;
+        self.discharges.held.remove(&patient); // so that leaving looks for it among those who wait no more
+        self.discharges.gone.push_back(since);
+        Some(patient)
     }
 
     /// Whether those who are here without a record are so many that they are held.

@@ -6,11 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::clock::Parts;
+use super::clock::lag::catches_up;
+use super::clock::{BACKLOG_FELL, Parts};
 use crate::clock::{Span, Uptime};
-
-/// By more than this the delays must have fallen for what then pauses to have been a backlog.
-const BACKLOG_FELL: Span = Span::from_secs(60);
 
 /// For so long what counts by its arrival may be old all the same, and ends nothing.
 const DOUBTED_FOR: Span = Span::from_mins(5);
@@ -131,7 +129,8 @@ impl Stretch {
 
     fn go_on(&mut self, arrival: Uptime, delay: Span, pause: Span) {
         let goes_back = delay - self.last_delay > arrival.since(self.last);
-        self.goes_on |= !goes_back;
+        // Readings of one message are one arrival, as old as the newest of them.
+        self.goes_on |= !goes_back && arrival > self.last;
         if self.turned || !self.goes_on {
             let turned_before = self.turned || self.turned_before;
             *self = Self { turned_before, ..Self::begun(self.part, arrival, delay, self.at_most) };
@@ -140,7 +139,7 @@ impl Stretch {
         let (fell, passed) = (self.least - delay, arrival.since(self.counts_from));
         let pauses =
             !self.paused && arrival.since(self.last) >= pause && self.first - self.least > BACKLOG_FELL;
-        if pauses || (fell > Span::ZERO && fell * 2 >= passed) {
+        if pauses || catches_up(fell, passed) {
             (self.counts_from, self.least) = (arrival, delay);
             self.paused |= pauses;
         }
@@ -201,6 +200,7 @@ mod tests {
     #[test]
     fn what_comes_newest_first_is_a_backlog() {
         assert_eq!(released_at((0..100).map(|at| (at, 3600 + 2 * at))), [0; 0]);
+        assert_eq!(released_at((0..200).map(|n| (n / 2, 3600 + 2 * (n / 2)))), [0; 0], "two of each message");
     }
 
     #[test]

@@ -108,6 +108,7 @@ impl Installation {
     /// The site's settings changed.
     pub fn apply(&mut self, settings: Arc<Settings>, now: Now) -> SubjectChanges {
         self.presence.list(&settings.receivers);
+        self.deliveries.give_up(|receiver| !settings.receivers.contains_key(receiver));
         self.settings = settings;
         self.judge(now.wall, now)
     }

@@ -92,7 +92,8 @@ impl Patient {
     /// Who did not confirm in time is an alert of this patient, and reported to the census.
     fn judge_deliveries(&mut self, before: &[ReceiverName], outcome: &mut Outcome, now: Now) {
         let after = self.unconfirmed_by();
-        if *before == after {
+        let is_said = self.alerts.is_open(&Condition::DeliveryUnconfirmed(None));
+        if *before == after && is_said != after.is_empty() {
             return;
         }
         let gone = before.iter().filter(|receiver| !after.contains(receiver)).map(|of| (of, false));
@@ -107,7 +108,8 @@ impl Patient {
 
     /// With each verdict: what is said of receivers that the site lists no more ends, as after a restart.
     pub(super) fn judge_deliveries_anew(&mut self, moment: &Moment) {
-        if !self.alerts.is_open(&Condition::DeliveryUnconfirmed(None)) {
+        let is_open = self.alerts.is_open(&Condition::DeliveryUnconfirmed(None));
+        if !is_open && self.deliveries.overdue().next().is_none() {
             return;
         }
         let settings = Arc::clone(&self.site.settings);

@@ -210,6 +210,10 @@ impl Patient {
     /// The discharge is held from now on, or no longer.
     pub fn hold_discharge(&mut self, held: bool, now: Now) {
         self.held = held.then(|| self.held.unwrap_or(now.uptime));
+        if !held {
+            // What was held back meanwhile is judged now.
+            self.recheck_at = Some(now.uptime);
+        }
         self.last_saved.at = None;
     }
 

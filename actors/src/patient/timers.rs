@@ -20,20 +20,15 @@ use crate::vitals::{Consciousness, Quantity, Reading, Vital, VitalSet};
 /// By the lag that started anew, what is older than this was sent by another clock.
 const LIVE_AFTER_ALL: Span = Span::from_mins(1);
 
-/// The vital under whose name the limits judge this one.
-fn judged_as(vital: Vital) -> Vital {
-    if vital == Vital::PulseRate { Vital::HeartRate } else { vital }
-}
-
 /// The last values that are judged as this vital: a pulse decides for the heart as a heart rate does.
 fn known_of(chart: &Chart, judged: Vital) -> impl Iterator<Item = Quantity> {
-    let vitals = Vital::ALL.into_iter().filter(move |vital| judged_as(*vital) == judged);
+    let vitals = Vital::ALL.into_iter().filter(move |vital| vital.judged_as() == judged);
     vitals.filter_map(|vital| Some(chart.latest(vital)?.value))
 }
 
 /// When the last of them was measured.
 fn newest_of(chart: &Chart, judged: Vital) -> Option<Uptime> {
-    let vitals = Vital::ALL.into_iter().filter(move |vital| judged_as(*vital) == judged);
+    let vitals = Vital::ALL.into_iter().filter(move |vital| vital.judged_as() == judged);
     vitals.filter_map(|vital| Some(chart.latest(vital)?.measured)).max()
 }
 
@@ -194,8 +189,10 @@ impl Patient {
         }
         live.sort_by_key(|kept| kept.measured);
         let newest = live.last()?.clone();
+        // A second one in a row is believed: a gateway with a new name each time has no other.
+        let spares = if lone { std::mem::take(&mut self.taken_back) } else { VitalSet::default() };
         for kept in &mut live {
-            self.chart_live(kept, lone.then_some(by), listening, now);
+            self.chart_live(kept, lone.then_some((by, spares)), listening, now);
         }
         self.heard = now.uptime;
         Some(self.decide_by_timer(device, &newest, listening, now))
@@ -211,14 +208,18 @@ impl Patient {
         self.hear_live(device, reading, listening, arrival_of(kept, now));
     }
 
-    /// Charts what is live after all, as of when it arrived; where it is alone in saying that the clock was set back,
-    /// and by how much, what it may.
-    fn chart_live(&mut self, kept: &mut KeptReading, alone: Option<Span>, listening: Listening, now: Now) {
-        if let Some(by) = alone {
-            let measured = kept.measured - by;
-            // A second one in a row is believed: a gateway with a new name each time has no other.
-            let before = std::mem::take(&mut self.taken_back);
-            self.taken_back = self.take_back_what_would_end(&mut kept.reading, measured, before);
+    /// Charts what is live after all, as of when it arrived; where it is of one message alone that says that the clock was
+    /// set back, and by how much, what it may.
+    fn chart_live(
+        &mut self,
+        kept: &mut KeptReading,
+        alone: Option<(Span, VitalSet)>,
+        listening: Listening,
+        now: Now,
+    ) {
+        if let Some((by, spares)) = alone {
+            let taken_back = self.take_back_what_would_end(&mut kept.reading, kept.measured - by, spares);
+            taken_back.iter().for_each(|vital| self.taken_back.insert(vital));
         }
         let (reading, at, measured) = (&kept.reading, kept.at, kept.measured);
         self.simulated = reading.simulated;
@@ -239,7 +240,7 @@ impl Patient {
     ) -> VitalSet {
         let mut taken_back = VitalSet::default();
         for vital in Vital::ALL.into_iter().filter(|vital| !spares.contains(*vital)) {
-            let judged = judged_as(vital);
+            let judged = vital.judged_as();
             if newest_of(&self.chart, judged).is_none_or(|newest| newest <= measured) {
                 continue;
             }

@@ -217,7 +217,8 @@ impl PatientActor {
                 self.deliver(None, outcome, receipt);
             }
             VerdictCause::Again | VerdictCause::Status | VerdictCause::Command => {
-                self.deliver(None, outcome, receipt)
+                self.note_confirmable(); // the site may list other receivers now
+                self.deliver(None, outcome, receipt);
             }
             VerdictCause::Timer { .. } => {
                 self.timer_failures = 0;

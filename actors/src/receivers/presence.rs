@@ -49,7 +49,7 @@ impl ReceiverPresence {
         self.known.retain(|name, _| receivers.contains_key(name));
         for name in receivers.keys() {
             self.known.entry(name.clone()).or_insert_with(|| {
-                // Whoever is listed later has as long as everybody had.
+                // Whoever is listed later may have registered before: that was not taken, and does not come again.
                 Known { registered: self.registrations_heard, ..Known::default() }
             });
         }
@@ -103,11 +103,15 @@ impl ReceiverPresence {
 
     /// It did not confirm in time what was published of a patient, or has done so after all.
     pub fn unconfirmed(&mut self, name: &ReceiverName, patient: &PatientId, unconfirmed: bool) {
-        let Some(known) = self.known.get_mut(name).filter(|known| known.gone.is_none()) else { return };
-        match unconfirmed {
-            true => known.unconfirmed.insert(patient.clone()),
-            false => known.unconfirmed.remove(patient),
-        };
+        let Some(known) = self.known.get_mut(name) else { return };
+        if !unconfirmed {
+            known.unconfirmed.remove(patient);
+            return;
+        }
+        if known.gone.is_some() {
+            return;
+        }
+        known.unconfirmed.insert(patient.clone());
         if known.unconfirmed.len() >= GONE_FROM {
             known.gone = Some(Absence::Silent);
             known.unconfirmed.clear();

@@ -1,5 +1,6 @@
 //! A whole shard on simulated time: its actors as they work together, without a broker or a store.
 
+mod deliveries;
 mod discharges;
 mod failures;
 mod hearing;

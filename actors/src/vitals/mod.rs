@@ -84,6 +84,14 @@ pub struct Implausible {
 }
 
 impl Vital {
+    /// The vital sign under whose name the limits judge this one: a pulse rate is judged as a heart rate.
+    pub const fn judged_as(self) -> Self {
+        match self {
+            Self::PulseRate => Self::HeartRate,
+            other => other,
+        }
+    }
+
     /// Every quantity, in the order in which they are stored and shown.
     pub const ALL: [Self; 11] = [
         Self::HeartRate,

@@ -177,3 +177,22 @@ fn a_backlog_that_ends_within_a_burst_of_readings_is_published_with_the_live_one
         "{lines:?}"
     );
 }
+
+/// Seen to fail with each reading of the message judged by itself: the second was believed, and ended the alert.
+#[test]
+fn one_old_message_of_two_readings_ends_nothing_that_is_newer() {
+    let mut ward = Ward::without_scores();
+    ward.each_second(4000..4020, &[(HeartRate, 0)]);
+    ward.until(4025);
+    ward.published(&["4005 raised heart_rate.low high"]);
+    for at in [400_i64, 420] {
+        let mut reading = Reading::empty(ward.now().wall);
+        reading.device = "mon-1".parse().ok();
+        (reading.seq, reading.observed_at) = (Some(10_000 + at.unsigned_abs()), Some(second(at)));
+        reading.newest_beside = Some(second(420));
+        reading.values.set(HeartRate, Quantity::whole(72));
+        ward.observe(&reading);
+    }
+    ward.until(4200);
+    assert!(ward.lines().iter().all(|line| !line.contains("cleared heart_rate")), "{:?}", ward.lines());
+}

@@ -242,3 +242,16 @@ fn a_reading_without_values_is_a_sign_of_life_of_its_device_and_of_no_vital() {
     (20..40).for_each(|at| ward.device_reads("mon-1", at, at, &[]));
     ward.published(&["39 raised heart_rate.missing low"]);
 }
+
+/// Seen to fail with nothing judged anew when the hold ends: nothing was ever published.
+#[test]
+fn what_fell_silent_while_a_discharge_was_held_is_published_once_it_is_not() {
+    let mut ward = Ward::new();
+    ward.each_second(0..10, &WELL);
+    ward.patient.hold_discharge(true, ward.now());
+    ward.until(600);
+    ward.published(&[]);
+    ward.patient.hold_discharge(false, ward.now());
+    ward.until(602);
+    ward.published(&["600 raised device.silent medium"]);
+}

@@ -5,13 +5,13 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::{LARGEST_ANSWER, Wire5Fault};
 
 pub(super) const PUBLISH: u8 = 0x30;
-const PUBACK: u8 = 0x40;
+pub(super) const PUBACK: u8 = 0x40;
 const PUBREC: u8 = 0x50;
 const PUBREL: u8 = 0x62;
 const PUBCOMP: u8 = 0x70;
 const SUBACK: u8 = 0x90;
 const PINGRESP: u8 = 0xd0;
-const DISCONNECT: u8 = 0xe0;
+pub(super) const DISCONNECT: u8 = 0xe0;
 
 /// What the broker says to us beside the messages that we subscribed to.
 #[derive(Debug, PartialEq, Eq)]

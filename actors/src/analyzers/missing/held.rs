@@ -14,7 +14,7 @@ impl MissingCheck<'_> {
     pub(super) fn not_measured(&mut self, vital: Vital) -> bool {
         let Some(latest) = self.not_measured_last(vital) else { return false };
         let view = self.view;
-        let held = view.delays().filter_map(|delay| Some((delay, side(&delay, judged_as(vital))?)));
+        let held = view.delays().filter_map(|delay| Some((delay, side(&delay, vital.judged_as())?)));
         let Some((delay, side)) = held.min_by_key(|(delay, _)| delay.ends) else { return false };
         if view.now.uptime < delay.ends {
             self.found.recheck(delay.ends);
@@ -48,19 +48,11 @@ impl MissingCheck<'_> {
 
     /// The limit that the last value was beyond.
     fn limit(&self, vital: Vital, side: Side, value: Quantity) -> Option<Quantity> {
-        let limits = self.view.limits.get(judged_as(vital));
+        let limits = self.view.limits.get(vital.judged_as());
         match side {
             Side::Low => limits.low.filter(|low| value < *low).or(limits.extreme_low),
             Side::High => limits.high.filter(|high| value > *high).or(limits.extreme_high),
         }
-    }
-}
-
-/// The vital under whose name the limits judge this one.
-const fn judged_as(vital: Vital) -> Vital {
-    match vital {
-        Vital::PulseRate => Vital::HeartRate,
-        other => other,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::lag::Delays;
+use super::lag::{Delays, catches_up};
 use super::parallel::Parallel;
 use super::parts::Parts;
 use super::stamps::{Stamp, as_ms};
 use crate::clock::{Span, Timestamp, Uptime};
 
-/// By more than this the ages must have fallen for what then falls silent to have been a backlog.
-pub(super) const BACKLOG_FELL: Span = Span::from_secs(60);
+/// By more than this the ages must have fallen for what then falls silent, or pauses, to have been a backlog.
+pub(in crate::devices) const BACKLOG_FELL: Span = Span::from_secs(60);
 
 /// No buffer reaches further back: what jumps further was sent by a clock that started anew.
 pub(super) const BUFFER_REACHES: Span = Span::from_hours(7 * 24);
@@ -18,9 +18,9 @@ pub(super) const BUFFER_REACHES: Span = Span::from_hours(7 * 24);
 #[derive(Debug, Clone, Copy)]
 pub struct KeptArrival {
     pub arrival: Uptime,
-    /// Its stamp as sent.
+    /// The stamp as sent; of several of one message the newest.
     pub time: Timestamp,
-    /// Arrival less stamp, where the stamp stands still less what it has lasted.
+    /// Arrival less that stamp, where the stamp stands still less what it has lasted.
     pub delay: Span,
     /// All it speaks of.
     pub parts: Parts,
@@ -199,7 +199,7 @@ impl CatchUp {
     /// Whether the age fell by at least half of the time since the mark: something is being caught up.
     fn shrinks(&self, kept: KeptArrival, coarse: Span) -> bool {
         let (fell, passed) = (self.mark_delay - kept.delay - coarse, kept.arrival.since(self.counts_from));
-        fell > Span::ZERO && fell * 2 >= passed
+        catches_up(fell, passed)
     }
 
     /// For how long the newest stamp has lasted, if this is it again.

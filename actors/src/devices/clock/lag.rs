@@ -25,6 +25,11 @@ pub fn measured(stamp: Timestamp, lag: Span) -> Uptime {
     Uptime::from_ms(stamp.unix_ms()) + lag
 }
 
+/// Whether delays fell by at least half of the time that passed: something is being caught up.
+pub fn catches_up(fell: Span, passed: Span) -> bool {
+    fell > Span::ZERO && fell * 2 >= passed
+}
+
 /// The delays of the last 16 live readings of a device.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<Span>", into = "Vec<Span>")]

@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 use crate::clock::{Now, Span, Timestamp, Uptime};
 use crate::devices::former::FormerStay;
 use crate::settings::AlertSettings;
-use catch_up::{BACKLOG_FELL, BUFFER_REACHES, CatchUp, Ending, KeptArrival};
+pub(in crate::devices) use catch_up::BACKLOG_FELL;
+use catch_up::{BUFFER_REACHES, CatchUp, Ending, KeptArrival};
 use fault::ClockFault;
 pub use fault::Skew;
 use lag::{Delays, REMEMBERED, delay, delay_of_wall, measured};
@@ -77,7 +78,7 @@ pub enum CatchUpEnd {
 const READINGS_REMEMBERED: u8 = REMEMBERED as u8;
 
 /// So many live readings, from the one on that showed it, one kept reading alone turns no clock.
-const DOUBTED_FOR: u8 = READINGS_REMEMBERED + 1;
+const READINGS_DOUBTED: u8 = READINGS_REMEMBERED + 1;
 
 /// The lag before the one that started anew, for as long as what follows may prove that it still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -205,7 +206,8 @@ impl DeviceClock {
         } else if too_young || is_nearer {
             // A step of some seconds was no backlog's: what is out of order says nothing of what is old.
             let was_old = lag - lag_before > rules.live_within;
-            (self.anew_at, self.doubted_for) = (None, if was_old { DOUBTED_FOR } else { self.doubted_for });
+            (self.anew_at, self.doubted_for) =
+                (None, if was_old { READINGS_DOUBTED } else { self.doubted_for });
         } else {
             before.lone &= age > rules.live_within;
             return;
@@ -262,7 +264,7 @@ impl DeviceClock {
     fn end_catch_up(&mut self, live: Parts) {
         let ended = self.catch_up.take_if(|catch_up| catch_up.is_ended_by(live));
         if self.doubted_for > 0 && ended.is_some_and(|ended| ended.is_doubted()) {
-            self.doubted_for = DOUBTED_FOR;
+            self.doubted_for = READINGS_DOUBTED;
         }
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::catch_up::KeptArrival;
-use super::lag::Delays;
+use super::lag::{self, Delays};
 use super::stamps::Stamp;
 use crate::clock::{Span, Uptime};
 
@@ -28,7 +28,7 @@ impl Parallel {
     /// Takes a reading that goes on where it stood; whether this one does, and is not catching up.
     pub fn take(&mut self, kept: KeptArrival, live_within: Span, coarse: Span) -> bool {
         let (fell, passed) = (self.delay - kept.delay - coarse, kept.arrival.since(self.counts_from));
-        let catches_up = fell > Span::ZERO && fell * 2 >= passed;
+        let catches_up = lag::catches_up(fell, passed);
         let is_near = (kept.delay - self.delay).abs() <= live_within;
         let goes_on = is_near && !catches_up && kept.time >= self.newest.time;
         if goes_on {

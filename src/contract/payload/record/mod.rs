@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_class_that_contradicts_the_date_of_birth_holds_and_is_rejected() {
+    fn a_class_that_contradicts_the_date_of_birth_holds_and_is_reported() {
         let parsed = parse_whole(r#"{"class":"adult","born":"2020-01-01"}"#).unwrap();
         let words = parsed.contradicted.unwrap().to_string();
         assert_eq!(words, "class `adult` contradicts born 2020-01-01 (`paediatric`); the class holds");

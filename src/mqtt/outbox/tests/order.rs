@@ -47,6 +47,20 @@ fn the_window_counts_from_the_oldest_unacknowledged_message() {
     assert_eq!(trial.send(), ["d"]);
 }
 
+#[test]
+fn an_older_state_never_comes_after_a_newer_one() {
+    let mut trial = OutboxTrial::connected();
+    trial.accept("state", DeliveryClass::Latest);
+    assert_eq!(trial.send(), ["state"]);
+    trial.accept("state", DeliveryClass::Latest);
+    trial.answer(1, PubackAnswer::Retry);
+    assert_eq!(trial.send(), ["state"], "the newer");
+    trial.answer(2, PubackAnswer::Accepted);
+    trial.queue.offer_retried();
+    assert_eq!(trial.send(), [""; 0], "the older is over");
+    assert!(trial.queue.is_empty());
+}
+
 /// Seen to fail with what was sent returning to its place taken out.
 #[test]
 fn after_a_lost_connection_everything_pending_goes_out_again_in_order() {
@@ -209,7 +223,9 @@ fn rejections_that_nobody_takes_are_bounded_in_number_and_in_bytes() {
 /// A message of this size with a text that can be cut.
 fn large(size: usize, class: DeliveryClass) -> Outgoing {
     let payload = format!(r#"{{"id":"1","message":"{}"}}"#, "x".repeat(size)).into();
-    Outgoing::new(Announcement { topic: "alerts".to_owned(), payload }, class)
+    let mut outgoing = Outgoing::new(Announcement { topic: "alerts".to_owned(), payload }, class);
+    outgoing.alert = class.is_change().then(|| Uuid::from_u128(1));
+    outgoing
 }
 
 #[test]

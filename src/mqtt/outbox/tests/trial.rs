@@ -140,6 +140,37 @@ fn a_state_that_is_denied_is_tried_once_a_minute_and_others_go_out_meanwhile() {
 }
 
 #[test]
+fn what_is_taken_all_along_says_nothing_of_others_of_its_family() {
+    let mut publishing = Publishing::warned();
+    for topic in ["state/ward/1", "state/ward/2"] {
+        publishing.publish(topic, DeliveryClass::Latest, None);
+    }
+    assert_eq!((publishing.send(Main), publishing.send(Trial).len()), (vec![], 2));
+    publishing.take(Trial, 2);
+    publishing.reject(Trial, 1);
+    publishing.cut(Trial);
+    publishing.queue.connect(Trial, TERMS);
+    for pkid in 1..4 {
+        publishing.publish("state/ward/2", DeliveryClass::Latest, None);
+        assert_eq!(publishing.send(Main), ["state/ward/2"]);
+        publishing.take(Main, pkid);
+        assert_eq!(publishing.send(Trial), [""; 0], "before the minute is over");
+    }
+    publishing.queue.minute(&mut publishing.finished);
+    assert!(publishing.send(Trial).contains(&"state/ward/1".to_owned()));
+}
+
+#[test]
+fn where_nothing_can_be_tried_apart_it_goes_with_all_else() {
+    let mut publishing = Publishing::warned();
+    publishing.cut(Trial);
+    publishing.change("ward/new");
+    assert_eq!((publishing.send(Main), publishing.queue.wants_trial()), (vec![], true));
+    publishing.queue.try_with_the_others();
+    assert!(publishing.send(Main).contains(&"ward/new".to_owned()));
+}
+
+#[test]
 fn rejections_and_scores_that_cost_connections_are_kept_back_for_a_minute() {
     let mut publishing = Publishing::warned();
     let again = |publishing: &mut Publishing| {
